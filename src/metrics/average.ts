@@ -1,0 +1,55 @@
+import { type ClassCounts, classCounts, confusionMatrix } from "./confusion-matrix.ts";
+import type { Metric } from "./metric.ts";
+
+/** `macro`: mean over classes. `weighted`: mean by number of images. `micro`: from the counts of all classes together. */
+export type Average = "macro" | "micro" | "weighted";
+
+/** A score of one class from its hits, predictions and images; 0 where it would divide by zero. */
+export type ClassScore = (hits: number, predicted: number, support: number) => number;
+
+/** The score of every class. */
+export function perClass(score: ClassScore, { hits, predicted, support }: ClassCounts): number[] {
+  return hits.map((h, c) => score(h, predicted[c]!, support[c]!));
+}
+
+export function averageScore(score: ClassScore, counts: ClassCounts, average: Average): number {
+  const { hits, predicted, support } = counts;
+  if (average === "micro") {
+    return score(pairwiseSum(hits), pairwiseSum(predicted), pairwiseSum(support));
+  }
+  const scores = perClass(score, counts);
+  if (average === "macro") return pairwiseSum(scores) / scores.length;
+  return divide(pairwiseSum(scores.map((s, c) => s * support[c]!)), pairwiseSum(support));
+}
+
+export function averagedMetric(name: string, score: ClassScore, average: Average): Metric {
+  return {
+    name: `${average} ${name}`,
+    higherIsBetter: true,
+    compute: (predictions) =>
+      averageScore(score, classCounts(confusionMatrix(predictions)), average),
+  };
+}
+
+export function divide(a: number, b: number): number {
+  return b === 0 ? 0 : a / b;
+}
+
+/**
+ * NumPy's order of summation (eight running sums up to 128 values, halves above): the last bit of an average decides
+ * how 0.125 is printed, and reports are to equal scikit-learn's byte for byte.
+ */
+function pairwiseSum(values: readonly number[]): number {
+  const n = values.length;
+  if (n < 8) return values.reduce((sum, v) => sum + v, 0);
+  if (n > 128) {
+    const half = Math.floor(n / 2) - (Math.floor(n / 2) % 8);
+    return pairwiseSum(values.slice(0, half)) + pairwiseSum(values.slice(half));
+  }
+  const r = values.slice(0, 8);
+  let i = 8;
+  for (; i < n - (n % 8); i += 8) for (let j = 0; j < 8; j++) r[j]! += values[i + j]!;
+  let sum = r[0]! + r[1]! + (r[2]! + r[3]!) + (r[4]! + r[5]! + (r[6]! + r[7]!));
+  for (; i < n; i++) sum += values[i]!;
+  return sum;
+}

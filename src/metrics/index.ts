@@ -1,0 +1,12 @@
+export { accuracy } from "./accuracy.ts";
+export { type Average, averageScore } from "./average.ts";
+export { type ClassRow, classificationReport, classRows } from "./classification-report.ts";
+export { type ConfusionMatrix, classCounts, confusionMatrix } from "./confusion-matrix.ts";
+export { f1, f1Of } from "./f1.ts";
+export { logLoss } from "./log-loss.ts";
+export { isBetter, type Metric } from "./metric.ts";
+export { precision, precisionOf } from "./precision.ts";
+export { type Predictions, predictions } from "./predictions.ts";
+export { recall, recallOf } from "./recall.ts";
+export { topK } from "./top-k.ts";
+export { wilson95 } from "./wilson.ts";

@@ -1,0 +1,154 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import {
+  type Average,
+  accuracy,
+  classificationReport,
+  confusionMatrix,
+  f1,
+  isBetter,
+  logLoss,
+  type Metric,
+  type Predictions,
+  precision,
+  predictions,
+  recall,
+  topK,
+  wilson95,
+} from "./index.ts";
+
+interface Fixture {
+  readonly cases: readonly {
+    name: string;
+    images: number;
+    classes: number;
+    used: number;
+    strength: number;
+    names: string[];
+    accuracy: number;
+    topK: Record<string, number>;
+    averages: Record<Average, { precision: number; recall: number; f1: number }>;
+    logLoss: number;
+    confusion: number[][] | null;
+    report: string;
+  }[];
+  readonly eighths: readonly { labels: number[]; predicted: number[]; report: string }[];
+  readonly wilson: readonly { hits: number; count: number; lo: number; hi: number }[];
+}
+const fixture = JSON.parse(
+  readFileSync(join(import.meta.dirname, "../../test/fixtures/metrics.json"), "utf8"),
+) as Fixture;
+
+// The formulas of test/oracle/metrics_fixture.py.
+const label = (i: number, used: number) => (i * i + Math.floor(i / 3)) % used;
+const score = (i: number, c: number) =>
+  ((i * 7919 + c * 104729 + (i % 17) * (c + 3) * 31) % 9973) / 9973;
+
+function compute(of: Fixture["cases"][number]): Predictions {
+  const { images, classes, used, strength } = of;
+  const probabilities = new Float32Array(images * classes);
+  const labels = Int32Array.from({ length: images }, (_, i) => label(i, used));
+  for (let i = 0; i < images; i++) {
+    const powers = Array.from({ length: classes }, (_, c) => {
+      const isLast = used < classes && c === classes - 1;
+      const logit = isLast ? -30 : 4 * score(i, c) + (c === labels[i] ? strength : 0);
+      return 2 ** (Math.floor(logit * 65536) / 65536);
+    });
+    const total = powers.reduce((sum, p) => sum + p, 0);
+    for (let c = 0; c < classes; c++) probabilities[i * classes + c] = powers[c]! / total;
+  }
+  return predictions(probabilities, labels, classes);
+}
+
+function oneHot(labels: number[], predicted: number[], classes: number): Predictions {
+  const probabilities = new Float32Array(labels.length * classes);
+  predicted.forEach((c, i) => {
+    probabilities[i * classes + c] = 1;
+  });
+  return predictions(probabilities, labels, classes);
+}
+
+function expectClose(got: number, wanted: number) {
+  expect(Math.abs(got - wanted)).toBeLessThanOrEqual(1e-12 * Math.max(1, Math.abs(wanted)));
+}
+
+describe.each(fixture.cases)("scikit-learn's numbers: $name", (wanted) => {
+  const given = compute(wanted);
+
+  it("accuracy, top-k and log loss", () => {
+    expectClose(accuracy.compute(given), wanted.accuracy);
+    for (const [k, value] of Object.entries(wanted.topK)) {
+      expectClose(topK(Number(k)).compute(given), value);
+    }
+    expectClose(logLoss.compute(given), wanted.logLoss);
+  });
+
+  it.each(["macro", "micro", "weighted"] as const)("%s averages", (average) => {
+    const { precision: p, recall: r, f1: f } = wanted.averages[average];
+    expectClose(precision(average).compute(given), p);
+    expectClose(recall(average).compute(given), r);
+    expectClose(f1(average).compute(given), f);
+  });
+
+  it("confusion matrix and report", () => {
+    const matrix = confusionMatrix(given);
+    if (wanted.confusion !== null) expect([...matrix.counts]).toEqual(wanted.confusion.flat());
+    expect(classificationReport(matrix, wanted.names)).toBe(wanted.report);
+  });
+});
+
+it.each(fixture.eighths)("rounds exact ties as Python does", ({ labels, predicted, report }) => {
+  const matrix = confusionMatrix(oneHot(labels, predicted, 2));
+  expect(classificationReport(matrix, ["a", "b"])).toBe(report);
+});
+
+it.each(fixture.wilson)("Wilson interval of $hits in $count", ({ hits, count, lo, hi }) => {
+  const [ourLo, ourHi] = wilson95(hits, count);
+  expectClose(ourLo, lo);
+  expectClose(ourHi, hi);
+  expect(ourLo).toBeGreaterThanOrEqual(0);
+  expect(ourHi).toBeLessThanOrEqual(1);
+});
+
+describe("bad input", () => {
+  it("says which sizes do not agree", () => {
+    expect(() => predictions(new Float32Array(5), [0, 1], 3)).toThrow(/want 6 probabilities, 5/);
+    expect(() => predictions(new Float32Array(0), [], 3)).toThrow(/at least one image/);
+    expect(() => predictions(new Float32Array(6), [0, 3], 3)).toThrow(/label 3 of image 1/);
+    expect(() => predictions(new Float32Array(3), [Number.NaN], 3)).toThrow(/label NaN/);
+    expect(() => wilson95(3, 2)).toThrow(/3 hits of 2/);
+    expect(() => wilson95(0, 0)).toThrow(/0 hits of 0/);
+  });
+
+  it("does not count a diverged model's NaN as class 0", () => {
+    const nan = new Float32Array(3).fill(Number.NaN);
+    expect(() => predictions(nan, [0], 3)).toThrow(/class 0 for image 0 is NaN/);
+  });
+
+  it("wants a name for every class", () => {
+    expect(() => classificationReport(confusionMatrix(oneHot([0], [0], 2)), ["a"])).toThrow(
+      /1 class names for a matrix of 2/,
+    );
+  });
+});
+
+describe("which way is better", () => {
+  it.each<[Metric, number, number]>([
+    [accuracy, 0.9, 0.8],
+    [f1("macro"), 0.9, 0.8],
+    [logLoss, 0.1, 0.2],
+  ])("$name", (metric, better, worse) => {
+    expect(isBetter(metric, better, worse)).toBe(true);
+    expect(isBetter(metric, worse, better)).toBe(false);
+    expect(isBetter(metric, better, better)).toBe(false);
+    expect(isBetter(metric, Number.NaN, worse)).toBe(false);
+    expect(isBetter(metric, worse, Number.NaN)).toBe(true);
+  });
+
+  it("an equally probable lower class is ahead: top-1 is accuracy", () => {
+    const even = predictions(new Float32Array(4).fill(0.25), [1], 4);
+    expect([1, 2].map((k) => topK(k).compute(even))).toEqual([0, 1]);
+    expect(accuracy.compute(even)).toBe(0);
+  });
+});
