@@ -1,0 +1,131 @@
+// Operator events by libtorch's own observers: name, start, duration, thread, input shapes.
+#include <ATen/record_function.h>
+#include <napi.h>
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "convert.h"
+#include "errors.h"
+#include "modules.h"
+
+namespace thaw {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+struct Event {
+  std::string name;
+  int scope;
+  int64_t start;  // nanoseconds since the profiler was started
+  int64_t duration;
+  uint64_t thread;
+  std::string shapes;
+};
+
+// A profile is bounded: what comes after this many events is counted, not kept.
+constexpr size_t kMaxEvents = 4'000'000;
+
+std::mutex mutex;
+std::vector<Event> events;
+size_t dropped = 0;
+std::atomic<bool> with_shapes{false};
+Clock::time_point origin;
+at::CallbackHandle handle = 0;
+
+struct Pending final : public at::ObserverContext {
+  int64_t start = 0;
+  std::string shapes;
+};
+
+int64_t Now() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - origin).count();
+}
+
+std::unique_ptr<at::ObserverContext> OnStart(const at::RecordFunction& function) {
+  auto pending = std::make_unique<Pending>();
+  if (with_shapes.load(std::memory_order_relaxed)) {
+    for (const auto& input : function.inputs()) {
+      if (!input.isTensor()) continue;
+      pending->shapes += (pending->shapes.empty() ? "" : ", ") + Describe(input.toTensor());
+    }
+  }
+  pending->start = Now();
+  return pending;
+}
+
+void OnEnd(const at::RecordFunction& function, at::ObserverContext* context) {
+  const int64_t end = Now();
+  auto* pending = static_cast<Pending*>(context);
+  std::lock_guard<std::mutex> lock(mutex);
+  if (events.size() >= kMaxEvents) {
+    ++dropped;
+    return;
+  }
+  events.push_back({function.name(), static_cast<int>(function.scope()), pending->start,
+                    end - pending->start, function.threadId(), std::move(pending->shapes)});
+}
+
+// startProfiler(withShapes)
+Napi::Value StartProfiler(const Napi::CallbackInfo& info) {
+  return Guarded(info, [&]() -> Napi::Value {
+    if (handle != 0) throw std::logic_error("the profiler runs already");
+    with_shapes = info[0].IsBoolean() && info[0].As<Napi::Boolean>().Value();
+    {
+      std::lock_guard<std::mutex> lock(mutex);
+      events.clear();
+      dropped = 0;
+    }
+    origin = Clock::now();
+    handle = at::addGlobalCallback(
+        at::RecordFunctionCallback(OnStart, OnEnd)
+            .needsInputs(with_shapes.load())
+            .scopes({at::RecordScope::FUNCTION, at::RecordScope::BACKWARD_FUNCTION,
+                     at::RecordScope::USER_SCOPE}));
+    return info.Env().Undefined();
+  });
+}
+
+// stopProfiler(): {events: [{name, backward, start, duration, thread, shapes}], dropped}; times in
+// ns.
+Napi::Value StopProfiler(const Napi::CallbackInfo& info) {
+  return Guarded(info, [&]() -> Napi::Value {
+    if (handle == 0) throw std::logic_error("the profiler does not run");
+    at::removeCallback(handle);
+    handle = 0;
+    std::lock_guard<std::mutex> lock(mutex);
+    const Napi::Env env = info.Env();
+    auto list = Napi::Array::New(env, events.size());
+    uint32_t i = 0;
+    for (const Event& event : events) {
+      Napi::HandleScope scope(env);
+      auto entry = Napi::Object::New(env);
+      entry.Set("name", event.name);
+      entry.Set("backward", event.scope == static_cast<int>(at::RecordScope::BACKWARD_FUNCTION));
+      entry.Set("start", static_cast<double>(event.start));
+      entry.Set("duration", static_cast<double>(event.duration));
+      entry.Set("thread", static_cast<double>(event.thread));
+      entry.Set("shapes", event.shapes);
+      list.Set(i++, entry);
+    }
+    auto result = Napi::Object::New(env);
+    result.Set("events", list);
+    result.Set("dropped", static_cast<double>(dropped));
+    events.clear();
+    events.shrink_to_fit();
+    return result;
+  });
+}
+
+}  // namespace
+
+void InitProfiler(Napi::Env env, Napi::Object exports) {
+  exports.Set("startProfiler", Napi::Function::New(env, StartProfiler, "startProfiler"));
+  exports.Set("stopProfiler", Napi::Function::New(env, StopProfiler, "stopProfiler"));
+}
+
+}  // namespace thaw
