@@ -1,0 +1,127 @@
+/**
+ * What the addon exports. A handle is a number that stands for a tensor (or a generator); it is
+ * recognised as stale after its release, and other threads' isolates may use it.
+ */
+export type Handle = number;
+
+export interface NativeVersion {
+  readonly libtorch: string;
+  readonly napi: number;
+  readonly cxx11Abi?: boolean;
+  readonly compiler: string;
+  readonly cuda: boolean;
+  readonly cudaDevices: number;
+  readonly mkldnn: boolean;
+  readonly mkl: boolean;
+  readonly openmp: boolean;
+  /** libtorch's own build summary, many lines. */
+  readonly config: string;
+  /** Threads and the OpenMP settings in force, many lines. */
+  readonly parallel: string;
+}
+
+export interface NativeArgument {
+  readonly name: string;
+  readonly type: string;
+  readonly kind: number;
+  readonly optional: boolean;
+  readonly hasDefault: boolean;
+  readonly kwargOnly: boolean;
+  readonly written: boolean;
+  /** `int[2]` → 2, else -1. */
+  readonly fixedLength: number;
+}
+
+export interface NativeSchema {
+  readonly text: string;
+  readonly arguments: readonly NativeArgument[];
+  readonly returns: readonly { readonly type: string; readonly written: boolean }[];
+}
+
+export interface AllocatorStatistics {
+  /** Bytes in tensors now, and the most there were since the last reset. */
+  readonly currentBytes: number;
+  readonly peakBytes: number;
+  /** Bytes taken from the system, cached blocks included. */
+  readonly reservedBytes: number;
+  readonly peakReservedBytes: number;
+  /** Blocks that the cache did not have: constant in a steady training loop. */
+  readonly freshBlocks: number;
+}
+
+export interface ProfilerEvent {
+  readonly name: string;
+  readonly backward: boolean;
+  /** Nanoseconds since the profiler was started. */
+  readonly start: number;
+  readonly duration: number;
+  readonly thread: number;
+  readonly shapes: string;
+}
+
+export interface Native {
+  resolve(name: string): number;
+  hasOperator(name: string, backend?: string): boolean;
+  schema(name: string): NativeSchema;
+  operatorNames(): string[];
+  /** Missing arguments take the schema's defaults, null is None. In-place forms return nothing. */
+  call(operator: number, ...values: unknown[]): unknown;
+
+  fromTypedArray(array: NodeJS.TypedArray, dtype: string, shape: readonly number[]): Handle;
+  borrowTypedArray(array: NodeJS.TypedArray, dtype: string, shape: readonly number[]): Handle;
+  toArrayBuffer(tensor: Handle): ArrayBuffer;
+  release(tensor: Handle): boolean;
+  isLive(tensor: Handle): boolean;
+  liveTensors(): number;
+  item(tensor: Handle): number;
+  shape(tensor: Handle): number[];
+  strides(tensor: Handle): number[];
+  dtype(tensor: Handle): string;
+  device(tensor: Handle): string;
+  isContiguous(tensor: Handle, memoryFormat: string): boolean;
+
+  backward(
+    tensors: readonly Handle[],
+    gradients: readonly (Handle | null)[],
+    retainGraph: boolean,
+    createGraph: boolean,
+    inputs: readonly Handle[],
+  ): void;
+  grad(
+    outputs: readonly Handle[],
+    inputs: readonly Handle[],
+    gradients: readonly (Handle | null)[],
+    retainGraph: boolean,
+    createGraph: boolean,
+    allowUnused: boolean,
+  ): (Handle | null)[];
+  gradOf(tensor: Handle): Handle | null;
+  setGrad(tensor: Handle, gradient: Handle | null): void;
+  clearGrads(tensors: readonly Handle[]): void;
+  requiresGrad(tensor: Handle): boolean;
+  setRequiresGrad(tensor: Handle, requires: boolean): void;
+  isLeaf(tensor: Handle): boolean;
+  setGradMode(enabled: boolean): boolean;
+  enterInference(): number;
+  leaveInference(depth: number): void;
+  setAutocast(device: string, enabled: boolean, dtype: string): void;
+
+  allocatorStatistics(): AllocatorStatistics;
+  resetPeak(): void;
+  emptyCache(): void;
+
+  newGenerator(seed: number, device: string): Handle;
+  releaseGenerator(generator: Handle): boolean;
+  generatorState(generator: Handle | null): Handle;
+  setGeneratorState(generator: Handle | null, state: Handle): void;
+  manualSeed(seed: number): void;
+
+  version(): NativeVersion;
+  getThreads(): number;
+  setThreads(count: number): void;
+  setNiceness(niceness: number): boolean;
+  setDeterministic(flag: boolean): void;
+
+  startProfiler(withShapes: boolean): void;
+  stopProfiler(): { readonly events: readonly ProfilerEvent[]; readonly dropped: number };
+}
