@@ -1,0 +1,133 @@
+import { mkdirSync, renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { ThawError } from "../errors.ts";
+import { aptCandidate, aptInstall, whyNoApt } from "./apt.ts";
+import { defaultCompiler } from "./compile.ts";
+import { downloadVerified } from "./download.ts";
+import type { Host, Log } from "./host.ts";
+import { compareVersions, OLDEST_LIBTORCH } from "./inspect.ts";
+import { type Located, type LocateStep, locateLibtorch } from "./locate.ts";
+import { officialBuild } from "./official.ts";
+import { unzip } from "./unzip.ts";
+
+// The CPU build of 2.7.1 unpacks to about 1 GB in 10,000 files.
+const LIMITS = { totalBytes: 12e9, entries: 50_000 } as const;
+
+/**
+ * libtorch from the chain; if there is none, installed by apt or downloaded, then looked for again.
+ * @throws ThawError that lists every step tried and what a person can do.
+ */
+export async function locateOrInstall(host: Host, cache: string, log: Log): Promise<Located> {
+  const first = await locateLibtorch(host, cache);
+  if (first.libtorch !== undefined) return first;
+  log("no libtorch on this machine: installing one");
+  const steps = [...first.steps];
+  for (const [step, install] of [
+    ["apt-get install libtorch-dev", installByApt],
+    ["download of the official build", installOfficial],
+  ] as const) {
+    const failure = await install(host, cache, log);
+    if (failure !== undefined) {
+      steps.push({ step, found: false, outcome: failure });
+      continue;
+    }
+    const again = await locateLibtorch(host, cache);
+    if (again.libtorch !== undefined) {
+      steps.push({ step, found: true, outcome: again.steps.at(-1)?.outcome ?? "" });
+      return { libtorch: again.libtorch, steps };
+    }
+    const usable = again.steps.map((tried) => `${tried.step}: ${tried.outcome}`).join("; ");
+    steps.push({
+      step,
+      found: false,
+      outcome: `done, but still nothing that can be used: ${usable}`,
+    });
+  }
+  throw noLibtorch(steps);
+}
+
+function noLibtorch(steps: readonly LocateStep[]): ThawError {
+  const lines = steps.map(({ step, outcome }) => `  - ${step}: ${outcome}`);
+  return new ThawError(
+    `there is no libtorch and no way to get one; tried in order:\n${lines.join("\n")}`,
+    {
+      hint: "any of these is enough: `apt-get install libtorch-dev` (Debian, Ubuntu); `pip install torch` in a virtual environment that is active; an unpacked libtorch from pytorch.org with THAW_LIBTORCH set to its folder",
+    },
+  );
+}
+
+async function installByApt(host: Host, _cache: string, log: Log): Promise<string | undefined> {
+  const why = await whyNoApt(host);
+  if (why !== undefined) return why;
+  const candidate = await aptCandidate(host, "libtorch-dev");
+  if (candidate === undefined) return "apt knows no libtorch-dev (is its package list reachable?)";
+  if (compareVersions(candidate, OLDEST_LIBTORCH) < 0) {
+    return `apt's libtorch-dev is ${candidate}, older than ${OLDEST_LIBTORCH}`;
+  }
+  return aptInstall(host, ["libtorch-dev", "libopenblas0-openmp"], log);
+}
+
+async function installOfficial(host: Host, cache: string, log: Log): Promise<string | undefined> {
+  const official = officialBuild(host);
+  if (official === undefined) return `PyTorch has no archive for ${host.platform}-${host.arch}`;
+  const { url, version, sha256 } = official;
+  if (sha256 === undefined) {
+    return `no checksum is known for ${url}: set THAW_LIBTORCH_SHA256 to one you trust (sha256 of the file as you downloaded it)`;
+  }
+  const folder = join(cache, "libtorch");
+  const archive = join(folder, `libtorch-${version}-${process.pid}.zip`);
+  const unpacked = join(folder, `.unpacking-${process.pid}`);
+  try {
+    log(`downloading ${url}`);
+    let shown = 0;
+    await downloadVerified(url, archive, sha256, {
+      onProgress: (bytes, total) => {
+        const tenths = total === undefined ? 0 : Math.floor((bytes / total) * 10);
+        if (tenths > shown) log(`  ${tenths * 10} % of ${Math.round(total! / 1e6)} MB`);
+        shown = tenths;
+      },
+    });
+    await unzip(archive, unpacked, LIMITS);
+    const target = join(folder, version);
+    rmSync(target, { recursive: true, force: true });
+    mkdirSync(folder, { recursive: true });
+    renameSync(join(unpacked, "libtorch"), target);
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  } finally {
+    rmSync(archive, { force: true });
+    rmSync(unpacked, { recursive: true, force: true });
+  }
+}
+
+/**
+ * CMake, a C++ compiler and make, installed by apt where they are missing and that is possible.
+ * @throws ThawError naming what is missing and how to get it.
+ */
+export async function ensureBuildTools(host: Host, log: Log): Promise<void> {
+  const missing: string[] = [];
+  const has = async (command: string) => !(await host.run(command, ["--version"])).missing;
+  if (!(await has("cmake"))) missing.push("cmake");
+  const compiler = (host.env["CXX"] || defaultCompiler(host)).split(" ")[0]!;
+  // Visual Studio's compiler is found by CMake itself, on no PATH.
+  if (host.platform !== "win32") {
+    if (!(await has(compiler))) missing.push("g++");
+    if (!(await has("make")) && !(await has("ninja"))) missing.push("make");
+  }
+  if (missing.length === 0) return;
+  const why = await whyNoApt(host);
+  const failure = why ?? (await aptInstall(host, missing, log));
+  if (failure === undefined) return;
+  throw new ThawError(
+    `to compile the addon, ${missing.join(" and ")} must be installed (${failure})`,
+    {
+      hint:
+        host.platform === "darwin"
+          ? "xcode-select --install && brew install cmake"
+          : host.platform === "win32"
+            ? "install CMake and Visual Studio's Build Tools (C++)"
+            : `apt-get install ${missing.join(" ")}, or your distribution's packages of that name`,
+    },
+  );
+}

@@ -1,0 +1,47 @@
+import { join } from "node:path";
+import { ThawError } from "../errors.ts";
+import { cpuInfo } from "./cpu.ts";
+import { cacheHome, packageRoot } from "./home.ts";
+import type { Native } from "./native.ts";
+import { readStamp } from "./stamp.ts";
+import { applyThreadEnvironment } from "./threads.ts";
+
+let loaded: Native | undefined;
+
+/**
+ * The addon, loaded on the first call. Set-up must have been done: nothing is compiled, downloaded or
+ * spawned here, so that a start costs a few milliseconds beside libtorch's own loading.
+ * @throws ThawError if set-up has not been done, or what it made has changed since.
+ */
+export function loadNative(): Native {
+  loaded ??= load();
+  return loaded;
+}
+
+function load(): Native {
+  const root = packageRoot();
+  const stamp = readStamp(cacheHome(), join(root, "native"), process.env);
+  if (stamp === undefined) {
+    throw new ThawError(
+      "the engine is not set up: no compiled addon for this libtorch and these sources",
+      {
+        hint: "run `npm run setup` in a checkout of Thaw, or `npx thaw setup` where it is installed",
+      },
+    );
+  }
+  applyThreadEnvironment(cpuInfo());
+  // Windows looks for the libraries an addon needs on the PATH only.
+  if (process.platform === "win32") {
+    process.env["PATH"] = `${stamp.libtorch.libDir};${process.env["PATH"] ?? ""}`;
+  }
+  const addon: { exports: unknown } = { exports: {} };
+  try {
+    process.dlopen(addon, stamp.addon.file);
+  } catch (cause) {
+    throw new ThawError(`cannot load ${stamp.addon.file}: ${(cause as Error).message}`, {
+      hint: "run `thaw setup --force`; `thaw doctor` shows the whole chain",
+      cause,
+    });
+  }
+  return addon.exports as Native;
+}

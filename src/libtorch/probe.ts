@@ -1,0 +1,91 @@
+import { ThawError } from "../errors.ts";
+import { type RunResult, runProcess } from "./host.ts";
+
+/** What a child process that loaded the addon saw. */
+export interface ProbeReport {
+  /** The addon's own `version()`. */
+  readonly version: Readonly<Record<string, unknown>>;
+  /** Loaded libraries that decide about speed: BLAS, OpenMP, oneDNN, libtorch. Linux only. */
+  readonly mapped: readonly string[];
+}
+
+/** The trial process did not end well. */
+export class ProbeFailure extends ThawError {
+  /** The shared library that the loader did not find, if that was it. */
+  readonly missingLibrary: string | undefined;
+
+  constructor(message: string, options: { hint: string; missingLibrary: string | undefined }) {
+    super(message, options);
+    this.missingLibrary = options.missingLibrary;
+  }
+
+  get missingCuda(): boolean {
+    return this.missingLibrary !== undefined && /^lib(cu|nv|nccl)/.test(this.missingLibrary);
+  }
+}
+
+const MARK = "thaw-probe:";
+
+// Plain CommonJS on the command line: it must run from src/ and from dist/ alike.
+const CHILD = `
+const fs = require("node:fs"), path = require("node:path");
+const addon = { exports: {} };
+process.dlopen(addon, process.argv[1]);
+const version = addon.exports.version();
+let mapped = [];
+try {
+  const files = fs.readFileSync("/proc/self/maps", "utf8").split("\\n").map((l) => l.slice(l.indexOf("/")));
+  mapped = [...new Set(files)].filter((f) => /^\\/.*\\/lib[^/]*\\.so/.test(f) &&
+    /^lib(open)?(blas|lapack|gomp|omp|iomp|mkl|dnnl|torch|c10)/.test(path.basename(f)));
+} catch {}
+fs.writeSync(1, "\\n${MARK}" + JSON.stringify({ version, mapped }) + "\\n");
+`;
+
+/**
+ * Loads the addon in a child process, so that a library that crashes takes only that process with it.
+ * @throws ProbeFailure that says how it ended, with the end of the child's stderr and advice.
+ */
+export async function probeAddon(
+  file: string,
+  options: { env?: Readonly<Record<string, string>>; timeoutMs?: number; libtorch?: string } = {},
+): Promise<ProbeReport> {
+  const timeoutMs = options.timeoutMs ?? 60_000;
+  const result = await runProcess(process.execPath, ["-e", CHILD, file], {
+    timeoutMs,
+    ...(options.env && { env: options.env }),
+  });
+  const line = result.stdout.split("\n").find((text) => text.startsWith(MARK));
+  if (result.code === 0 && line !== undefined) return JSON.parse(line.slice(MARK.length));
+  const end = howItEnded(result, timeoutMs);
+  const tail = result.stderr.trim().split("\n").slice(-12).join("\n");
+  const missingLibrary = /(\S+): cannot open shared object file/.exec(result.stderr)?.[1];
+  throw new ProbeFailure(
+    `libtorch${options.libtorch ? ` ${options.libtorch}` : ""} cannot be loaded: a trial process ${end}${tail && `\n${tail}`}`,
+    { hint: advice(result, missingLibrary), missingLibrary },
+  );
+}
+
+function howItEnded(result: RunResult, timeoutMs: number): string {
+  if (result.timedOut) return `gave no answer within ${timeoutMs / 1000} s`;
+  if (result.signal !== null) return `was killed by ${result.signal}`;
+  return `ended with exit code ${result.code}`;
+}
+
+function advice(result: RunResult, missing: string | undefined): string {
+  if (missing !== undefined) {
+    return /^lib(cu|nv|nccl)/.test(missing)
+      ? `${missing} is part of CUDA: install the packages this torch depends on (pip install torch, without --no-deps), or point THAW_LIBTORCH at a CPU build`
+      : `install the package that has ${missing}, or point THAW_LIBTORCH at another libtorch`;
+  }
+  if (/undefined symbol|Symbol not found/.test(result.stderr)) {
+    return "the libraries differ from the headers that were compiled against: run `thaw setup --force`, or point THAW_LIBTORCH at another libtorch";
+  }
+  if (result.signal === "SIGILL") {
+    return "this libtorch uses instructions that this CPU lacks: set ATEN_CPU_CAPABILITY=avx2 (or default), or point THAW_LIBTORCH at another libtorch";
+  }
+  if (result.signal !== null) {
+    return "this libtorch does not work on this machine: point THAW_LIBTORCH at another one (pip install torch in a venv is one way to get it); `thaw doctor` shows which were found";
+  }
+  if (result.timedOut) return "is the machine very busy, or the file system slow? Try again";
+  return "`thaw doctor` shows which libtorch was taken; THAW_LIBTORCH chooses another";
+}
