@@ -1,0 +1,60 @@
+import { type Device, deviceType } from "./device.ts";
+import { engine } from "./engine.ts";
+import { Tensor } from "./tensor.ts";
+
+/** Runs `body` without recording for autograd. Synchronous, since the mode is the thread's. */
+export function noGrad<T>(body: () => T): T {
+  const before = engine().setGradMode(false);
+  try {
+    return body();
+  } finally {
+    engine().setGradMode(before);
+  }
+}
+
+/** As `noGrad`, and cheaper: what is made inside can never take part in autograd afterwards. */
+export function inference<T>(body: () => T): T {
+  const depth = engine().enterInference();
+  try {
+    return body();
+  } finally {
+    engine().leaveInference(depth);
+  }
+}
+
+/** Runs `body` with autocast: matrix products and convolutions in `dtype`, the rest where it is safe. */
+export function autocast<T>(
+  options: { device: Device; dtype: "bfloat16" | "float16" },
+  body: () => T,
+): T {
+  const device = deviceType(options.device);
+  engine().setAutocast(device, true, options.dtype);
+  try {
+    return body();
+  } finally {
+    engine().setAutocast(device, false, options.dtype);
+  }
+}
+
+/** Gradients of the outputs with respect to the inputs, accumulated nowhere (`torch.autograd.grad`). */
+export function grad(
+  outputs: readonly Tensor[],
+  inputs: readonly Tensor[],
+  options: { gradients?: readonly Tensor[]; retainGraph?: boolean; createGraph?: boolean } = {},
+): Tensor[] {
+  const createGraph = options.createGraph ?? false;
+  const handles = engine().grad(
+    outputs.map((tensor) => tensor.handle),
+    inputs.map((tensor) => tensor.handle),
+    (options.gradients ?? []).map((tensor) => tensor.handle),
+    options.retainGraph ?? createGraph,
+    createGraph,
+    false,
+  );
+  return handles.map((handle) => new Tensor(handle as number));
+}
+
+/** `optimizer.zero_grad(set_to_none=True)`: the gradients' memory goes back before the next step. */
+export function clearGrads(tensors: readonly Tensor[]): void {
+  engine().clearGrads(tensors.map((tensor) => tensor.handle));
+}

@@ -1,0 +1,11 @@
+export { autocast, clearGrads, grad, inference, noGrad } from "./autograd.ts";
+export { type Device, deviceType, type MemoryFormat } from "./device.ts";
+export { bytesPerElement, type DType, type TypedArrayOf } from "./dtype.ts";
+export { hasOperator } from "./engine.ts";
+export { Generator } from "./generator.ts";
+export { emptyCache, liveTensors, memory, resetPeakMemory } from "./memory.ts";
+export * as ops from "./ops.gen.ts";
+export { type ProfilerEvent, profile } from "./profiler.ts";
+export { getThreads, manualSeed, setNiceness, setThreads, version } from "./runtime.ts";
+export { scope, TensorScope, unscoped } from "./scope.ts";
+export { Tensor } from "./tensor.ts";
