@@ -1,0 +1,180 @@
+import { randomUUID } from "node:crypto";
+import { open, rename, rm } from "node:fs/promises";
+import { get as httpGet, type IncomingMessage } from "node:http";
+import { get as httpsGet } from "node:https";
+import { dirname } from "node:path";
+import { ThawError } from "../../errors.ts";
+
+export interface DownloadOptions<T> {
+  /** Judges the whole file before it gets its name; what it throws ends the download. */
+  readonly accept: (temporary: string) => Promise<T>;
+  /** More than this is refused while it comes. */
+  readonly maxBytes: number;
+  /** `total` is undefined where the server does not say. */
+  readonly onProgress?: ((received: number, total: number | undefined) => void) | undefined;
+  /** How long the server may say nothing, connecting included. */
+  readonly stallMs?: number | undefined;
+}
+
+/** The server answers, and does not have the file. */
+export class NotOnServerError extends ThawError {}
+
+const MAX_REDIRECTS = 5;
+const DEFAULT_STALL_MS = 30_000;
+
+/**
+ * Downloads `url` to `target`: into a temporary file beside it, which takes the name only once
+ * `accept` has found it good and it is on the disk. A failed download leaves nothing behind.
+ *
+ * Not by `fetch`: that undoes a `Content-Encoding: x-gzip` which some servers put on every .gz
+ * file, and the bytes would no longer have the archive's checksum.
+ * @throws NotOnServerError on 404 and 410, ThawError on all else that goes wrong.
+ */
+export async function downloadFile<T>(
+  url: string,
+  target: string,
+  options: DownloadOptions<T>,
+): Promise<T> {
+  const stallMs = options.stallMs ?? DEFAULT_STALL_MS;
+  const response = await request(url, stallMs);
+  const temporary = temporaryName(target);
+  try {
+    await save(response, url, temporary, options);
+    const accepted = await options.accept(temporary);
+    await rename(temporary, target);
+    await syncFolder(dirname(target));
+    return accepted;
+  } finally {
+    response.destroy();
+    await rm(temporary, { force: true });
+  }
+}
+
+/** Beside `target`, and no other process's: the cache may be shared by machines. */
+export function temporaryName(target: string): string {
+  return `${target}.part-${randomUUID()}`;
+}
+
+async function save(
+  response: IncomingMessage,
+  url: string,
+  temporary: string,
+  { maxBytes, onProgress }: Pick<DownloadOptions<unknown>, "maxBytes" | "onProgress">,
+): Promise<void> {
+  const header = response.headers["content-length"];
+  const total = header === undefined ? undefined : Number(header);
+  const tooLarge = (bytes: number) =>
+    new ThawError(`${url}: ${bytes} bytes or more, expected at most ${maxBytes}`, {
+      hint: "the address serves something else: check it, or use another mirror",
+    });
+  if (total !== undefined && total > maxBytes) throw tooLarge(total);
+  let received = 0;
+  const file = await open(temporary, "wx").catch((cause: Error) => {
+    throw new ThawError(`${temporary} cannot be written: ${cause.message}`, {
+      hint: "make room or choose another cache folder with THAW_HOME",
+      cause,
+    });
+  });
+  try {
+    for await (const chunk of response as AsyncIterable<Buffer>) {
+      received += chunk.length;
+      if (received > maxBytes) throw tooLarge(received);
+      await file.writeFile(chunk);
+      onProgress?.(received, total);
+    }
+    if (total !== undefined && received !== total) throw new Error("the connection was cut");
+    await file.sync();
+  } catch (cause) {
+    if (cause instanceof ThawError) throw cause;
+    const code = (cause as NodeJS.ErrnoException).code;
+    if (code === "ENOSPC" || code === "EDQUOT" || code === "EIO") {
+      throw new ThawError(`${temporary} cannot be written: ${(cause as Error).message}`, {
+        hint: "make room or choose another cache folder with THAW_HOME",
+        cause,
+      });
+    }
+    const reason = code === "ECONNRESET" ? "the connection was cut" : (cause as Error).message;
+    const of = total === undefined ? "" : ` of ${total}`;
+    throw new ThawError(`${url}: ${reason} after ${received}${of} bytes`, {
+      hint: "try again, or use another mirror",
+      cause,
+    });
+  } finally {
+    await file.close();
+  }
+}
+
+/** A response of status 200, redirects followed. */
+async function request(url: string, stallMs: number): Promise<IncomingMessage> {
+  let address = parseUrl(url);
+  for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
+    const response = await requestOnce(address, stallMs);
+    const { statusCode: status = 0 } = response;
+    if (status === 200) return response;
+    response.destroy();
+    const { location } = response.headers;
+    if (status >= 300 && status < 400 && location !== undefined) {
+      address = parseUrl(new URL(location, address).href);
+      continue;
+    }
+    const message = `${address.href}: HTTP ${status} ${response.statusMessage ?? ""}`.trimEnd();
+    if (status === 404 || status === 410) throw new NotOnServerError(message);
+    throw new ThawError(message, { hint: "try again later, or use another mirror" });
+  }
+  throw new ThawError(`${url}: more than ${MAX_REDIRECTS} redirects`);
+}
+
+function requestOnce(address: URL, stallMs: number): Promise<IncomingMessage> {
+  const get = address.protocol === "https:" ? httpsGet : httpGet;
+  return new Promise((resolve, reject) => {
+    let response: IncomingMessage | undefined;
+    const request = get(
+      address,
+      { headers: { "user-agent": "thaw", "accept-encoding": "identity" }, timeout: stallMs },
+      (answer) => {
+        response = answer;
+        resolve(answer);
+      },
+    );
+    // The time-out is of the socket: it also ends a body that stops coming.
+    request.on("timeout", () => {
+      const error = new Error(`nothing came for ${stallMs / 1000} s`);
+      response?.destroy(error);
+      request.destroy(error);
+    });
+    request.on("error", (cause) => {
+      reject(
+        new ThawError(`${address.href}: ${reasonOf(cause)}`, {
+          hint: "check the network, or use a mirror",
+          cause,
+        }),
+      );
+    });
+  });
+}
+
+/** An attempt at several addresses (IPv4 and IPv6) fails with an empty message of its own. */
+function reasonOf(cause: Error): string {
+  const first = cause instanceof AggregateError ? (cause.errors[0] as Error | undefined) : cause;
+  return first?.message || cause.message || "no connection";
+}
+
+function parseUrl(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol !== "http:" && url?.protocol !== "https:") {
+    throw new ThawError(`${text} is not an http or https address`);
+  }
+  return url;
+}
+
+/** So that the new name itself survives a power cut. */
+export async function syncFolder(folder: string): Promise<void> {
+  // Windows cannot open a folder, and needs none of this.
+  if (process.platform === "win32") return;
+  const handle = await open(folder, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

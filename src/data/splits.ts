@@ -1,0 +1,199 @@
+import { nearest, UsageError } from "../errors.ts";
+import { classCounts, type ImageSet, subset } from "./imageset.ts";
+import { apportion, drawStratified } from "./stratify.ts";
+
+/**
+ * Which images of a source a run uses. A size is a number of images (1 or more) or a fraction (below
+ * 1) of what it is taken from.
+ */
+export interface SplitChoice {
+  readonly seed: number;
+  /** Only these classes, in the source's own order. */
+  readonly classes?: readonly string[] | undefined;
+  /** At most so many images of each class for training and validation together. */
+  readonly perClass?: number | undefined;
+  /** Of the training images; default: what validation leaves. */
+  readonly trainSize?: number | undefined;
+  /** Of the training images in use; default 0.1. 0 for none. */
+  readonly valSize?: number | undefined;
+  /** Default: the whole test split. */
+  readonly testSize?: number | undefined;
+  /** "train": the test images are held out of the training split, and the source's own not used. */
+  readonly testFrom?: "test" | "train" | undefined;
+}
+
+export interface SplitSets {
+  readonly train: ImageSet;
+  readonly val: ImageSet;
+  readonly test: ImageSet;
+  readonly notes: readonly string[];
+}
+
+const DEFAULT_VAL_FRACTION = 0.1;
+
+/**
+ * Splits a source's training and test images as `choice` says: stratified, seeded, of exact sizes.
+ * Of each training class, in an order drawn for it, the first images go to a test split held out
+ * (if any), the next to validation, the next to training.
+ * @throws UsageError if the choice is not possible, with the numbers.
+ */
+export function splitSets(
+  source: { readonly train: ImageSet; readonly test: ImageSet },
+  choice: SplitChoice,
+): SplitSets {
+  const classes = chosenClasses(source.train.classes, choice.classes);
+  const trainPool = withClasses(source.train, classes);
+  const testPool = withClasses(source.test, classes);
+  const notes: string[] = [];
+
+  const counts = [...classCounts(trainPool, "training split")];
+  const heldOut = heldOutTest(counts, choice);
+  let left = counts.map((count, label) => count - heldOut[label]!);
+  if (choice.perClass !== undefined) {
+    const limit = wholeNumber("--per-class", choice.perClass, 1);
+    const short = classes.filter((_, label) => left[label]! < limit);
+    if (short.length > 0) {
+      notes.push(`fewer than ${limit} training images, all used, of: ${short.join(", ")}`);
+    }
+    left = left.map((count) => Math.min(count, limit));
+  }
+  const [val, train] = trainAndValSizes(sum(left), choice);
+  const shares = apportion(left, [val, train]);
+  const quotas = shares.map(([v, t], label) => [heldOut[label]!, v!, t!]);
+  const [testRows, valRows, trainRows] = drawStratified(
+    trainPool.labels,
+    classes,
+    quotas,
+    choice.seed,
+    "train",
+  ) as [Int32Array, Int32Array, Int32Array];
+
+  if (choice.testFrom === "train") {
+    notes.push(
+      `the ${testRows.length} test images are held out of the training split; the source's own test split is not used`,
+    );
+  }
+  return {
+    train: subset(trainPool, trainRows),
+    val: subset(trainPool, valRows),
+    test: choice.testFrom === "train" ? subset(trainPool, testRows) : ownTest(testPool, choice),
+    notes,
+  };
+}
+
+/** The named classes in the source's order; an unknown name is an error with the nearest one. */
+export function chosenClasses(
+  all: readonly string[],
+  wanted: readonly string[] | undefined,
+): readonly string[] {
+  if (wanted === undefined) return all;
+  const chosen = new Set<string>();
+  for (const name of wanted) {
+    const folded = all.filter((known) => known.toLowerCase() === name.trim().toLowerCase());
+    const match = all.includes(name) ? name : folded.length === 1 ? folded[0] : undefined;
+    if (match === undefined) {
+      const near = nearest(name, all);
+      throw new UsageError(`--classes: there is no class ${JSON.stringify(name)}`, {
+        hint: `${near === undefined ? "" : `did you mean ${JSON.stringify(near)}? `}the classes are ${all.join(", ")}`,
+      });
+    }
+    if (chosen.has(match)) throw new UsageError(`--classes: ${match} is named twice`);
+    chosen.add(match);
+  }
+  if (chosen.size < 2) {
+    throw new UsageError(`--classes: ${chosen.size} class is nothing to tell apart`, {
+      hint: "name two classes or more, with commas between them",
+    });
+  }
+  return all.filter((name) => chosen.has(name));
+}
+
+/** The images of `classes` alone, their labels renumbered to that list. */
+export function withClasses(set: ImageSet, classes: readonly string[]): ImageSet {
+  if (
+    classes.length === set.classes.length &&
+    classes.every((name, i) => set.classes[i] === name)
+  ) {
+    return set;
+  }
+  const renumbered = set.classes.map((name) => classes.indexOf(name));
+  const rows: number[] = [];
+  for (let i = 0; i < set.count; i++) {
+    if (renumbered[set.labels[i]!]! >= 0) rows.push(i);
+  }
+  const part = subset(set, Int32Array.from(rows));
+  return { ...part, classes, labels: part.labels.map((label) => renumbered[label]!) };
+}
+
+/** [classes], how many images the test split takes from the training split. */
+function heldOutTest(counts: readonly number[], choice: SplitChoice): number[] {
+  if (choice.testFrom !== "train") return counts.map(() => 0);
+  if (choice.testSize === undefined) {
+    throw new UsageError("a test split from the training images needs --test-size");
+  }
+  const all = sum(counts);
+  const size = resolveSize("--test-size", choice.testSize, all);
+  if (size < 1 || size >= all) {
+    throw new UsageError(`--test-size ${choice.testSize}: there are ${all} training images`);
+  }
+  return apportion(counts, [size]).map(([share]) => share!);
+}
+
+/** [validation, training] images out of `available`. */
+function trainAndValSizes(available: number, choice: SplitChoice): [number, number] {
+  const { valSize = DEFAULT_VAL_FRACTION } = choice;
+  if (choice.trainSize === undefined) {
+    const val = resolveSize("--val-size", valSize, available);
+    if (val >= available) {
+      throw new UsageError(
+        `--val-size ${valSize}: nothing of ${available} images would be left to train on`,
+      );
+    }
+    return [val, available - val];
+  }
+  const train = resolveSize("--train-size", choice.trainSize, available);
+  if (train < 1) throw new UsageError(`--train-size ${choice.trainSize}: no image to train on`);
+  // A fraction is of training and validation together, as it is without --train-size.
+  const val =
+    valSize < 1
+      ? Math.round((train * fraction("--val-size", valSize)) / (1 - valSize))
+      : resolveSize("--val-size", valSize, available);
+  if (train + val > available) {
+    throw new UsageError(
+      `--train-size ${choice.trainSize} and --val-size ${valSize}: ${train} + ${val} images, but there are ${available}`,
+      { hint: "ask for fewer, or for no validation with --val-size 0" },
+    );
+  }
+  return [val, train];
+}
+
+function ownTest(pool: ImageSet, { testSize, seed }: SplitChoice): ImageSet {
+  if (testSize === undefined) return pool;
+  const size = resolveSize("--test-size", testSize, pool.count);
+  if (size < 1 || size > pool.count) {
+    throw new UsageError(`--test-size ${testSize}: there are ${pool.count} test images`, {
+      hint: "ask for fewer, or hold them out of the training images with --test-from train",
+    });
+  }
+  const quotas = apportion(classCounts(pool, "test split"), [size]);
+  return subset(pool, drawStratified(pool.labels, pool.classes, quotas, seed, "test")[0]!);
+}
+
+/** A count as it is, a fraction of `of` rounded. */
+function resolveSize(flag: string, size: number, of: number): number {
+  return size < 1 ? Math.round(of * fraction(flag, size)) : wholeNumber(flag, size, 0);
+}
+
+function fraction(flag: string, value: number): number {
+  if (value >= 0 && value < 1) return value;
+  throw new UsageError(`${flag} ${value}: want a number of images, or a fraction from 0 to 1`);
+}
+
+function wholeNumber(flag: string, value: number, least: number): number {
+  if (Number.isSafeInteger(value) && value >= least) return value;
+  throw new UsageError(`${flag} ${value}: want a whole number of images, ${least} or more`);
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
