@@ -1,0 +1,10 @@
+import type { Command } from "commander";
+
+/**
+ * One command of the CLI, in a file of its own under commands/. `register` adds its options,
+ * arguments and action; name and summary stand in the table (commands.ts), so that `thaw --help`
+ * loads no command. An action that did not succeed throws, or sets process.exitCode.
+ */
+export interface CliCommand {
+  register(command: Command): void;
+}

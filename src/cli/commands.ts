@@ -1,0 +1,19 @@
+import type { CliCommand } from "./command.ts";
+
+/** A line of the table: what `thaw --help` shows, and where the command is. */
+export interface CommandEntry {
+  readonly summary: string;
+  load(): Promise<CliCommand>;
+}
+
+/** Every command, in the order of `thaw --help`. A new one is one file and one line here. */
+export const commands: Readonly<Record<string, CommandEntry>> = {
+  doctor: {
+    summary: "say what was found on this machine, what is used and why",
+    load: async () => (await import("./commands/doctor.ts")).doctor,
+  },
+  setup: {
+    summary: "find or install libtorch, compile the addon and try it",
+    load: async () => (await import("./commands/setup.ts")).setup,
+  },
+};

@@ -1,0 +1,16 @@
+#!/usr/bin/env node
+import { reportError, run } from "./frame.ts";
+
+// `thaw … | head`: the reader has had enough, which is no error.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit();
+});
+
+const args = process.argv.slice(2);
+try {
+  await run(args);
+} catch (error) {
+  // At once: threads or timers of what has failed must not keep the process alive.
+  process.exit(reportError(error, args.includes("--debug")));
+}
