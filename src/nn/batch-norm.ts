@@ -1,0 +1,37 @@
+import { ops, type Tensor } from "../tensor/index.ts";
+import { Buffer, lasting, Module, Parameter } from "./module.ts";
+
+/**
+ * Normalises each channel of [N, C, H, W]: by the batch's statistics in training, which also move
+ * the running ones, and by the running ones in evaluation. (Ioffe & Szegedy 2015, alg. 1)
+ */
+export class BatchNorm2d extends Module {
+  readonly weight: Parameter;
+  readonly bias: Parameter;
+  readonly running_mean: Buffer;
+  readonly running_var: Buffer;
+  readonly num_batches_tracked: Buffer;
+  readonly eps: number;
+  readonly momentum: number;
+
+  constructor(channels: number, options: { eps?: number; momentum?: number } = {}) {
+    super();
+    this.eps = options.eps ?? 1e-5;
+    this.momentum = options.momentum ?? 0.1;
+    this.weight = lasting(() => new Parameter(ops.ones([channels])));
+    this.bias = lasting(() => new Parameter(ops.zeros([channels])));
+    this.running_mean = lasting(() => new Buffer(ops.zeros([channels])));
+    this.running_var = lasting(() => new Buffer(ops.ones([channels])));
+    this.num_batches_tracked = lasting(() => new Buffer(ops.zeros([], { dtype: "int64" })));
+  }
+
+  forward(x: Tensor): Tensor {
+    if (this.training) ops.add_Scalar(this.num_batches_tracked, 1);
+    return ops.batchNorm(x, this.training, this.momentum, this.eps, true, {
+      weight: this.weight,
+      bias: this.bias,
+      runningMean: this.running_mean,
+      runningVar: this.running_var,
+    });
+  }
+}

@@ -1,0 +1,35 @@
+import { type Generator, noGrad, ops, type Tensor } from "../tensor/index.ts";
+
+/** Inputs and outputs that one weight element touches: [out, in, ...kernel] (torch.nn.init). */
+function fans(shape: readonly number[]): { fanIn: number; fanOut: number } {
+  const [out = 1, input = 1, ...kernel] = shape;
+  const field = kernel.reduce((product, size) => product * size, 1);
+  return { fanIn: input * field, fanOut: out * field };
+}
+
+/** U(-√(6/((1+a²)·fanIn)), +…), the default of Linear and Conv2d with a = √5. (He et al. 2015, eq. 10) */
+export function kaimingUniform_(weight: Tensor, random: Generator, options = { a: 0 }): void {
+  const gain = Math.sqrt(2 / (1 + options.a ** 2));
+  const bound = Math.sqrt(3) * (gain / Math.sqrt(fans(weight.shape).fanIn));
+  noGrad(() => ops.uniform_(weight, { from: -bound, to: bound, generator: random }));
+}
+
+/** N(0, 2/fan) for layers followed by ReLU. (He et al. 2015, eq. 10) */
+export function kaimingNormal_(
+  weight: Tensor,
+  random: Generator,
+  options: { mode: "fanIn" | "fanOut" },
+): void {
+  const std = Math.sqrt(2) / Math.sqrt(fans(weight.shape)[options.mode]);
+  noGrad(() => ops.normal_(weight, { mean: 0, std, generator: random }));
+}
+
+/** U(-1/√fanIn, +1/√fanIn): PyTorch's default for the bias of Linear and Conv2d. */
+export function biasUniform_(bias: Tensor, weight: Tensor, random: Generator): void {
+  const bound = 1 / Math.sqrt(fans(weight.shape).fanIn);
+  noGrad(() => ops.uniform_(bias, { from: -bound, to: bound, generator: random }));
+}
+
+export function constant_(tensor: Tensor, value: number): void {
+  noGrad(() => ops.fill_Scalar(tensor, value));
+}
