@@ -1,0 +1,8 @@
+export { createModel, type ModelName, modelNames, models, parseModelName } from "./registry.ts";
+export {
+  Classifier,
+  type ModelOptions,
+  type ModelRandom,
+  type ModelSpec,
+  type Stage,
+} from "./spec.ts";

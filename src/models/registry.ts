@@ -1,0 +1,30 @@
+import { nearest, UsageError } from "../errors.ts";
+import { resnet18, resnet34, resnet50 } from "./resnet.ts";
+import { resnet20Cifar } from "./resnet-cifar.ts";
+import { simpleCnn } from "./simple-cnn.ts";
+import type { Classifier, ModelOptions, ModelSpec } from "./spec.ts";
+
+/** Every architecture; a new one is one file and one line here. Names as timm's. */
+export const models = {
+  simple_cnn: simpleCnn,
+  resnet20_cifar: resnet20Cifar,
+  resnet18,
+  resnet34,
+  resnet50,
+} as const satisfies Record<string, ModelSpec>;
+
+export type ModelName = keyof typeof models;
+export const modelNames = Object.keys(models) as ModelName[];
+
+/** @throws UsageError that names the nearest model. */
+export function parseModelName(name: string): ModelName {
+  if (Object.hasOwn(models, name)) return name as ModelName;
+  const guess = nearest(name, modelNames);
+  throw new UsageError(`unknown model "${name}"${guess ? `: did you mean ${guess}?` : ""}`, {
+    hint: `models: ${modelNames.join(", ")}`,
+  });
+}
+
+export function createModel(name: ModelName, options: ModelOptions): Classifier {
+  return models[name].create(options);
+}

@@ -1,0 +1,108 @@
+import { BatchNorm2d, Conv2d, kaimingNormal_, Linear, Module, Sequential } from "../nn/index.ts";
+import { type Generator, ops, scope, type Tensor } from "../tensor/index.ts";
+import { Classifier, type ModelOptions, type ModelSpec, type Stage } from "./spec.ts";
+
+/** Two 3×3 convolutions; a shortcut that shrinks takes every second pixel and pads channels with zeros (option A). */
+class Block extends Module {
+  readonly conv1: Conv2d;
+  readonly bn1: BatchNorm2d;
+  readonly conv2: Conv2d;
+  readonly bn2: BatchNorm2d;
+  readonly #shrinks: boolean;
+  readonly #padding: number;
+
+  constructor(inChannels: number, channels: number, random: Generator) {
+    super();
+    this.#shrinks = inChannels !== channels;
+    this.#padding = (channels - inChannels) / 2;
+    const stride = this.#shrinks ? 2 : 1;
+    this.conv1 = new Conv2d(inChannels, channels, 3, { stride, padding: 1, bias: false, random });
+    this.bn1 = new BatchNorm2d(channels);
+    this.conv2 = new Conv2d(channels, channels, 3, { padding: 1, bias: false, random });
+    this.bn2 = new BatchNorm2d(channels);
+  }
+
+  forward(x: Tensor): Tensor {
+    return scope(() => {
+      const y = ops.relu_(this.bn1.forward(this.conv1.forward(x)));
+      const z = this.bn2.forward(this.conv2.forward(y));
+      return ops.relu_(ops.add_(z, this.#shrinks ? this.#shortcut(x) : x));
+    });
+  }
+
+  #shortcut(x: Tensor): Tensor {
+    const half = ops.slice(ops.slice(x, { dim: 2, step: 2 }), { dim: 3, step: 2 });
+    return ops.constantPadNd(half, [0, 0, 0, 0, this.#padding, this.#padding]);
+  }
+}
+
+/** The residual networks for 32×32 images: three groups of n blocks, 6n+2 layers. (He et al. 2016, §4.2) */
+export class CifarResNet extends Classifier {
+  readonly conv1: Conv2d;
+  readonly bn1 = new BatchNorm2d(16);
+  readonly layer1: Sequential;
+  readonly layer2: Sequential;
+  readonly layer3: Sequential;
+  linear: Linear;
+
+  constructor(blocks: number, { classes, inChannels, random: { init: random } }: ModelOptions) {
+    super();
+    const group = (from: number, to: number): Sequential =>
+      new Sequential(
+        ...Array.from({ length: blocks }, (_, i) => new Block(i === 0 ? from : to, to, random)),
+      );
+    this.conv1 = new Conv2d(inChannels, 16, 3, { padding: 1, bias: false, random });
+    this.layer1 = group(16, 16);
+    this.layer2 = group(16, 32);
+    this.layer3 = group(32, 64);
+    this.linear = new Linear(64, classes, { random });
+    for (const [, module] of this.namedModules()) {
+      if (module instanceof Conv2d || module instanceof Linear) {
+        kaimingNormal_(module.weight, random, { mode: "fanIn" });
+      }
+    }
+  }
+
+  features(x: Tensor): Tensor {
+    return scope(() => {
+      let y = scope(() => ops.relu_(this.bn1.forward(this.conv1.forward(x))));
+      for (const layer of [this.layer1, this.layer2, this.layer3]) {
+        const input = y;
+        y = layer.forward(input);
+        input.dispose();
+      }
+      return y;
+    });
+  }
+
+  embed(x: Tensor): Tensor {
+    return scope(() => ops.meanDim(this.features(x), { dim: [2, 3] }));
+  }
+
+  get head(): Linear {
+    return this.linear;
+  }
+
+  replaceHead(classes: number, random: Generator): void {
+    const old = this.linear;
+    this.linear = new Linear(64, classes, { random });
+    kaimingNormal_(this.linear.weight, random, { mode: "fanIn" });
+    old[Symbol.dispose]();
+  }
+
+  get stages(): readonly Stage[] {
+    return [
+      { name: "stem", modules: [this.conv1, this.bn1] },
+      { name: "layer1", modules: [this.layer1] },
+      { name: "layer2", modules: [this.layer2] },
+      { name: "layer3", modules: [this.layer3] },
+      { name: "head", modules: [this.linear] },
+    ];
+  }
+}
+
+export const resnet20Cifar: ModelSpec = {
+  summary: "residual network of 20 layers for small images",
+  source: "He, Zhang, Ren & Sun 2016, Deep Residual Learning, §4.2",
+  create: (options) => new CifarResNet(3, options),
+};
