@@ -57,7 +57,7 @@ async function buildProgram(args: readonly string[]): Promise<Command> {
     throw unknownCommand(chosen);
   }
   for (const [name, entry] of Object.entries(commands)) {
-    const command = program.command(name).description(entry.summary);
+    const command = program.command(name).description(entry.summary).allowExcessArguments(false);
     if (name === chosen) (await entry.load()).register(command);
   }
   return program;
