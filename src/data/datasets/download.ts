@@ -55,6 +55,10 @@ export function temporaryName(target: string): string {
   return `${target}.part-${randomUUID()}`;
 }
 
+export function isTemporary(file: string): boolean {
+  return /\.part-[0-9a-f-]{36}$/.test(file);
+}
+
 async function save(
   response: IncomingMessage,
   url: string,

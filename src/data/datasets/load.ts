@@ -1,10 +1,10 @@
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ThawError } from "../../errors.ts";
 import { withLock } from "../../libtorch/lock.ts";
 import type { ImageSet } from "../imageset.ts";
 import { contentSha256, type DecodedDataset, readDecoded, writeDecoded } from "./decoded-cache.ts";
-import { temporaryName } from "./download.ts";
+import { isTemporary, temporaryName } from "./download.ts";
 import type { BuiltinDataset, NamedBytes } from "./registry.ts";
 import { mirrorHasOfficial, obtainArtifact, type SourceOptions } from "./sources.ts";
 
@@ -32,10 +32,12 @@ export async function loadBuiltin(
     const others = await usableDecoded(path, dataset, options);
     return others ? named(dataset, others, []) : decodeAndCache(path, dataset, options);
   };
+  if (!isWritable(options.cacheFolder)) return decode();
   // Of several processes that start together, one fetches and the others then read the cache.
-  return isWritable(options.cacheFolder)
-    ? withLock(join(options.cacheFolder, "lock"), decode)
-    : decode();
+  return withLock(join(options.cacheFolder, "lock"), () => {
+    removeLeftovers(options.cacheFolder);
+    return decode();
+  });
 }
 
 /** What the cache has, unless it is only a part and the mirror folder now has the whole. */
@@ -116,13 +118,23 @@ function commonOrigin(origins: readonly string[]): string {
   return [...folders].join(" and ");
 }
 
+/** What killed processes left: whoever holds the lock is the only one that writes such files. */
+function removeLeftovers(folder: string): void {
+  for (const file of readdirSync(folder)) {
+    if (isTemporary(file)) rmSync(join(folder, file), { force: true });
+  }
+}
+
 /** Tried, not asked: a full disk and a read-only one both say no only when written to. */
 function isWritable(folder: string): boolean {
+  const probe = temporaryName(join(folder, "probe"));
   try {
     mkdirSync(folder, { recursive: true });
-    const probe = temporaryName(join(folder, "probe"));
-    writeFileSync(probe, "x");
-    rmSync(probe);
+    try {
+      writeFileSync(probe, "x");
+    } finally {
+      rmSync(probe, { force: true });
+    }
     return true;
   } catch {
     return false;
