@@ -1,0 +1,54 @@
+import {
+  type Handle,
+  inMemoryFormat,
+  type MemoryFormat,
+  ops,
+  scope,
+  Tensor,
+} from "../tensor/index.ts";
+import { seedStream } from "./random.ts";
+import { type Augmentation, cropAndFlip, rotate } from "./transforms/augment.ts";
+import { type Normalization, normalize } from "./transforms/normalize.ts";
+
+/** How rows of a split become batches: plain data, so that it can be sent to a worker. */
+export interface BatchPlan extends Normalization {
+  readonly memoryFormat: MemoryFormat;
+  readonly augment?: Augmentation;
+  readonly seed: number;
+}
+
+/** A split's tensors, by handles that any thread may use. */
+export interface SplitHandles {
+  /** uint8 [count, C, H, W] */
+  readonly images: Handle;
+  /** int64 [count] */
+  readonly labels: Handle;
+}
+
+/** Which batch: its place decides its random draws, so that a batch does not depend on those before it. */
+export interface BatchRequest {
+  readonly epoch: number;
+  readonly index: number;
+  readonly rows: Int32Array;
+}
+
+/** Gathers, augments and normalises one batch: float32 [n, C, H, W] and int64 [n]. */
+export function prepareBatch(
+  split: { readonly images: Tensor; readonly labels: Tensor },
+  plan: BatchPlan,
+  { epoch, index, rows }: BatchRequest,
+): { images: Tensor; labels: Tensor } {
+  return scope(() => {
+    const picked = Tensor.from(rows, [rows.length]);
+    const labels = ops.indexSelect(split.labels, 0, picked);
+    let images = ops.indexSelect(split.images, 0, picked);
+    if (plan.augment) {
+      const random = seedStream(plan.seed, `augment/${epoch}/${index}`);
+      images = cropAndFlip(images, plan.augment, random);
+      if (plan.augment.rotation > 0) {
+        images = rotate(ops.toDtype(images, "float32"), plan.augment, random);
+      }
+    }
+    return { images: inMemoryFormat(normalize(images, plan), plan.memoryFormat), labels };
+  });
+}
