@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import type { Host } from "./host.ts";
 
 /** An official libtorch archive (CPU build) and its checksum. */
@@ -43,6 +44,10 @@ export function officialBuild(host: Host): OfficialBuild | undefined {
   const url = host.env["THAW_LIBTORCH_URL"];
   const sha256 = host.env["THAW_LIBTORCH_SHA256"];
   if (url)
-    return { version: /\d+\.\d+\.\d+/.exec(url)?.[0] ?? "0", url, sha256: sha256 || known?.sha256 };
+    return {
+      version: /\d+\.\d+\.\d+/.exec(basename(url))?.[0] ?? "0",
+      url,
+      sha256: sha256 || known?.sha256,
+    };
   return known && { ...known, sha256: sha256 || known.sha256 };
 }
