@@ -8,6 +8,14 @@ export interface CommandEntry {
 
 /** Every command, in the order of `thaw --help`. A new one is one file and one line here. */
 export const commands: Readonly<Record<string, CommandEntry>> = {
+  train: {
+    summary: "train a model and judge it on the test set",
+    load: async () => (await import("./commands/train.ts")).train,
+  },
+  evaluate: {
+    summary: "judge a run's best model on the test set",
+    load: async () => (await import("./commands/evaluate.ts")).evaluate,
+  },
   doctor: {
     summary: "say what was found on this machine, what is used and why",
     load: async () => (await import("./commands/doctor.ts")).doctor,

@@ -1,0 +1,29 @@
+import { openDataset } from "../data/datasets/index.ts";
+import type { DatasetSplits } from "../data/imageset.ts";
+import type { TrainConfig } from "../run/config.ts";
+import { say } from "./output.ts";
+
+/** Opens the data that a config names; a download is told on stderr. */
+export async function openConfiguredData(
+  config: TrainConfig,
+  mirror?: string,
+): Promise<DatasetSplits> {
+  let told = "";
+  return openDataset({
+    data: config.data,
+    seed: config.seed,
+    classes: config.classes,
+    perClass: config.perClass,
+    trainSize: config.trainSize,
+    valSize: config.valSize,
+    testSize: config.testSize,
+    mirror,
+    onProgress: (progress) => {
+      const { received, total, file } = progress;
+      const share = total ? Math.floor((10 * received) / total) * 10 : 0;
+      const line = `fetching ${file}: ${share} %`;
+      if (line !== told) say(line);
+      told = line;
+    },
+  });
+}

@@ -1,0 +1,79 @@
+import type { StartInfo, StepProgress, TrainEvents } from "../train/index.ts";
+import { colors, say } from "./output.ts";
+
+/** What a person sees of a training: one bar that is redrawn on a terminal, plain lines elsewhere. */
+export function trainingProgress(stream: NodeJS.WriteStream = process.stderr): TrainEvents {
+  const bar = new Bar(stream);
+  return {
+    onStart: (info) => say(describeStart(info)),
+    onNote: (text) => {
+      bar.clear();
+      say(`${colors.yellow("note:")} ${text}`);
+    },
+    onStep: (progress) => bar.draw(progress),
+    onEpoch: (line, timing, best) => {
+      bar.clear();
+      const { epoch, trainLoss, trainAccuracy, valLoss, valAccuracy } = line;
+      say(
+        `epoch ${epoch}  loss ${trainLoss.toFixed(4)}  accuracy ${percent(trainAccuracy)}  ` +
+          `val loss ${valLoss.toFixed(4)}  val accuracy ${percent(valAccuracy)}  ` +
+          `${Math.round(timing.imagesPerSecond)} images/s${best ? colors.green("  best") : ""}`,
+      );
+    },
+  };
+}
+
+export function percent(share: number): string {
+  return `${(100 * share).toFixed(2)} %`;
+}
+
+/** 75 → "1:15", 3675 → "1:01:15". */
+export function duration(seconds: number): string {
+  const whole = Math.round(seconds);
+  const parts = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  const shown = parts[0] === 0 ? parts.slice(1) : parts;
+  return shown.map((part, i) => (i === 0 ? String(part) : String(part).padStart(2, "0"))).join(":");
+}
+
+function describeStart(info: StartInfo): string {
+  const { compute, counts, parameters, trainableParameters } = info;
+  const trained =
+    parameters === trainableParameters
+      ? ""
+      : `, ${trainableParameters.toLocaleString("en")} trained`;
+  const resumed = info.resumedEpoch > 0 ? `, going on after epoch ${info.resumedEpoch}` : "";
+  return [
+    `${colors.bold(info.run)} → ${info.dir}${resumed}`,
+    `  ${parameters.toLocaleString("en")} parameters${trained}; ` +
+      `${counts.train} training, ${counts.val} validation and ${counts.test} test images`,
+    `  ${compute.precision} on ${compute.device} (${compute.reason}), ${info.threads} threads`,
+  ].join("\n");
+}
+
+const WIDTH = 24;
+const REDRAW_MS = 100;
+
+class Bar {
+  readonly #stream: NodeJS.WriteStream;
+  #drawn = 0;
+
+  constructor(stream: NodeJS.WriteStream) {
+    this.#stream = stream;
+  }
+
+  draw({ epoch, epochs, step, steps, loss, imagesPerSecond, secondsLeft }: StepProgress): void {
+    const now = performance.now();
+    if (!this.#stream.isTTY || now - this.#drawn < REDRAW_MS) return;
+    this.#drawn = now;
+    const filled = Math.round((WIDTH * step) / steps);
+    const bar = "█".repeat(filled) + "░".repeat(WIDTH - filled);
+    this.#stream.write(
+      `\r\x1b[Kepoch ${epoch}/${epochs} ${bar} ${step}/${steps}  loss ${loss.toFixed(4)}  ` +
+        `${Math.round(imagesPerSecond)} images/s  ${duration(secondsLeft)} left`,
+    );
+  }
+
+  clear(): void {
+    if (this.#stream.isTTY) this.#stream.write("\r\x1b[K");
+  }
+}
