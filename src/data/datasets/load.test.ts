@@ -20,7 +20,8 @@ import {
   tinyTarDataset,
 } from "../../../test/support/tiny-dataset.ts";
 import { ExitCode, ThawError } from "../../errors.ts";
-import { loadBuiltin } from "./load.ts";
+import { contentSha256 } from "./decoded-cache.ts";
+import { type LoadedDataset, loadBuiltin } from "./load.ts";
 import type { DatasetProgress, SourceOptions } from "./sources.ts";
 
 let root: string;
@@ -58,6 +59,13 @@ function putAll(folder: string, files: ReadonlyMap<string, Uint8Array>): void {
   mkdirSync(folder, { recursive: true });
   for (const [name, bytes] of files) writeFileSync(join(folder, name), bytes);
 }
+const half = (bytes: Buffer) => bytes.subarray(0, bytes.length >> 1);
+/** Arrays of a hundred thousand bytes compare slowly one by one. */
+const digest = ({ train, test, ...rest }: LoadedDataset) => ({
+  ...rest,
+  counts: [train.count, test.count],
+  computed: contentSha256(train, test),
+});
 const decodedFile = () => join(cacheFolder, "decoded.thawdata");
 
 test("from a mirror folder, then from the cache alone", async () => {
@@ -72,7 +80,7 @@ test("from a mirror folder, then from the cache alone", async () => {
 
   rmSync(mirror, { recursive: true });
   const warm = await load(tiny);
-  expect(warm).toEqual(cold);
+  expect(digest(warm)).toEqual(digest(cold));
   expect(warm.train.images.constructor).toBe(Uint8Array);
   expect(server.requests).toEqual([]);
 });
@@ -158,7 +166,7 @@ test("a truncated archive of a mirror names the file and both checksums", async 
   const tiny = tinyTarDataset(server.url);
   official = tiny.files;
   const path = join(mirror, "tiny.tar.gz");
-  writeFileSync(path, tiny.files.get("tiny.tar.gz")!.subarray(0, 4000));
+  writeFileSync(path, half(tiny.files.get("tiny.tar.gz")!));
   const error = await failureOf(load(tiny, { mirror }));
   const [checksum] = tiny.dataset.artifacts[0]!.packings[0]!.checksums;
   expect(error.message).toContain(`${path}: damaged gzip data (unexpected end of file)`);
@@ -197,7 +205,7 @@ test("a test batch of no known checksum is believed only in an archive of known 
 
 test("a damaged download is not kept, and every source tried is named", async () => {
   const tiny = tinyTarDataset(server.url);
-  official.set("tiny.tar.gz", Buffer.concat([tiny.files.get("tiny.tar.gz")!.subarray(0, 5000)]));
+  official.set("tiny.tar.gz", half(tiny.files.get("tiny.tar.gz")!));
   const system = { folder: join(root, "share"), install: "apt-get install tiny" };
   const error = await failureOf(loadBuiltin({ ...tiny.dataset, system }, { cacheFolder, mirror }));
   expect(error.message).toContain("Tiny tar: no source has tiny.tar.gz");
@@ -217,8 +225,8 @@ test("a damaged file in the cache is thrown away and fetched again", async () =>
   official = tiny.files;
   const good = await load(tiny);
   rmSync(decodedFile());
-  truncateSync(join(cacheFolder, "tiny.tar.gz"), 3000);
-  expect(await load(tiny)).toEqual(good);
+  truncateSync(join(cacheFolder, "tiny.tar.gz"), 1000);
+  expect(digest(await load(tiny))).toEqual(digest(good));
   expect(server.requests).toHaveLength(2);
 });
 
@@ -235,10 +243,9 @@ test.each([
   putAll(mirror, tiny.files);
   const good = await load(tiny, { mirror });
   damage(decodedFile());
-  const again = await load(tiny, { mirror });
-  expect(again).toEqual(good);
+  expect(digest(await load(tiny, { mirror }))).toEqual(digest(good));
   rmSync(mirror, { recursive: true });
-  expect(await load(tiny)).toEqual(good);
+  expect(digest(await load(tiny))).toEqual(digest(good));
 });
 
 test("decoded data of another recipe are made anew", async () => {
@@ -263,8 +270,8 @@ test("several at once: one fetches, all have the same", async () => {
   const tiny = tinyTarDataset(server.url);
   official = tiny.files;
   const all = await Promise.all([load(tiny), load(tiny), load(tiny)]);
-  expect(all[1]).toEqual(all[0]);
-  expect(all[2]).toEqual(all[0]);
+  expect(digest(all[1])).toEqual(digest(all[0]));
+  expect(digest(all[2])).toEqual(digest(all[0]));
   expect(server.requests).toHaveLength(1);
 });
 
