@@ -39,12 +39,16 @@ console.error(`setup: ready in ${seconds} s (libtorch ${libtorch.version} at ${l
 function installPackages() {
   const why = packagesMissing();
   if (why === undefined) return;
-  console.error(`setup: npm ci (${why})`);
+  console.error(`setup: npm install (${why})`);
   const npm = process.platform === "win32" ? "npm.cmd" : "npm";
-  const args = ["ci", "--prefer-offline", "--no-audit", "--no-fund", "--loglevel=error"];
-  const result = run(npm, args, 2);
-  if (result.status !== 0)
-    fail("npm ci failed", "is the npm registry reachable? Then run this again");
+  // Not `npm ci`: package-lock.json names this platform's optional packages only (npm leaves out those
+  // that it could not look up), and `npm ci` refuses that. The locked versions and their checksums hold
+  // all the same, and --no-save leaves both files as they are.
+  const quiet = ["--prefer-offline", "--no-audit", "--no-fund", "--loglevel=error"];
+  const result = run(npm, ["install", "--no-save", ...quiet], 2);
+  if (result.status !== 0) {
+    fail("npm install failed", "is the npm registry reachable? Then run this again");
+  }
 }
 
 /**
