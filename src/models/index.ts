@@ -1,3 +1,4 @@
+export { type ComputeChoice, chooseCompute } from "./compute.ts";
 export { createModel, type ModelName, modelNames, models, parseModelName } from "./registry.ts";
 export {
   Classifier,

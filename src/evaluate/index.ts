@@ -1,0 +1,1 @@
+export { evaluateRun } from "./evaluate.ts";

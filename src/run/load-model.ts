@@ -1,0 +1,63 @@
+import { existsSync } from "node:fs";
+import { ThawError } from "../errors.ts";
+import {
+  type Classifier,
+  type ComputeChoice,
+  createModel,
+  parseModelName,
+} from "../models/index.ts";
+import { fromTensorData } from "../models/weights/tensors.ts";
+import { Generator, scope } from "../tensor/index.ts";
+import { loadModel } from "./checkpoint.ts";
+import { RunRecord } from "./record.ts";
+
+/** What a model file says of itself: enough to feed it images and to read its answers. */
+export interface ModelFile {
+  readonly model: Classifier;
+  /** Names in the order of the outputs. */
+  readonly classes: readonly string[];
+  readonly input: {
+    readonly channels: number;
+    readonly height: number;
+    readonly width: number;
+    readonly mean: readonly number[];
+    readonly std: readonly number[];
+  };
+}
+
+/**
+ * The best model of a run, in evaluation mode; the caller disposes it.
+ * @throws ThawError where the run has none yet, or the file is damaged.
+ */
+export function loadBestModel(dir: string, compute: ComputeChoice): ModelFile {
+  const { best, name } = new RunRecord(dir);
+  if (!existsSync(best)) {
+    throw new ThawError(`${name} has no best model yet (${best})`, {
+      hint: `its first epoch is not finished: \`thaw train --resume ${name}\``,
+    });
+  }
+  const { tensors, metadata } = loadModel(best);
+  const classes = parse<string[]>(best, metadata, "classes");
+  const input = parse<ModelFile["input"]>(best, metadata, "input");
+  using random = new Generator(0);
+  const model = createModel(parseModelName(metadata["model"] ?? ""), {
+    classes: classes.length,
+    inChannels: input.channels,
+    imageSize: [input.height, input.width],
+    random: { init: random, dropout: random },
+  });
+  scope(() =>
+    model.loadStateDict(new Map([...tensors].map(([key, data]) => [key, fromTensorData(data)]))),
+  );
+  return { model: model.to(compute).eval(), classes, input };
+}
+
+function parse<T>(path: string, metadata: Readonly<Record<string, string>>, key: string): T {
+  const text = metadata[key];
+  if (text === undefined) {
+    throw new ThawError(`${path}: its metadata has no ${key}`, {
+      hint: "the file was not written by `thaw train`",
+    });
+  }
+  return JSON.parse(text) as T;
+}

@@ -1,0 +1,53 @@
+import type { Module } from "../nn/index.ts";
+import {
+  adam,
+  adamw,
+  type Optimizer,
+  parameterGroups,
+  type Schedule,
+  schedules,
+  sgd,
+} from "../optim/index.ts";
+import type { TrainConfig } from "../run/config.ts";
+
+/** The optimizer that a config asks for, over the parameters that are trained. */
+export function makeOptimizer(config: TrainConfig, model: Module): Optimizer {
+  const trained = model.namedParameters().filter(([, parameter]) => parameter.requiresGrad);
+  const groups = parameterGroups(trained);
+  const { lr, weightDecay, momentum = 0, nesterov = false, betas = [0.9, 0.999] } = config;
+  switch (config.opt) {
+    case "sgd":
+      return sgd(groups, { lr, weightDecay, momentum, nesterov });
+    case "adam":
+      return adam(groups, { lr, weightDecay, betas });
+    case "adamw":
+      return adamw(groups, { lr, weightDecay, betas });
+  }
+}
+
+/** The schedule that a config asks for; its time counts steps. */
+export function makeSchedule(config: TrainConfig, stepsPerEpoch: number): Schedule {
+  const { lr, minLr = 0, decayRate = 0.1, decayEpochs = 30 } = config;
+  const total = config.epochs * stepsPerEpoch;
+  const warmup = (config.warmupEpochs ?? 0) * stepsPerEpoch;
+  const minFactor = minLr / lr;
+  switch (config.sched) {
+    case "constant":
+      return schedules.constant({ warmup });
+    case "step":
+      return schedules.step({ warmup, every: decayEpochs * stepsPerEpoch, factor: decayRate });
+    case "linear":
+      return schedules.linear({ total, warmup, minFactor });
+    case "cosine":
+      return schedules.cosine({ total, warmup, minFactor });
+    case "onecycle":
+      return schedules.onecycle({ total });
+    case "plateau":
+      return schedules.plateau({
+        mode: "min",
+        factor: decayRate,
+        patience: config.patienceEpochs ?? 5,
+        minFactor,
+      });
+  }
+}

@@ -1,0 +1,64 @@
+import type { Batch } from "../data/loader.ts";
+import { ThawError } from "../errors.ts";
+import type { Classifier } from "../models/index.ts";
+import { type Compute, forward, onDevice } from "../models/predict.ts";
+import { crossEntropy } from "../nn/index.ts";
+import { clipGradNorm, type Optimizer, setLearningRate } from "../optim/index.ts";
+import { ops, scope } from "../tensor/index.ts";
+
+export interface StepOptions extends Compute {
+  readonly lr: number;
+  readonly labelSmoothing: number;
+  readonly clipGrad: number | undefined;
+}
+
+export interface StepResult {
+  /** Mean loss of the batch, before the step. */
+  readonly loss: number;
+  /** Images of the batch that were classified right, before the step. */
+  readonly correct: number;
+  /** L2 norm of all gradients before clipping, where clipping asked for it. */
+  readonly gradNorm?: number;
+}
+
+/** The loss or its gradient stopped being a number. */
+export class DivergedError extends ThawError {}
+
+/**
+ * One step: forward, loss, backward, update. Frees the batch and everything made on the way.
+ * @throws DivergedError, before the parameters are changed, where loss or gradient are not finite.
+ */
+export function trainStep(
+  model: Classifier,
+  optimizer: Optimizer,
+  batch: Batch,
+  options: StepOptions,
+): StepResult {
+  const result = scope((): StepResult => {
+    const labels = onDevice(batch.labels, options.device);
+    const logits = forward(model, onDevice(batch.images, options.device), options);
+    const loss = crossEntropy(logits, labels, options);
+    const value = loss.item();
+    if (!Number.isFinite(value)) throw new DivergedError(`the loss is ${value}`);
+    loss.backward();
+    const norm = clip(optimizer, options.clipGrad);
+    setLearningRate(optimizer, options.lr);
+    optimizer.step();
+    optimizer.zeroGrad();
+    const hits = ops.sum(ops.eq(ops.argmax(logits, { dim: 1 }), labels)).item();
+    return { loss: value, correct: hits, ...(norm !== undefined && { gradNorm: norm }) };
+  });
+  batch.images.dispose();
+  batch.labels.dispose();
+  return result;
+}
+
+function clip(optimizer: Optimizer, maxNorm: number | undefined): number | undefined {
+  if (maxNorm === undefined) return undefined;
+  const norm = clipGradNorm(
+    optimizer.groups.flatMap((group) => group.parameters),
+    maxNorm,
+  );
+  if (!Number.isFinite(norm)) throw new DivergedError(`the norm of the gradient is ${norm}`);
+  return norm;
+}
