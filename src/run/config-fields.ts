@@ -1,0 +1,91 @@
+import { z } from "zod";
+import { trainConfigSchema } from "./config.ts";
+
+/** The part of JSON Schema that the config uses. */
+interface SchemaNode {
+  readonly type: "string" | "integer" | "number" | "boolean" | "array" | "object";
+  readonly description?: string;
+  readonly default?: unknown;
+  readonly enum?: readonly string[];
+  readonly pattern?: string;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly exclusiveMinimum?: number;
+  readonly exclusiveMaximum?: number;
+  readonly minItems?: number;
+  readonly items?: SchemaNode | false;
+  readonly prefixItems?: readonly SchemaNode[];
+  readonly properties?: Readonly<Record<string, SchemaNode>>;
+}
+
+/** One value of the config: where it stands in the document and what it may be. */
+export interface ConfigField {
+  /** `["augment", "crop"]` stands as `augment: {crop: …}` in YAML and as `--augment-crop` on the command line. */
+  readonly path: readonly string[];
+  readonly type: "string" | "integer" | "number" | "boolean" | "strings" | "numbers";
+  readonly choices: readonly string[] | undefined;
+  readonly description: string;
+  /** Undefined where the default depends on other keys or there is none. */
+  readonly defaultValue: unknown;
+  /** In words, as `a whole number of at least 1`. */
+  readonly allowed: string;
+}
+
+/** Every value of a training config, in the schema's order; groups are opened. */
+export function configFields(): readonly ConfigField[] {
+  return fieldsOf(z.toJSONSchema(trainConfigSchema, { io: "input" }) as unknown as SchemaNode, []);
+}
+
+function fieldsOf(node: SchemaNode, at: readonly string[]): ConfigField[] {
+  return Object.entries(node.properties ?? {}).flatMap(([key, child]) => {
+    const path = [...at, key];
+    if (child.type === "object") return fieldsOf(child, path);
+    return [
+      {
+        path,
+        type: fieldType(child),
+        choices: child.enum,
+        description: child.description ?? "",
+        defaultValue: child.default,
+        allowed: allowed(child),
+      },
+    ];
+  });
+}
+
+function fieldType(node: SchemaNode): ConfigField["type"] {
+  if (node.type === "array") return node.prefixItems === undefined ? "strings" : "numbers";
+  return node.type as ConfigField["type"];
+}
+
+function allowed(node: SchemaNode): string {
+  if (node.enum !== undefined) return `one of ${node.enum.join(", ")}`;
+  switch (node.type) {
+    case "integer":
+      return `a whole number${range(node)}`;
+    case "number":
+      return `a number${range(node)}`;
+    case "boolean":
+      return "true or false";
+    case "array": {
+      if (node.prefixItems === undefined) return `a list of at least ${node.minItems ?? 0} texts`;
+      return `a list of ${node.prefixItems.length}, each ${allowed(node.prefixItems[0]!)}`;
+    }
+    case "object":
+      return "a group of keys";
+    case "string":
+      return node.pattern === undefined
+        ? "a text that is not empty"
+        : "letters, digits, dots, dashes and underscores";
+  }
+}
+
+function range({ minimum, maximum, exclusiveMinimum, exclusiveMaximum }: SchemaNode): string {
+  const limits: string[] = [];
+  if (minimum !== undefined && minimum > Number.MIN_SAFE_INTEGER)
+    limits.push(`at least ${minimum}`);
+  if (exclusiveMinimum !== undefined) limits.push(`above ${exclusiveMinimum}`);
+  if (maximum !== undefined && maximum < Number.MAX_SAFE_INTEGER) limits.push(`at most ${maximum}`);
+  if (exclusiveMaximum !== undefined) limits.push(`below ${exclusiveMaximum}`);
+  return limits.length === 0 ? "" : ` ${limits.join(" and ")}`;
+}

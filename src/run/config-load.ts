@@ -1,0 +1,171 @@
+import { readFileSync } from "node:fs";
+import { extname } from "node:path";
+import { parse as parseYaml } from "yaml";
+import type { z } from "zod";
+import { nearest, UsageError } from "../errors.ts";
+import { completeConfig, onlyWith, type TrainConfig, trainConfigSchema } from "./config.ts";
+import { configFields } from "./config-fields.ts";
+import { flagOf } from "./config-flags.ts";
+
+type Document = Readonly<Record<string, unknown>>;
+
+/** How a place in the document is called in messages: `run.yaml: augment.crop`, or the flag that gave it. */
+type Label = (path: readonly string[]) => string;
+
+/**
+ * The resolved config of a run: a YAML or JSON file, if any, with `overrides` (from flags) over it and defaults under
+ * both. A key of the file that only fits its own optimizer or schedule gives way when a flag chooses another.
+ * @throws UsageError that names every wrong place, what was given and what is allowed.
+ */
+export function loadConfig(file: string | undefined, overrides: Document = {}): TrainConfig {
+  const document = file === undefined ? {} : readDocument(file);
+  const given = (path: readonly string[]) => valueAt(overrides, path) !== undefined;
+  return resolveConfig(document, overrides, (path) =>
+    file === undefined || given(path) ? flagOf(path) : `${file}: ${path.join(".")}`,
+  );
+}
+
+/** The same for a document in memory, which stands as `name` in messages. */
+export function parseConfig(document: Document, name = "config"): TrainConfig {
+  return resolveConfig(document, {}, (path) => `${name}: ${path.join(".")}`);
+}
+
+function resolveConfig(document: Document, overrides: Document, label: Label): TrainConfig {
+  const choice = (by: "opt" | "sched", layers: readonly Document[]): string => {
+    const given = layers.map((layer) => layer[by]).find((value) => value !== undefined);
+    return String(given ?? defaults[by]);
+  };
+  const merged = merge(document, overrides);
+  const problems: string[] = [];
+  for (const [key, { by, to }] of Object.entries(onlyWith)) {
+    const own = choice(by, [document]);
+    const final = choice(by, [overrides, document]);
+    // A misspelt choice is an error of its own; saying that its options do not apply would hide it.
+    if (!isChoice(by, own) || !isChoice(by, final)) continue;
+    const fits = overrides[key] === undefined ? own : final;
+    if (merged[key] !== undefined && !to.includes(fits)) {
+      problems.push(`${label([key])}: only for ${by} ${to.join(", ")}, and ${by} is ${fits}`);
+    }
+    if (!to.includes(final)) delete merged[key];
+  }
+  const parsed = trainConfigSchema.safeParse(merged);
+  if (!parsed.success) {
+    problems.unshift(...parsed.error.issues.flatMap((issue) => describe(issue, merged, label)));
+  }
+  if (!parsed.success || problems.length > 0) throw refused(problems);
+  const config = completeConfig(parsed.data);
+  const impossible = contradictions(config, label);
+  if (impossible.length > 0) throw refused(impossible);
+  return config;
+}
+
+const defaults = {
+  opt: trainConfigSchema.shape.opt.parse(undefined),
+  sched: trainConfigSchema.shape.sched.parse(undefined),
+};
+
+function isChoice(by: "opt" | "sched", value: string): boolean {
+  return trainConfigSchema.shape[by].safeParse(value).success;
+}
+
+/** What no single key shows. */
+function contradictions(config: TrainConfig, label: Label): string[] {
+  const problems: string[] = [];
+  const { warmupEpochs = 0, minLr = 0, nesterov, momentum, epochs, lr, classes } = config;
+  if (warmupEpochs > 0 && warmupEpochs >= epochs) {
+    problems.push(
+      `${label(["warmupEpochs"])}: ${warmupEpochs} of ${epochs} epochs leave none to train in`,
+    );
+  }
+  if (minLr > lr) {
+    problems.push(`${label(["minLr"])}: ${minLr} is above the learning rate ${lr}`);
+  }
+  if (nesterov === true && momentum === 0) {
+    problems.push(`${label(["nesterov"])}: needs a momentum above 0`);
+  }
+  if (classes !== undefined && new Set(classes).size !== classes.length) {
+    problems.push(`${label(["classes"])}: a class stands twice`);
+  }
+  return problems;
+}
+
+function describe(issue: z.core.$ZodIssue, document: Document, label: Label): string[] {
+  const path = issue.path.map(String);
+  const fields = configFields();
+  if (issue.code === "unrecognized_keys") {
+    const known = new Set(
+      fields
+        .filter((field) => path.every((part, i) => field.path[i] === part))
+        .map((field) => field.path[path.length]!),
+    );
+    return issue.keys.map((key) => {
+      const near = nearest(key, known);
+      const help = near === undefined ? `known: ${[...known].join(", ")}` : `did you mean ${near}?`;
+      return `${label([...path, key])}: unknown key; ${help}`;
+    });
+  }
+  const value = valueAt(document, path);
+  if (value === undefined && path.length === 1) {
+    return [`${path[0]} is missing; give ${flagOf(path)}, or ${path[0]} in a config file`];
+  }
+  const field = fields.find((f) => f.path.every((part, i) => path[i] === part));
+  const allowed = field?.allowed ?? "a group of keys";
+  const near = field?.choices && typeof value === "string" && nearest(value, field.choices);
+  const given = JSON.stringify(value, (_, v: unknown) =>
+    typeof v === "number" && !Number.isFinite(v) ? String(v) : v,
+  );
+  return [
+    `${label(path)}: ${given} given; allowed: ${allowed}${near ? `; did you mean ${near}?` : ""}`,
+  ];
+}
+
+function refused(problems: readonly string[]): UsageError {
+  return new UsageError(problems.join("\n"), {
+    hint: "`thaw train --help` lists every key as a flag with its default.",
+  });
+}
+
+function readDocument(file: string): Document {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (cause) {
+    throw new UsageError(`${file}: cannot be read: ${(cause as Error).message}`, { cause });
+  }
+  let value: unknown;
+  try {
+    // YAML 1.2 holds JSON too, but its messages for a JSON file would speak of YAML.
+    value = extname(file) === ".json" ? JSON.parse(text) : parseYaml(text);
+  } catch (cause) {
+    throw new UsageError(`${file}: ${(cause as Error).message}`, { cause });
+  }
+  if (value === null || value === undefined) return {};
+  if (typeof value !== "object" || Array.isArray(value)) {
+    throw new UsageError(`${file}: a list of \`key: value\` was expected at the top`);
+  }
+  return value as Document;
+}
+
+/** `over` laid over `under`; groups are merged key by key. */
+function merge(under: Document, over: Document): Record<string, unknown> {
+  const result: Record<string, unknown> = { ...under };
+  for (const [key, value] of Object.entries(over)) {
+    if (value === undefined) continue;
+    const below = result[key];
+    result[key] = isGroup(value) && isGroup(below) ? { ...below, ...value } : value;
+  }
+  return result;
+}
+
+function isGroup(value: unknown): value is Document {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function valueAt(document: Document, path: readonly string[]): unknown {
+  let value: unknown = document;
+  for (const part of path) {
+    if (typeof value !== "object" || value === null) return undefined;
+    value = (value as Document)[part];
+  }
+  return value;
+}

@@ -1,0 +1,131 @@
+import { createHash } from "node:crypto";
+import { z } from "zod";
+
+const positive = () => z.number().gt(0);
+const count = () => z.int().min(1);
+const share = () => z.number().min(0).lt(1);
+
+/**
+ * A training run as one document: the one source for flags, YAML, JSON and the types. Keys that only some optimizers or
+ * schedules have are optional here and filled where they apply (`onlyWith`). timm's names where timm has them.
+ */
+export const trainConfigSchema = z.strictObject({
+  data: z.string().min(1).describe("built-in dataset (fashion-mnist, cifar10) or a path"),
+  classes: z
+    .array(z.string().min(1))
+    .min(2)
+    .optional()
+    .describe("use only these classes, in this order"),
+  perClass: count().optional().describe("images of each class, over all splits"),
+  trainSize: count().optional().describe("training images, drawn by the seed"),
+  valSize: count().optional().describe("validation images, taken from the training images"),
+  testSize: count().optional().describe("test images, drawn by the seed"),
+  model: z.string().min(1).describe("name of the model, as `simple_cnn` or `resnet18`"),
+  strategy: z.enum(["scratch"]).default("scratch").describe("what is trained: scratch, all of it"),
+  epochs: count().default(10).describe("epochs to train at most"),
+  batchSize: count().default(128).describe("images a step"),
+  opt: z.enum(["sgd", "adam", "adamw"]).default("adam").describe("optimizer"),
+  lr: positive().optional().describe("learning rate; default 0.001, with sgd 0.05"),
+  momentum: share().optional().describe("momentum of sgd"),
+  nesterov: z.boolean().optional().describe("Nesterov's momentum"),
+  weightDecay: z.number().min(0).default(1e-4).describe("weight decay"),
+  betas: z.tuple([share(), share()]).optional().describe("decay rates of adam's two averages"),
+  sched: z
+    .enum(["constant", "step", "linear", "cosine", "onecycle", "plateau"])
+    .default("cosine")
+    .describe("how the learning rate goes"),
+  warmupEpochs: z.number().min(0).optional().describe("epochs of linear warm-up"),
+  decayRate: positive().lt(1).optional().describe("factor of a fall of the learning rate"),
+  decayEpochs: positive().optional().describe("epochs between two falls"),
+  patienceEpochs: z.int().min(0).optional().describe("epochs without progress before a fall"),
+  minLr: z.number().min(0).optional().describe("lowest learning rate"),
+  smoothing: share().default(0).describe("label smoothing"),
+  clipGrad: positive().optional().describe("largest norm of the gradient"),
+  dropout: share().optional().describe("dropout before the head; default the model's own"),
+  augment: z
+    .strictObject({
+      crop: z.int().min(0).default(0).describe("pixels of padding before a random crop; 0: none"),
+      flip: z.boolean().default(false).describe("mirror half of the images"),
+      rotation: z.number().min(0).max(180).default(0).describe("largest rotation in degrees"),
+    })
+    .prefault({})
+    .describe("changes made to training images"),
+  precision: z
+    .enum(["auto", "fp32", "bf16", "fp16"])
+    .default("auto")
+    .describe("auto: bf16 where the hardware has it, else fp32"),
+  device: z
+    .enum(["auto", "cpu", "cuda", "mps"])
+    .default("auto")
+    .describe("auto: a GPU where libtorch has one, else the CPU"),
+  threads: count().optional().describe("CPU threads; default all cores"),
+  seed: z.int().min(0).max(4294967295).default(42).describe("seed of everything random"),
+  patience: count().optional().describe("stop after so many epochs without progress"),
+  checkpointEvery: count().default(1).describe("epochs between two checkpoints"),
+  name: z
+    .string()
+    .regex(/^\w[\w.-]{0,199}$/)
+    .optional()
+    .describe("name of the run; default <dataset>-<model>-<strategy>-s<seed>"),
+  out: z.string().min(1).default("runs").describe("folder of the runs"),
+  exact: z
+    .boolean()
+    .default(false)
+    .describe("refuse to resume where the bits could differ (threads, CPU, libtorch)"),
+});
+
+type Parsed = z.output<typeof trainConfigSchema>;
+/** A resolved config: every default filled in, and no key that its optimizer or schedule does not use. */
+export type TrainConfig = Parsed & { readonly lr: number };
+export type TrainConfigKey = keyof Parsed;
+/** What a person writes: only `data` and `model` are needed. */
+export type TrainConfigInput = z.input<typeof trainConfigSchema>;
+
+/** A key that only some choices of `by` use, and its value where nothing is given. */
+export interface Applies {
+  readonly by: "opt" | "sched";
+  readonly to: readonly string[];
+  readonly fallback: unknown;
+}
+
+const adams = ["adam", "adamw"];
+export const onlyWith: Readonly<Partial<Record<TrainConfigKey, Applies>>> = {
+  momentum: { by: "opt", to: ["sgd"], fallback: 0.9 },
+  nesterov: { by: "opt", to: ["sgd"], fallback: false },
+  betas: { by: "opt", to: adams, fallback: [0.9, 0.999] },
+  warmupEpochs: { by: "sched", to: ["constant", "step", "linear", "cosine"], fallback: 0 },
+  decayRate: { by: "sched", to: ["step", "plateau"], fallback: 0.1 },
+  decayEpochs: { by: "sched", to: ["step"], fallback: 30 },
+  patienceEpochs: { by: "sched", to: ["plateau"], fallback: 5 },
+  minLr: { by: "sched", to: ["linear", "cosine", "plateau"], fallback: 0 },
+};
+
+/** Fills what depends on other keys. Expects that keys which do not apply are gone. */
+export function completeConfig(parsed: Parsed): TrainConfig {
+  const config: Record<string, unknown> = { ...parsed };
+  config["lr"] ??= parsed.opt === "sgd" ? 0.05 : 0.001;
+  for (const [key, { by, to, fallback }] of Object.entries(onlyWith)) {
+    if (to.includes(parsed[by])) config[key] ??= fallback;
+  }
+  // In the schema's order, so that config.json reads the same however the run was given.
+  const keys = Object.keys(trainConfigSchema.shape).filter((key) => config[key] !== undefined);
+  return Object.fromEntries(keys.map((key) => [key, config[key]])) as TrainConfig;
+}
+
+/**
+ * SHA-256 of what decides the numbers of a run: all of its config but name and place. Key order does not count. A
+ * checkpoint carries it, so that a run is not resumed with another config.
+ */
+export function configDigest(config: Readonly<Record<string, unknown>>): string {
+  const { name: _name, out: _out, ...rest } = config;
+  return createHash("sha256").update(canonicalJson(rest)).digest("hex");
+}
+
+/** JSON with sorted keys and without space; undefined values are left out. */
+export function canonicalJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(",")}]`;
+  if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null";
+  const entries = Object.entries(value).filter(([, v]) => v !== undefined);
+  entries.sort(([a], [b]) => (a < b ? -1 : 1));
+  return `{${entries.map(([k, v]) => `${JSON.stringify(k)}:${canonicalJson(v)}`).join(",")}}`;
+}
