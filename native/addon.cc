@@ -18,6 +18,7 @@ HandleTable<at::Generator>& Generators() {
 
 static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   InitAllocator(env, exports);  // First: tensors made before it would come from another allocator.
+  InitAmx(env, exports);
   InitCall(env, exports);
   InitTensorData(env, exports);
   InitAutograd(env, exports);

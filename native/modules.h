@@ -5,6 +5,7 @@
 
 namespace thaw {
 
+void InitAmx(Napi::Env env, Napi::Object exports);
 void InitCall(Napi::Env env, Napi::Object exports);
 void InitTensorData(Napi::Env env, Napi::Object exports);
 void InitAutograd(Napi::Env env, Napi::Object exports);

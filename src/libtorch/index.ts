@@ -1,6 +1,6 @@
 export { type CpuInfo, cpuInfo, cpuPrecision, type PrecisionChoice } from "./cpu.ts";
 export { type DoctorReport, examine, thawVersion } from "./doctor.ts";
 export { cacheHome, packageRoot } from "./home.ts";
-export { loadNative } from "./load.ts";
-export type { Native, NativeVersion } from "./native.ts";
+export { amxState, loadNative } from "./load.ts";
+export type { AmxState, Native, NativeVersion } from "./native.ts";
 export { ensureNative, type PrepareOptions, prepareNative } from "./prepare.ts";

@@ -1,12 +1,14 @@
 import { join } from "node:path";
 import { ThawError } from "../errors.ts";
+import { settleAmx } from "./amx.ts";
 import { cpuInfo } from "./cpu.ts";
 import { cacheHome, packageRoot } from "./home.ts";
-import type { Native } from "./native.ts";
+import type { AmxState, Native } from "./native.ts";
 import { readStamp } from "./stamp.ts";
 import { applyThreadEnvironment } from "./threads.ts";
 
 let loaded: Native | undefined;
+let amx: AmxState = "absent";
 
 /**
  * The addon, loaded on the first call. Set-up must have been done: nothing is compiled, downloaded or
@@ -43,5 +45,13 @@ function load(): Native {
       cause,
     });
   }
-  return addon.exports as Native;
+  const native = addon.exports as Native;
+  amx = settleAmx(native);
+  return native;
+}
+
+/** What became of the CPU's AMX; loads the addon. In a worker nothing is settled: the main thread did. */
+export function amxState(): AmxState {
+  loadNative();
+  return amx;
 }

@@ -59,7 +59,15 @@ export interface ProfilerEvent {
   readonly shapes: string;
 }
 
+/**
+ * `reported`: usable as it is; `supplied`: the hypervisor hides the tile palette, and it was answered in
+ * its place; `unusable`: neither, so that oneDNN must be kept from AMX; `absent`: the CPU has none.
+ */
+export type AmxState = "reported" | "supplied" | "unusable" | "absent";
+
 export interface Native {
+  /** Once, on the main thread, before the first bf16 operator. */
+  prepareAmx(): AmxState;
   resolve(name: string): number;
   hasOperator(name: string, backend?: string): boolean;
   schema(name: string): NativeSchema;

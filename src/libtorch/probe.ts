@@ -32,6 +32,13 @@ const fs = require("node:fs"), path = require("node:path");
 const addon = { exports: {} };
 process.dlopen(addon, process.argv[1]);
 const version = addon.exports.version();
+if (process.env.THAW_AMX !== "off" && addon.exports.prepareAmx) {
+  // A convolution that takes AMX where there is any: where that crashes, it must crash here.
+  const n = addon.exports;
+  version.amx = n.prepareAmx();
+  const ones = (shape) => n.call(n.resolve("aten::ones"), shape, "bfloat16");
+  n.call(n.resolve("aten::conv2d"), ones([2, 64, 8, 8]), ones([64, 64, 3, 3]), null, 1, 1);
+}
 let mapped = [];
 try {
   const files = fs.readFileSync("/proc/self/maps", "utf8").split("\\n").map((l) => l.slice(l.indexOf("/")));
@@ -81,7 +88,7 @@ function advice(result: RunResult, missing: string | undefined): string {
     return "the libraries differ from the headers that were compiled against: run `thaw setup --force`, or point THAW_LIBTORCH at another libtorch";
   }
   if (result.signal === "SIGILL") {
-    return "this libtorch uses instructions that this CPU lacks: set ATEN_CPU_CAPABILITY=avx2 (or default), or point THAW_LIBTORCH at another libtorch";
+    return "this libtorch uses instructions that this CPU lacks: set ATEN_CPU_CAPABILITY=avx2 (or default) or THAW_AMX=off, or point THAW_LIBTORCH at another libtorch";
   }
   if (result.signal !== null) {
     return "this libtorch does not work on this machine: point THAW_LIBTORCH at another one (pip install torch in a venv is one way to get it); `thaw doctor` shows which were found";

@@ -1,5 +1,5 @@
 import { UsageError } from "../errors.ts";
-import { cpuInfo, cpuPrecision } from "../libtorch/index.ts";
+import { amxState, cpuInfo, cpuPrecision } from "../libtorch/index.ts";
 import { type Device, type MemoryFormat, version } from "../tensor/index.ts";
 import type { Compute } from "./predict.ts";
 
@@ -47,7 +47,10 @@ function choosePrecision(
     });
   }
   if (wanted !== "auto") return { precision: wanted, reason: "as asked" };
-  if (device === "cpu") return cpuPrecision(cpuInfo());
+  if (device === "cpu") {
+    const cpu = cpuInfo();
+    return cpuPrecision({ ...cpu, amxBf16: cpu.amxBf16 && amxState() !== "unusable" });
+  }
   return device === "cuda"
     ? { precision: "bf16", reason: "the GPU computes bf16" }
     : { precision: "fp32", reason: `${device} computes fp32` };
