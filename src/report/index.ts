@@ -1,1 +1,3 @@
-export async function writeCurves(_dir: string): Promise<void> {}
+export { type CompareOptions, type Comparison, compareRuns } from "./compare.ts";
+export { writeCurves } from "./draw-run.ts";
+export { findings } from "./findings.ts";

@@ -1,0 +1,54 @@
+/** `93.14 %` from a share. */
+export function percent(share: number, digits = 2): string {
+  return `${(100 * share).toFixed(digits)} %`;
+}
+
+/** `92.6 to 93.6 %`. */
+export function percentRange([lo, hi]: readonly [number, number]): string {
+  return `${(100 * lo).toFixed(2)} to ${(100 * hi).toFixed(2)} %`;
+}
+
+/** `2,471,941`. */
+export function count(value: number): string {
+  return String(Math.round(value)).replaceAll(/\B(?=(\d{3})+$)/g, ",");
+}
+
+/** `4.2 s`, `1 min 32 s`, `2 h 5 min`. */
+export function duration(seconds: number): string {
+  if (seconds < 60) return `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`;
+  const whole = Math.round(seconds);
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+}
+
+/** `412 MB`, decimal as disks and PyTorch's users count. */
+export function bytes(value: number): string {
+  if (value >= 1e9) return `${(value / 1e9).toFixed(2)} GB`;
+  return `${(value / 1e6).toFixed(value < 1e7 ? 1 : 0)} MB`;
+}
+
+/** `2.7` from a ratio; whole above ten. */
+export function times(ratio: number): string {
+  return ratio >= 10 ? ratio.toFixed(0) : ratio.toFixed(1);
+}
+
+/** Text for HTML content and quoted attributes. */
+export function escapeHtml(text: string): string {
+  const entities: Record<string, string> = {
+    "&": "&amp;",
+    "<": "&lt;",
+    ">": "&gt;",
+    '"': "&quot;",
+    "'": "&#39;",
+  };
+  return text.replaceAll(/[&<>"']/g, (character) => entities[character]!);
+}
+
+/** Text for a cell or line of Markdown: nothing in it becomes markup, and no line is broken. */
+export function escapeMarkdown(text: string): string {
+  return text
+    .replaceAll(/[\r\n]+/g, " ")
+    .replaceAll("&", "&amp;")
+    .replaceAll("<", "&lt;")
+    .replaceAll(/[\\`*_[\]|#]/g, "\\$&");
+}

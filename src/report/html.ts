@@ -1,0 +1,140 @@
+import type { Run } from "../run/read.ts";
+import { findings, isFinished } from "./findings.ts";
+import { count, escapeHtml, percent } from "./format.ts";
+import { script, style } from "./page.ts";
+import { confusionPlot } from "./plots/confusion.ts";
+import { comparedCurves, trainingCurves } from "./plots/curves.ts";
+import { accuracyIntervals } from "./plots/intervals.ts";
+import { type Plot, renderSvg } from "./plots/render.ts";
+import { themed } from "./plots/theme.ts";
+import { columns, settings } from "./table.ts";
+
+/**
+ * The comparison as one page that needs no network: style, script and plots stand in it. Text from records is escaped, and
+ * the page's policy lets nothing be loaded.
+ */
+export async function htmlReport(title: string, runs: readonly Run[]): Promise<string> {
+  const body = [
+    `<h1>${escapeHtml(title)}</h1>`,
+    `<p class="muted">${escapeHtml(subtitle(runs))}</p>`,
+    `<ul class="findings">${findings(runs)
+      .map((text) => `<li>${escapeHtml(text)}</li>`)
+      .join("")}</ul>`,
+    "<h2>Runs</h2>",
+    runTable(runs),
+    ...(await comparedPlots(runs)),
+    "<h2>Settings</h2>",
+    '<p class="muted">Settings that differ come first and are marked.</p>',
+    settingsTable(runs),
+    "<h2>Each run</h2>",
+    ...(await Promise.all(runs.map((run, i) => runSection(run, i)))),
+  ];
+  const policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
+<title>${escapeHtml(title)}</title>
+<style>${style}</style>
+</head>
+<body>
+${body.join("\n")}
+<script>${script}</script>
+</body>
+</html>
+`;
+}
+
+function subtitle(runs: readonly Run[]): string {
+  const datasets = [...new Set(runs.flatMap((run) => run.summary?.dataset ?? []))];
+  const images = [...new Set(runs.flatMap((run) => run.summary?.test?.n ?? []))];
+  const tested = images.length === 1 ? `, tested on ${count(images[0]!)} images` : "";
+  return `${runs.length} run${runs.length === 1 ? "" : "s"} on ${datasets.join(", ") || "no data yet"}${tested}`;
+}
+
+function runTable(runs: readonly Run[]): string {
+  const isNumber = columns.map((column) =>
+    runs.some((run) => typeof column.sortBy(run) === "number"),
+  );
+  // Run and model names may break, or the numbers would be pushed out of sight.
+  const kind = (i: number) => ` class="${isNumber[i] ? "number" : i < 2 ? "name" : ""}"`;
+  const head = columns.map(
+    (column, i) => `<th scope="col"${kind(i)}><button>${escapeHtml(column.title)}</button></th>`,
+  );
+  const rows = runs.map((run) => {
+    const cells = columns.map((column, i) => {
+      const key = escapeHtml(String(column.sortBy(run) ?? ""));
+      return `<td${kind(i)} data-sort="${key}">${escapeHtml(column.text(run) ?? "–")}</td>`;
+    });
+    return `<tr>${cells.join("")}</tr>`;
+  });
+  return `<div class="scroll"><table><thead><tr>${head.join("")}</tr></thead><tbody>${rows.join("\n")}</tbody></table></div>`;
+}
+
+async function comparedPlots(runs: readonly Run[]): Promise<string[]> {
+  const plots: Plot[] = [];
+  const tested = runs.filter(isFinished);
+  if (tested.length > 1) {
+    plots.push(accuracyIntervals(tested.map((run) => ({ label: run.name, ...run.summary.test }))));
+  }
+  const trained = runs.filter((run) => run.epochs.length > 0);
+  if (trained.length > 1) {
+    plots.push(comparedCurves(trained.map((run) => ({ label: run.name, epochs: run.epochs }))));
+  }
+  return Promise.all(plots.map(figure));
+}
+
+function settingsTable(runs: readonly Run[]): string {
+  const rows = settings(runs).map(({ key, values, differs }) => {
+    const cells = values.map((value) => `<td>${escapeHtml(value ?? "–")}</td>`).join("");
+    return `<tr${differs ? ' class="differs"' : ""}><td>${escapeHtml(key)}</td>${cells}</tr>`;
+  });
+  const heads = ["Setting", ...runs.map((run) => run.name)]
+    .map((name) => `<th scope="col">${escapeHtml(name)}</th>`)
+    .join("");
+  return `<div class="scroll"><table><thead><tr>${heads}</tr></thead><tbody>${rows.join("\n")}</tbody></table></div>`;
+}
+
+async function runSection(run: Run, index: number): Promise<string> {
+  const parts: string[] = [];
+  // A page has one name space for ids, and runs of different folders may share a name.
+  const own = (plot: Plot): Plot => ({ ...plot, id: `run${index}-${plot.id}` });
+  if (run.epochs.length > 0) {
+    parts.push(await figure(own(trainingCurves(run.name, run.epochs, run.summary?.best))));
+  }
+  const results: string[] = [];
+  if (run.confusion !== undefined) {
+    results.push(await figure(own(confusionPlot(run.name, run.confusion))));
+  }
+  if (run.perClass !== undefined) results.push(classTable(run.perClass));
+  if (results.length > 0) parts.push(`<div class="side">${results.join("\n")}</div>`);
+  if (run.summary?.reason !== undefined) {
+    parts.push(`<p>Ended early: ${escapeHtml(run.summary.reason)}</p>`);
+  }
+  parts.push(`<p class="muted">${escapeHtml(run.dir)}</p>`);
+  return `<details open><summary>${escapeHtml(run.name)}</summary>\n${parts.join("\n")}</details>`;
+}
+
+function classTable(rows: NonNullable<Run["perClass"]>): string {
+  const body = rows.map(
+    ({ name, precision, recall, f1, support }) =>
+      `<tr><td>${escapeHtml(name)}</td>${[
+        percent(precision),
+        percent(recall),
+        f1.toFixed(4),
+        count(support),
+      ]
+        .map((text) => `<td class="number">${text}</td>`)
+        .join("")}</tr>`,
+  );
+  const heads = ["Class", "Precision", "Recall", "F1", "Images"].map(
+    (head, i) => `<th scope="col"${i === 0 ? "" : ' class="number"'}>${head}</th>`,
+  );
+  return `<div class="scroll"><table><thead><tr>${heads.join("")}</tr></thead><tbody>${body.join("\n")}</tbody></table></div>`;
+}
+
+async function figure(plot: Plot): Promise<string> {
+  return `<figure>${themed(await renderSvg(plot))}</figure>`;
+}

@@ -1,0 +1,42 @@
+import type { Run } from "../run/read.ts";
+import { findings } from "./findings.ts";
+import { count, escapeMarkdown, percent } from "./format.ts";
+import { columns, settings } from "./table.ts";
+
+/** The comparison as Markdown; `runs` in the order of the table. */
+export function markdownReport(title: string, runs: readonly Run[]): string {
+  const parts = [`# ${escapeMarkdown(title)}`, ""];
+  for (const finding of findings(runs)) parts.push(`- ${escapeMarkdown(finding)}`);
+  parts.push("", "## Runs", "");
+  parts.push(
+    table(
+      columns.map((column) => column.title),
+      runs.map((run) => columns.map((column) => column.text(run) ?? "–")),
+    ),
+  );
+  parts.push("## Settings", "");
+  parts.push(
+    table(
+      ["Setting", ...runs.map((run) => run.name)],
+      settings(runs).map((row) => [row.key, ...row.values.map((value) => value ?? "–")]),
+    ),
+  );
+  for (const run of runs) {
+    if (run.perClass === undefined) continue;
+    parts.push(`## Classes of ${escapeMarkdown(run.name)}`, "");
+    const rows = run.perClass.map((row) => [
+      row.name,
+      percent(row.precision),
+      percent(row.recall),
+      row.f1.toFixed(4),
+      count(row.support),
+    ]);
+    parts.push(table(["Class", "Precision", "Recall", "F1", "Images"], rows));
+  }
+  return parts.join("\n");
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.map(escapeMarkdown).join(" | ")} |\n`;
+  return `${line(head)}|${" --- |".repeat(head.length)}\n${rows.map(line).join("")}`;
+}

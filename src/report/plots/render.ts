@@ -1,0 +1,69 @@
+import { join } from "node:path";
+import type { EChartsOption } from "echarts";
+import { writeDurably } from "../../run/durable.ts";
+import { fontFamily, roles, textWidth } from "./theme.ts";
+
+/** A plot before it is drawn: echarts' options and its size in CSS pixels. */
+export interface Plot {
+  /** Prefix of the ids in its SVG; two plots of one page need different ones. */
+  readonly id: string;
+  readonly width: number;
+  readonly height: number;
+  readonly option: EChartsOption;
+}
+
+/** Draws to SVG without a browser. The same plot always gives the same bytes. */
+export async function renderSvg({ id, width, height, option }: Plot): Promise<string> {
+  // Slow to load, and most commands draw nothing.
+  const echarts = await import("echarts");
+  echarts.setPlatformAPI({
+    measureText: (text: string, font?: string) => ({
+      width: textWidth(text, Number(/([\d.]+)px/.exec(font ?? "")?.[1] ?? 12)),
+    }),
+  });
+  const chart = echarts.init(null, null, { renderer: "svg", ssr: true, width, height });
+  try {
+    chart.setOption({
+      animation: false,
+      textStyle: { fontFamily, color: roles.ink },
+      ...option,
+    });
+    return (
+      chart
+        .renderToSVGString()
+        // What echarts' own script in a browser would need: half of the bytes.
+        .replaceAll(/ ecmeta_\w+="[^"]*"/g, "")
+        // Colours and a hand under the mouse, for clicks that lead nowhere.
+        .replaceAll(/<style[^>]*>[\s\S]*?<\/style>| class="zr[^"]*"/g, "")
+        // zrender numbers its charts through the life of the process.
+        .replaceAll(/zr\d+-/g, `${id}-`)
+    );
+  } finally {
+    // A chart that is not disposed keeps Node from ending.
+    chart.dispose();
+  }
+}
+
+/** SVG → PNG at twice its size, on white, with the bundled font. */
+export async function renderPng(svg: string): Promise<Uint8Array> {
+  const { Resvg } = await import("@resvg/resvg-js");
+  const font = join(import.meta.dirname, "../../../assets/fonts/DejaVuSans.ttf");
+  const image = new Resvg(svg, {
+    background: "#ffffff",
+    fitTo: { mode: "zoom", value: 2 },
+    font: {
+      fontFiles: [font],
+      defaultFontFamily: "DejaVu Sans",
+      // Searching the machine for fonts takes a while, and only scripts that DejaVu lacks need it.
+      loadSystemFonts: /[\u0900-\u0dff\u2e80-\ud7ff\uf900-\ufaff]|[\u{1f000}-\u{3ffff}]/u.test(svg),
+    },
+  });
+  return image.render().asPng();
+}
+
+/** Draws a plot into `<base>.svg` and `<base>.png`. */
+export async function writePlot(plot: Plot, base: string): Promise<void> {
+  const svg = await renderSvg(plot);
+  writeDurably(`${base}.svg`, svg);
+  writeDurably(`${base}.png`, [await renderPng(svg)]);
+}
