@@ -62,8 +62,9 @@ function winner(order: readonly Finished[]): string[] {
   const [best, second] = order;
   if (best === undefined) return [];
   const { accuracy, accuracy95, n } = best.summary.test;
-  const first = `${best.name} has the highest test accuracy: ${percent(accuracy)} (95 % interval ${percentRange(accuracy95)}, ${count(n)} images).`;
-  if (second === undefined) return [first];
+  const numbers = `${percent(accuracy)} (95 % interval ${percentRange(accuracy95)}, ${count(n)} images).`;
+  if (second === undefined) return [`${best.name} reached a test accuracy of ${numbers}`];
+  const first = `${best.name} has the highest test accuracy: ${numbers}`;
   const other = second.summary.test;
   const points = (100 * (accuracy - other.accuracy)).toFixed(2);
   if (accuracy === other.accuracy) {

@@ -29,7 +29,7 @@ export function bytes(value: number): string {
 
 /** `2.7` from a ratio; whole above ten. */
 export function times(ratio: number): string {
-  return ratio >= 10 ? ratio.toFixed(0) : ratio.toFixed(1);
+  return ratio >= 10 ? count(ratio) : ratio.toFixed(1);
 }
 
 /** Text for HTML content and quoted attributes. */

@@ -21,6 +21,7 @@ export async function htmlReport(title: string, runs: readonly Run[]): Promise<s
       .map((text) => `<li>${escapeHtml(text)}</li>`)
       .join("")}</ul>`,
     "<h2>Runs</h2>",
+    '<p class="muted">A press on a column’s head sorts by it.</p>',
     runTable(runs),
     ...(await comparedPlots(runs)),
     "<h2>Settings</h2>",
@@ -58,8 +59,8 @@ function runTable(runs: readonly Run[]): string {
   const isNumber = columns.map((column) =>
     runs.some((run) => typeof column.sortBy(run) === "number"),
   );
-  // Run and model names may break, or the numbers would be pushed out of sight.
-  const kind = (i: number) => ` class="${isNumber[i] ? "number" : i < 2 ? "name" : ""}"`;
+  // Names of runs may break, or the numbers would be pushed out of sight.
+  const kind = (i: number) => (isNumber[i] ? ' class="number"' : i === 0 ? ' class="name"' : "");
   const head = columns.map(
     (column, i) => `<th scope="col"${kind(i)}><button>${escapeHtml(column.title)}</button></th>`,
   );
@@ -75,14 +76,15 @@ function runTable(runs: readonly Run[]): string {
 
 async function comparedPlots(runs: readonly Run[]): Promise<string[]> {
   const plots: Plot[] = [];
-  const tested = runs.filter(isFinished);
-  if (tested.length > 1) {
-    plots.push(accuracyIntervals(tested.map((run) => ({ label: run.name, ...run.summary.test }))));
-  }
-  const trained = runs.filter((run) => run.epochs.length > 0);
-  if (trained.length > 1) {
-    plots.push(comparedCurves(trained.map((run) => ({ label: run.name, epochs: run.epochs }))));
-  }
+  // A run has one colour on the page, though not every run is in every plot.
+  const tested = runs.flatMap((run, look) =>
+    isFinished(run) ? [{ label: run.name, look, ...run.summary.test }] : [],
+  );
+  if (tested.length > 1) plots.push(accuracyIntervals(tested));
+  const trained = runs.flatMap(({ name, epochs }, look) =>
+    epochs.length > 0 ? [{ label: name, look, epochs }] : [],
+  );
+  if (trained.length > 1) plots.push(comparedCurves(trained));
   return Promise.all(plots.map(figure));
 }
 

@@ -15,11 +15,12 @@ h3 { font-size: 16px; margin: 20px 0 8px; } p, li { max-width: 90ch; } .muted { 
 table { border-collapse: collapse; font-size: 14px; font-variant-numeric: tabular-nums; }
 th, td { padding: 6px 9px; text-align: left; border-bottom: 1px solid var(--grid); white-space: nowrap; }
 td.number, th.number { text-align: right; } tr.differs td { background: var(--mark); }
-td.name { white-space: normal; overflow-wrap: anywhere; min-width: 150px; }
+td.name { white-space: normal; overflow-wrap: anywhere; min-width: 130px; }
 th { color: var(--muted); font-weight: 600; } thead th { border-bottom: 2px solid var(--grid); }
 th button { font: inherit; color: inherit; background: none; border: 0; padding: 0; cursor: pointer; }
-th button::after { content: " ↕"; opacity: .5; } th[aria-sort=ascending] button::after { content: " ↑"; opacity: 1; }
-th[aria-sort=descending] button::after { content: " ↓"; opacity: 1; }
+th button:hover, th button:focus-visible { color: var(--accent); text-decoration: underline; }
+th[aria-sort=ascending] button::after { content: " ↑"; }
+th[aria-sort=descending] button::after { content: " ↓"; }
 figure { margin: 12px 0; overflow-x: auto; } figure svg { max-width: 100%; height: auto; display: block; }
 details { border: 1px solid var(--grid); border-radius: 6px; padding: 10px 16px; margin: 12px 0; }
 summary { cursor: pointer; font-weight: 600; font-size: 16px; }

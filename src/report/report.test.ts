@@ -154,6 +154,7 @@ describe("findings", () => {
       "Not ranked, without test results yet: cnn.",
     );
     expect(findings([])).toEqual([]);
+    expect(findings(all(resnet()))[0]).toMatch(/^resnet reached a test accuracy of 95\.05 %/);
   });
 });
 

@@ -64,9 +64,11 @@ export interface SettingRow {
   readonly differs: boolean;
 }
 
-/** Every setting of every run, those that differ first; groups are opened (`augment.crop`). */
+/** Every setting of every run but its name and place, those that differ first; groups are opened (`augment.crop`). */
 export function settings(runs: readonly Run[]): SettingRow[] {
-  const documents = runs.map((run) => flatten(run.config, ""));
+  const documents = runs.map(({ config: { name: _name, out: _out, ...config } }) =>
+    flatten(config, ""),
+  );
   const keys = [...new Set(documents.flatMap((document) => [...document.keys()]))];
   const rows = keys.map((key) => {
     const values = documents.map((document) => document.get(key));

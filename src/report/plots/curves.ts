@@ -59,13 +59,18 @@ export function trainingCurves(
 
 /** Validation loss and accuracy of many runs, a line each. */
 export function comparedCurves(
-  runs: readonly { readonly label: string; readonly epochs: readonly EpochLine[] }[],
+  runs: readonly {
+    readonly label: string;
+    /** Which `lineLook` it has. */
+    readonly look: number;
+    readonly epochs: readonly EpochLine[];
+  }[],
 ): Plot {
   const lines = (of: (epoch: EpochLine) => number): Line[] =>
-    runs.map(({ label, epochs }, n) => ({
+    runs.map(({ label, epochs, look }) => ({
       name: label,
       points: epochs.map((epoch) => [epoch.epoch, of(epoch)] as const),
-      look: lineLook(n),
+      look: lineLook(look),
     }));
   return panels("compared", "Validation over the epochs", [
     {

@@ -8,6 +8,8 @@ const ROW = 34;
 export function accuracyIntervals(
   runs: readonly {
     readonly label: string;
+    /** Which `lineLook` it has. */
+    readonly look: number;
     readonly accuracy: number;
     readonly accuracy95: readonly [number, number];
   }[],
@@ -27,7 +29,7 @@ export function accuracyIntervals(
     const [x1] = at(lo);
     const [x2] = at(hi);
     const area = params.coordSys as unknown as { readonly x: number; readonly width: number };
-    const { color } = lineLook(row);
+    const { color } = lineLook(runs[row]!.look);
     const bar = (a: number, b: number, c: number, d: number) => ({
       type: "line" as const,
       shape: { x1: a, y1: b, x2: c, y2: d },
