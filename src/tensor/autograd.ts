@@ -22,18 +22,35 @@ export function inference<T>(body: () => T): T {
   }
 }
 
-/** Runs `body` with autocast: matrix products and convolutions in `dtype`, the rest where it is safe. */
+/** What autocast computes in now, by device type; none while it is off. */
+const autocasting = new Map<string, "bfloat16" | "float16">();
+
+/**
+ * Runs `body` with autocast: matrix products and convolutions in `dtype`, the rest where it is safe.
+ * A region inside another of the same device suspends it, and the outer one goes on afterwards.
+ */
 export function autocast<T>(
   options: { device: Device; dtype: "bfloat16" | "float16" },
   body: () => T,
 ): T {
   const device = deviceType(options.device);
-  engine().setAutocast(device, true, options.dtype);
+  const outer = autocasting.get(device);
+  switchAutocast(device, options.dtype);
   try {
     return body();
   } finally {
-    engine().setAutocast(device, false, options.dtype);
+    switchAutocast(device, outer);
   }
+}
+
+/** Each region is left before the next is entered, so that libtorch drops the weights cast for it. */
+function switchAutocast(device: string, dtype: "bfloat16" | "float16" | undefined): void {
+  const before = autocasting.get(device);
+  if (before !== undefined) engine().setAutocast(device, false, before);
+  autocasting.delete(device);
+  if (dtype === undefined) return;
+  engine().setAutocast(device, true, dtype);
+  autocasting.set(device, dtype);
 }
 
 /** Gradients of the outputs with respect to the inputs, accumulated nowhere (`torch.autograd.grad`). */

@@ -36,10 +36,11 @@ export class TensorScope implements Disposable {
 
   [Symbol.dispose](): void {
     if (!this.#open) return;
-    this.#open = false;
+    // Still open after the throw: it can be closed once those inside it are.
     if (current !== this) {
       throw new Error("a TensorScope was closed before one that was opened inside it");
     }
+    this.#open = false;
     current = this.#outer;
     for (const tensor of this.#tensors) tensor.dispose();
     this.#tensors.clear();
