@@ -34,7 +34,9 @@ export function trainStep(
   batch: Batch,
   options: StepOptions,
 ): StepResult {
-  const result = scope((): StepResult => {
+  using _images = batch.images;
+  using _labels = batch.labels;
+  return scope((): StepResult => {
     const labels = onDevice(batch.labels, options.device);
     const logits = forward(model, onDevice(batch.images, options.device), options);
     const loss = crossEntropy(logits, labels, options);
@@ -48,9 +50,6 @@ export function trainStep(
     const hits = ops.sum(ops.eq(ops.argmax(logits, { dim: 1 }), labels)).item();
     return { loss: value, correct: hits, ...(norm !== undefined && { gradNorm: norm }) };
   });
-  batch.images.dispose();
-  batch.labels.dispose();
-  return result;
 }
 
 function clip(optimizer: Optimizer, maxNorm: number | undefined): number | undefined {

@@ -167,7 +167,7 @@ class Trainer {
       this.#run.rewind({ epoch: 0, step: 0 });
       return;
     }
-    if (checkpoint.configDigest !== configDigest(this.#config)) {
+    if (checkpoint.configDigest !== digestOf(this.#config)) {
       throw new UsageError(`${this.#run.name} was trained with another config`, {
         hint: `its own is in ${this.#run.path("config.json")}; \`thaw train --resume ${this.#run.name}\` alone uses it`,
       });
@@ -194,9 +194,18 @@ class Trainer {
       }
       return await this.#finish();
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      this.#writeSummary("failed", { reason });
+      this.#recordFailure(error);
       throw error;
+    }
+  }
+
+  #recordFailure(error: unknown): void {
+    const reason = error instanceof Error ? error.message : String(error);
+    try {
+      this.#writeSummary("failed", { reason });
+    } catch (second) {
+      // On a full disk the summary fails as well: what made training fail is the error to report.
+      this.#note(`summary.json still says "running": ${(second as Error).message}`);
     }
   }
 
@@ -235,7 +244,10 @@ class Trainer {
     const trained = seconds(began);
     this.#trainSeconds += trained;
     await this.#endEpoch(epoch, lr, trained, (train.batches - from) * train.batchSize);
-    return progress.epoch < this.#config.epochs ? this.#options.stopRequested?.() : undefined;
+    if (this.#isLast()) return undefined;
+    const stop = this.#options.stopRequested?.();
+    if (stop !== undefined && !this.#isCheckpointDue()) this.#checkpoint();
+    return stop;
   }
 
   #step(batch: Parameters<typeof trainStep>[2], lr: number): ReturnType<typeof trainStep> {
@@ -250,21 +262,26 @@ class Trainer {
       });
     } catch (error) {
       if (!(error instanceof DivergedError)) throw error;
-      const kept = progress.step > 0 ? "the last good checkpoint is kept; " : "";
-      throw new DivergedError(
-        `training diverged: ${error.message} at step ${progress.step + 1} (epoch ${progress.epoch + 1}), learning rate ${lr.toPrecision(3)}`,
-        {
-          hint: `${kept}try a lower --lr, a warm-up (--warmup-epochs 1) or --clip-grad 1`,
-          cause: error,
-        },
-      );
+      throw this.#diverged(error.message, progress.step + 1, lr, error);
     }
+  }
+
+  #diverged(what: string, step: number, lr: number, cause?: Error): DivergedError {
+    const epoch = this.#session.progress.epoch + 1;
+    const kept = this.#session.progress.epoch > 0 ? "the last good checkpoint is kept; " : "";
+    return new DivergedError(
+      `training diverged: ${what} at step ${step} (epoch ${epoch}), learning rate ${lr.toPrecision(3)}`,
+      {
+        hint: `${kept}try a lower --lr, a warm-up (--warmup-epochs 1) or --clip-grad 1`,
+        cause,
+      },
+    );
   }
 
   async #endEpoch(epoch: number, lr: number, trained: number, images: number): Promise<void> {
     const { progress, schedule, train } = this.#session;
     const began = performance.now();
-    const { loss: valLoss, accuracy: valAccuracy } = await this.#validate(epoch);
+    const { loss: valLoss, accuracy: valAccuracy } = await this.#validate(epoch, lr);
     const validation = seconds(began);
     const line: EpochLine = {
       epoch,
@@ -295,13 +312,12 @@ class Trainer {
     this.#run.appendEpoch(line);
     this.#run.appendTiming(timing);
     if (isBest) saveModel(this.#run.best, this.#session.modelTensors(), this.#modelMetadata());
-    const last = epoch === this.#config.epochs || this.#stoppedEarly();
-    if (last || epoch % this.#config.checkpointEvery === 0) this.#checkpoint();
+    if (this.#isCheckpointDue()) this.#checkpoint();
     this.#writeSummary("running");
     this.#options.onEpoch?.(line, timing, isBest);
   }
 
-  async #validate(epoch: number): Promise<{ loss: number; accuracy: number }> {
+  async #validate(epoch: number, lr: number): Promise<{ loss: number; accuracy: number }> {
     const { val, model } = this.#session;
     const probabilities = await predictProbabilities(
       model,
@@ -310,9 +326,7 @@ class Trainer {
       this.#compute,
     );
     if (probabilities.some(Number.isNaN)) {
-      throw new DivergedError(`training diverged: the validation of epoch ${epoch} gives NaN`, {
-        hint: "the last good checkpoint is kept; try a lower --lr or a warm-up (--warmup-epochs 1)",
-      });
+      throw this.#diverged("validation gives NaN", this.#session.progress.step, lr);
     }
     const { labels, classes } = this.#data.val;
     const said = predictions(probabilities, labels, classes.length);
@@ -353,6 +367,15 @@ class Trainer {
     });
   }
 
+  /** True where no epoch follows the one that has just ended. */
+  #isLast(): boolean {
+    return this.#session.progress.epoch === this.#config.epochs || this.#stoppedEarly();
+  }
+
+  #isCheckpointDue(): boolean {
+    return this.#isLast() || this.#session.progress.epoch % this.#config.checkpointEvery === 0;
+  }
+
   #stoppedEarly(): boolean {
     const { patience } = this.#config;
     return patience !== undefined && this.#session.progress.sinceBest >= patience;
@@ -365,7 +388,7 @@ class Trainer {
       step: progress.step,
       epoch: progress.epoch,
       samplePosition: progress.batch * this.#config.batchSize,
-      configDigest: configDigest(this.#config),
+      configDigest: digestOf(this.#config),
       fingerprint: this.#fingerprint,
       state: state as unknown as Json,
     };
@@ -458,6 +481,11 @@ class Trainer {
   #note(text: string): void {
     this.#options.onNote?.(text);
   }
+}
+
+/** Without --exact, which changes no number: it may be given when a run is resumed. */
+function digestOf(config: TrainConfig): string {
+  return configDigest({ ...config, exact: undefined });
 }
 
 function engineFingerprint(): Fingerprint {
