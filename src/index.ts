@@ -1,0 +1,125 @@
+/**
+ * Thaw's API: what the CLI calls, for programs of one's own.
+ *
+ * ```ts
+ * import { ensureNative, openDataset, parseConfig, train } from "thaw";
+ *
+ * await ensureNative();
+ * const config = parseConfig({ data: "fashion-mnist", model: "simple_cnn", epochs: 1, trainSize: 200 });
+ * const data = await openDataset(config);
+ * const { run, summary } = await train(config, data);
+ * console.log(`${summary.test?.accuracy} on the test set; everything is in ${run.dir}`);
+ * ```
+ *
+ * Tensors are freed by `scope`, `using` or `dispose()`; docs/engine.md says who frees what.
+ *
+ * @packageDocumentation
+ */
+
+// Data.
+export {
+  type BuiltinDatasetName,
+  builtinDatasetNames,
+  type DatasetProgress,
+  type DatasetSpec,
+  openDataset,
+} from "./data/datasets/index.ts";
+export type { DatasetSplits, ImageSet } from "./data/imageset.ts";
+export { type Batch, Loader, type LoaderOptions } from "./data/loader.ts";
+// The engine: `ensureNative` first, everything that computes needs it.
+export { ExitCode, ThawError, UsageError } from "./errors.ts";
+// Training and judging.
+export { evaluateRun } from "./evaluate/index.ts";
+export {
+  type AmxState,
+  amxState,
+  cacheHome,
+  type DoctorReport,
+  ensureNative,
+  examine,
+  type NativeVersion,
+  type PrepareOptions,
+  thawVersion,
+} from "./libtorch/index.ts";
+
+// Networks, optimizers and metrics, each under the name of its room.
+export * as metrics from "./metrics/index.ts";
+// Models.
+export {
+  Classifier,
+  type ComputeChoice,
+  chooseCompute,
+  createModel,
+  type ModelName,
+  type ModelOptions,
+  type ModelRandom,
+  type ModelSpec,
+  modelNames,
+  models,
+  parseModelName,
+  type Stage,
+} from "./models/index.ts";
+export { type Compute, predictProbabilities } from "./models/predict.ts";
+export * as nn from "./nn/index.ts";
+export * as optim from "./optim/index.ts";
+
+// Runs: their config, their record, their models.
+export {
+  type Environment,
+  type EpochLine,
+  findRun,
+  listRuns,
+  loadConfig,
+  openRun,
+  parseConfig,
+  type Run,
+  RunRecord,
+  type RunStatus,
+  readRun,
+  type StepLine,
+  type Summary,
+  type TestPredictions,
+  type TestResult,
+  type TimingLine,
+  type TrainConfig,
+  type TrainConfigInput,
+} from "./run/index.ts";
+export { loadBestModel, type ModelFile } from "./run/load-model.ts";
+// Tensors.
+export {
+  autocast,
+  type Device,
+  type DType,
+  emptyCache,
+  Generator,
+  getThreads,
+  grad,
+  hasOperator,
+  inference,
+  inMemoryFormat,
+  liveTensors,
+  type MemoryFormat,
+  manualSeed,
+  memory,
+  noGrad,
+  ops,
+  type ProfilerEvent,
+  profile,
+  resetPeakMemory,
+  scope,
+  setThreads,
+  Tensor,
+  TensorScope,
+  type TypedArrayOf,
+  unscoped,
+  version,
+} from "./tensor/index.ts";
+export {
+  DivergedError,
+  type StartInfo,
+  type StepProgress,
+  type TrainEvents,
+  type TrainOptions,
+  type TrainResult,
+  train,
+} from "./train/index.ts";
