@@ -60,6 +60,8 @@ std::unique_ptr<at::ObserverContext> OnStart(const at::RecordFunction& function)
 
 void OnEnd(const at::RecordFunction& function, at::ObserverContext* context) {
   const int64_t end = Now();
+  // libtorch ends what failed to start with no context.
+  if (context == nullptr) return;
   auto* pending = static_cast<Pending*>(context);
   std::lock_guard<std::mutex> lock(mutex);
   if (events.size() >= kMaxEvents) {
