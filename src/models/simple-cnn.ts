@@ -19,11 +19,11 @@ const HIDDEN = 512;
  */
 export class SimpleCnn extends Classifier {
   readonly conv1: Conv2d;
-  readonly bn1 = new BatchNorm2d(WIDTHS[0]);
+  readonly bn1: BatchNorm2d;
   readonly conv2: Conv2d;
-  readonly bn2 = new BatchNorm2d(WIDTHS[1]);
+  readonly bn2: BatchNorm2d;
   readonly conv3: Conv2d;
-  readonly bn3 = new BatchNorm2d(WIDTHS[2]);
+  readonly bn3: BatchNorm2d;
   readonly fc1: Linear;
   readonly dropout: Dropout;
   fc2: Linear;
@@ -41,6 +41,9 @@ export class SimpleCnn extends Classifier {
     this.conv1 = new Conv2d(inChannels, WIDTHS[0], 3, options);
     this.conv2 = new Conv2d(WIDTHS[0], WIDTHS[1], 3, options);
     this.conv3 = new Conv2d(WIDTHS[1], WIDTHS[2], 3, options);
+    this.bn1 = new BatchNorm2d(WIDTHS[0]);
+    this.bn2 = new BatchNorm2d(WIDTHS[1]);
+    this.bn3 = new BatchNorm2d(WIDTHS[2]);
     this.fc1 = new Linear(WIDTHS[2] * height * width, HIDDEN, { random: init });
     this.dropout = new Dropout(dropout, { random: random.dropout });
     this.fc2 = new Linear(HIDDEN, classes, { random: init });
