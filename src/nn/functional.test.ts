@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { formulaUniform } from "../../test/formula.ts";
 import { expectNoLeaks } from "../../test/support/no-leaks.ts";
-import { relativeError } from "../../test/torch-fixture.ts";
 import { type FunctionalCase, readTorchFixture } from "../../test/torch-fixtures.ts";
 import { noGrad, ops, scope, Tensor } from "../tensor/index.ts";
 import { AvgPool2d, BatchNorm2d, crossEntropy, GELU, LayerNorm, MaxPool2d } from "./index.ts";
@@ -15,6 +14,12 @@ function formula(stream: number, shape: readonly number[], times = 1): Tensor {
     formulaUniform(stream, count).map((value) => value * times),
     shape,
   );
+}
+
+/** The largest difference over the largest expected magnitude. */
+function relativeError(got: ArrayLike<number>, expected: readonly number[]): number {
+  const differences = expected.map((value, i) => Math.abs(got[i]! - value));
+  return Math.max(...differences) / Math.max(...expected.map(Math.abs), 1e-30);
 }
 
 function expectOutput(case_: FunctionalCase, name: string, got: Tensor): void {

@@ -1,0 +1,60 @@
+import type { Worker } from "node:worker_threads";
+import { describe, expect, it, vi } from "vitest";
+import { expectNoLeaks } from "../../test/support/no-leaks.ts";
+import { Loader } from "./loader.ts";
+
+/** What the loader's thread runs in place of its worker. */
+const body = vi.hoisted(() => ({ source: "" }));
+
+vi.mock("node:worker_threads", async (original) => {
+  const real = await original<{ Worker: typeof Worker }>();
+  return {
+    ...real,
+    Worker: class extends real.Worker {
+      constructor() {
+        super(body.source, { eval: true });
+      }
+    },
+  };
+});
+
+const set = {
+  images: new Uint8Array(6 * 4),
+  labels: new Uint8Array(6),
+  count: 6,
+  channels: 1,
+  height: 2,
+  width: 2,
+  classes: ["a"],
+};
+
+expectNoLeaks();
+
+describe("a data thread that dies", () => {
+  it.each([
+    ["at its start", `throw new Error("no addon here");`, /data thread stopped: no addon here/],
+    ["by an exit", "process.exit(3);", /data thread stopped: it ended with code 3/],
+    [
+      "at its first batch",
+      `require("node:worker_threads").parentPort.on("message", () => {
+        throw new Error("out of memory");
+      });`,
+      /data thread stopped: out of memory/,
+    ],
+  ])(
+    "%s: reading fails, again and again, and disposal does not wait for it",
+    async (_, source, message) => {
+      body.source = source;
+      const loader = new Loader(set, {
+        batchSize: 2,
+        seed: 1,
+        mean: [0],
+        std: [1],
+        memoryFormat: "contiguous",
+      });
+      await expect(loader.epoch(0).next()).rejects.toThrow(message);
+      await expect(loader.epoch(1).next()).rejects.toThrow(message);
+      await loader[Symbol.asyncDispose]();
+    },
+  );
+});
