@@ -5,8 +5,9 @@ export default defineConfig({
     include: ["src/**/*.test.ts", "test/**/*.test.ts"],
     // Each file its own process: the addon owns threads and a process-wide allocator.
     pool: "forks",
-    // Two cores, and every process runs OpenMP workers of its own.
+    // One OpenMP thread a process: teams that spin for each other's cores are many times slower.
     maxWorkers: 2,
+    env: { OMP_NUM_THREADS: "1" },
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },

@@ -1,27 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { formulaInput, formulaLabels, formulaTensor, sampleIndices } from "../../test/formula.ts";
-import { type Described, relativeError, torchFixture } from "../../test/torch-fixture.ts";
+import { readTorchFixture } from "../../test/torch-fixtures.ts";
 import { crossEntropy, type Module } from "../nn/index.ts";
-import { Generator, inMemoryFormat, liveTensors, scope, Tensor } from "../tensor/index.ts";
-import { createModel, type ModelName } from "./index.ts";
-
-interface Pass {
-  readonly logits: readonly number[];
-  readonly crossEntropy: number;
-  readonly crossEntropySmoothed: number;
-  readonly gradients: Readonly<Record<string, Described>>;
-  readonly inputGradient: Described;
-  readonly runningStats?: Readonly<Record<string, Described>>;
-}
-interface Fixture {
-  readonly model: ModelName;
-  readonly inputShape: readonly [number, number, number, number];
-  readonly classes: number;
-  readonly parameterCount: number;
-  readonly stateDict: Readonly<Record<string, readonly number[]>>;
-  readonly eval: Pass;
-  readonly train: Pass;
-}
+import { Generator, inMemoryFormat, liveTensors, ops, scope, Tensor } from "../tensor/index.ts";
+import { type Classifier, createModel, type ModelName } from "./index.ts";
 
 /** The oracle's weights by the formula; its index counts floating tensors only. */
 function loadFormula(model: Module): void {
@@ -38,15 +20,46 @@ function loadFormula(model: Module): void {
   model.loadStateDict(values);
 }
 
-function expectDescribed(name: string, tensor: Tensor, expected: Described): void {
-  const values = tensor.toArray("float32");
-  const samples = sampleIndices(values.length).map((i) => values[i]!);
+function valuesOf(tensor: Tensor): Float64Array {
+  return scope(() => ops.toDtype(tensor, "float64").toArray("float64"));
+}
+
+/** Largest difference over the largest expected magnitude: what a relative tolerance means for a tensor. */
+function relativeError(got: ArrayLike<number>, expected: ArrayLike<number>): number {
+  let difference = 0;
+  let magnitude = 1e-30;
+  for (let i = 0; i < expected.length; i++) {
+    difference = Math.max(difference, Math.abs(got[i]! - expected[i]!));
+    magnitude = Math.max(magnitude, Math.abs(expected[i]!));
+  }
+  return got.length === expected.length ? difference / magnitude : Number.POSITIVE_INFINITY;
+}
+
+interface Described {
+  readonly norm: number;
+  readonly samples: readonly number[];
+  /** Zero but for rounding, as the gradient of a bias before a batch norm. */
+  readonly zero?: boolean;
+}
+
+/** As test/oracle/torch_models.py says how a summary is compared. */
+function expectDescribed(
+  name: string,
+  tensor: Tensor,
+  expected: Described,
+  tolerance: number,
+): void {
+  const values = valuesOf(tensor);
   const norm = Math.sqrt(values.reduce((sum, v) => sum + v * v, 0));
-  const unit = expected.norm / Math.sqrt(values.length);
-  expect(Math.abs(norm / expected.norm - 1), `${name} norm`).toBeLessThan(1e-4);
+  if (expected.zero) {
+    expect(norm, `${name} is zero but for rounding`).toBeLessThan(1e-4);
+    return;
+  }
+  expect(Math.abs(norm / expected.norm - 1), `${name} norm`).toBeLessThan(tolerance);
+  const samples = sampleIndices(values.length).map((i) => values[i]!);
+  const largest = values.reduce((max, v) => Math.max(max, Math.abs(v)), 0);
   const worst = Math.max(...samples.map((v, i) => Math.abs(v - expected.samples[i]!)));
-  const scale = Math.max(unit, ...expected.samples.map(Math.abs));
-  expect(worst / scale, `${name} samples`).toBeLessThan(1e-4);
+  expect(worst / largest, `${name} samples`).toBeLessThan(tolerance);
 }
 
 let before: number;
@@ -57,23 +70,23 @@ afterEach(() => {
   expect(liveTensors()).toBe(before);
 });
 
-const fixtures = [
-  "simple_cnn",
-  "simple_cnn_grey",
-  "resnet18",
-  "resnet18_grey",
-  "resnet34",
-  "resnet50",
-];
+const fixtures = {
+  simple_cnn: "simple_cnn",
+  simple_cnn_grey: "simple_cnn",
+  resnet18: "resnet18",
+  resnet18_grey: "resnet18",
+  resnet34: "resnet34",
+  resnet50: "resnet50",
+} as const satisfies Record<string, ModelName>;
 
-describe.each(fixtures)("%s against PyTorch with the same weights", (name) => {
-  const fixture = torchFixture<Fixture>(name);
-  const [, inChannels, height, width] = fixture.inputShape;
+describe.each(Object.keys(fixtures) as (keyof typeof fixtures)[])("%s against PyTorch", (name) => {
+  const fixture = readTorchFixture(name);
+  const [count, inChannels, height, width] = fixture.inputShape as [number, number, number, number];
 
-  function withModel(body: (model: ReturnType<typeof createModel>) => void): void {
+  function withModel(body: (model: Classifier) => void): void {
     using init = new Generator(1);
     using dropout = new Generator(2);
-    using model = createModel(fixture.model, {
+    using model = createModel(fixtures[name], {
       classes: fixture.classes,
       inChannels,
       imageSize: [height, width],
@@ -86,46 +99,67 @@ describe.each(fixtures)("%s against PyTorch with the same weights", (name) => {
 
   it("has its state dict's names and shapes, and its parameter count", () => {
     withModel((model) => {
-      const shapes = [...model.stateDict()].filter(([, t]) => t.dtype !== "int64");
+      const shapes = [...model.stateDict()].filter(([, tensor]) => tensor.dtype !== "int64");
       expect(Object.fromEntries(shapes.map(([key, t]) => [key, t.shape]))).toEqual(
         fixture.stateDict,
       );
-      const count = model.parameters().reduce((sum, p) => sum + p.elements, 0);
-      expect(count).toBe(fixture.parameterCount);
+      const parameters = model.parameters().reduce((sum, p) => sum + p.elements, 0);
+      expect(parameters).toBe(fixture.parameterCount);
     });
   });
 
-  it.each(["eval", "train"] as const)(
-    "equals its logits, losses and gradients in %s mode",
-    (mode) => {
-      for (const format of ["contiguous", "channels_last"] as const) {
-        withModel((model) => {
-          model.train(mode === "train").to({ memoryFormat: format });
-          const expected = fixture[mode];
-          const leaf = Tensor.from(formulaInput(fixture.inputShape), fixture.inputShape);
-          const x = inMemoryFormat(leaf, format);
-          x.requiresGrad = true;
-          const labels = Tensor.from(
-            BigInt64Array.from(formulaLabels(fixture.inputShape[0], fixture.classes), BigInt),
-            [fixture.inputShape[0]],
-          );
-          const logits = model.forward(x);
-          expect(relativeError(logits.toArray("float32"), expected.logits)).toBeLessThan(1e-4);
-          const smoothed = crossEntropy(logits, labels, { labelSmoothing: 0.1 });
-          expect(smoothed.item()).toBeCloseTo(expected.crossEntropySmoothed, 4);
-          const loss = crossEntropy(logits, labels);
-          expect(loss.item()).toBeCloseTo(expected.crossEntropy, 4);
-          loss.backward();
-          expectDescribed("input", x.grad!, expected.inputGradient);
-          for (const [key, parameter] of model.namedParameters()) {
-            expectDescribed(key, parameter.grad!, expected.gradients[key]!);
-          }
-          for (const [key, buffer] of model.namedBuffers()) {
-            const described = expected.runningStats?.[key];
-            if (described) expectDescribed(key, buffer, described);
-          }
-        });
+  // With batch statistics of 16 values a channel, rounding flips some of ResNet-50's ReLUs: PyTorch's own
+  // fp32 gradients are 0.36 off its float64 ones there. So gradients in training mode are held in float64,
+  // where they are exact, and those of fp32 in evaluation mode.
+  it.each([
+    { mode: "eval", dtype: "float32", format: "contiguous", tolerance: 1e-4 },
+    { mode: "eval", dtype: "float32", format: "channels_last", tolerance: 1e-4 },
+    { mode: "train", dtype: "float64", format: "contiguous", tolerance: 1e-8 },
+  ] as const)("equals its losses and gradients: $mode, $dtype, $format", (how) => {
+    withModel((model) => {
+      const { mode, dtype, format, tolerance } = how;
+      model.train(mode === "train").to({ dtype, memoryFormat: format });
+      const expected = fixture[mode];
+      const input = Tensor.from(formulaInput(fixture.inputShape), fixture.inputShape);
+      const x = inMemoryFormat(ops.toDtype(input, dtype, { copy: true }), format);
+      x.requiresGrad = true;
+      const labels = labelsOf(count, fixture.classes);
+      const logits = model.forward(x);
+      expect(relativeError(valuesOf(logits), expected.logits)).toBeLessThan(tolerance);
+      const smoothed = loss(logits, labels, 0.1).item();
+      expect(Math.abs(smoothed / expected.crossEntropySmoothed - 1)).toBeLessThan(tolerance);
+      const plain = loss(logits, labels, 0);
+      expect(Math.abs(plain.item() / expected.crossEntropy - 1)).toBeLessThan(tolerance);
+      plain.backward();
+      expectDescribed("input", x.grad!, expected.inputGradient, tolerance);
+      for (const [key, parameter] of model.namedParameters()) {
+        expectDescribed(key, parameter.grad!, expected.gradients[key]!, tolerance);
       }
-    },
-  );
+      for (const [key, buffer] of mode === "train" ? model.namedBuffers() : []) {
+        const described = fixture.train.runningStats[key];
+        if (described) expectDescribed(key, buffer, described, tolerance);
+      }
+    });
+  });
+
+  it("equals its logits in training mode in fp32", () => {
+    withModel((model) => {
+      model.train();
+      const logits = model.forward(
+        Tensor.from(formulaInput(fixture.inputShape), fixture.inputShape),
+      );
+      expect(relativeError(valuesOf(logits), fixture.train.logits)).toBeLessThan(1e-4);
+    });
+  });
 });
+
+function labelsOf(count: number, classes: number): Tensor {
+  return Tensor.from(BigInt64Array.from(formulaLabels(count, classes), BigInt), [count]);
+}
+
+/** crossEntropy computes in fp32, which is its contract; the float64 check wants all digits. */
+function loss(logits: Tensor, labels: Tensor, labelSmoothing: number): Tensor {
+  return logits.dtype === "float64"
+    ? ops.crossEntropyLoss(logits, labels, { labelSmoothing })
+    : crossEntropy(logits, labels, { labelSmoothing });
+}

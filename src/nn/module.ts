@@ -126,14 +126,16 @@ export abstract class Module implements Disposable {
     return this.train(false);
   }
 
-  /** Moves parameters and buffers; a memory format applies to those with four dimensions. */
-  to(target: { device?: Device; memoryFormat?: MemoryFormat }): this {
+  /** Converts parameters and buffers: a dtype those of floating point, a memory format those of four dimensions. */
+  to(target: { device?: Device; dtype?: FloatDType; memoryFormat?: MemoryFormat }): this {
     noGrad(() =>
       unscoped(() => {
         for (const tensor of this.stateDict().values()) {
           const device = target.device ?? tensor.device;
-          const moved =
-            device === tensor.device ? ops.detach(tensor) : ops.toCopy(tensor, { device });
+          const isFloat = tensor.dtype.includes("float");
+          const dtype = isFloat ? (target.dtype ?? tensor.dtype) : tensor.dtype;
+          const stays = device === tensor.device && dtype === tensor.dtype;
+          const moved = stays ? ops.detach(tensor) : ops.toCopy(tensor, { device, dtype });
           const formatted = inMemoryFormat(moved, target.memoryFormat ?? "preserve");
           tensor.replace(formatted === moved ? moved : formatted);
           if (formatted !== moved) moved.dispose();
@@ -165,6 +167,8 @@ export abstract class Module implements Disposable {
     );
   }
 }
+
+type FloatDType = "float32" | "float64" | "float16" | "bfloat16";
 
 const join = (prefix: string, name: string): string => (prefix === "" ? name : `${prefix}.${name}`);
 

@@ -1,0 +1,41 @@
+// The main job on real images, through the library's API: two networks on Fashion-MNIST, side by side.
+import { resolve } from "node:path";
+import { openConfiguredData } from "../dist/cli/dataset.js";
+import { reportError } from "../dist/cli/frame.js";
+import { trainingProgress } from "../dist/cli/progress.js";
+import { ensureNative } from "../dist/libtorch/index.js";
+import { compareRuns, writeCurves } from "../dist/report/index.js";
+import { parseConfig } from "../dist/run/config-load.js";
+import { train } from "../dist/train/index.js";
+
+const out = resolve("runs/demo");
+const shared = { data: "fashion-mnist", out, seed: 42, batchSize: 128, opt: "adam" };
+const configs = [
+  { ...shared, name: "simple_cnn", model: "simple_cnn", epochs: 2, lr: 1e-3, sched: "onecycle" },
+  {
+    ...shared,
+    name: "resnet20_cifar",
+    model: "resnet20_cifar",
+    epochs: 2,
+    lr: 1e-2,
+    sched: "onecycle",
+  },
+];
+
+try {
+  await ensureNative();
+  for (const document of configs) {
+    const config = parseConfig(document);
+    const data = await openConfiguredData(config);
+    const { run } = await train(config, data, { ...trainingProgress(), overwrite: true });
+    await writeCurves(run.dir);
+  }
+  const { html, findings } = await compareRuns({
+    out,
+    runs: configs.map(({ name }) => name),
+    title: "Fashion-MNIST: a plain CNN and a small ResNet",
+  });
+  console.log(`\n${findings.map((finding) => `- ${finding}`).join("\n")}\n\nopen ${html}`);
+} catch (error) {
+  process.exitCode = reportError(error, process.argv.includes("--debug"));
+}
