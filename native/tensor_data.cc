@@ -2,6 +2,7 @@
 #include <ATen/ATen.h>
 #include <napi.h>
 
+#include <cmath>
 #include <cstring>
 #include <memory>
 #include <mutex>
@@ -31,7 +32,11 @@ std::vector<int64_t> IntsFromJs(const Napi::Value& value) {
   const auto array = value.As<Napi::Array>();
   std::vector<int64_t> result(array.Length());
   for (uint32_t i = 0; i < array.Length(); ++i) {
-    result[i] = array.Get(i).As<Napi::Number>().Int64Value();
+    const double size = array.Get(i).As<Napi::Number>().DoubleValue();
+    if (!(std::trunc(size) == size && std::abs(size) <= 9007199254740992.0)) {
+      throw std::invalid_argument("a shape with a size that is no whole number");
+    }
+    result[i] = static_cast<int64_t>(size);
   }
   return result;
 }
@@ -65,8 +70,11 @@ struct Source {
 Source SourceOf(const Napi::Value& value) {
   if (value.IsTypedArray()) {
     const auto array = value.As<Napi::TypedArray>();
-    return {static_cast<char*>(array.ArrayBuffer().Data()) + array.ByteOffset(),
-            array.ByteLength()};
+    Napi::ArrayBuffer buffer = array.ArrayBuffer();
+    if (!buffer.IsArrayBuffer()) {
+      throw std::invalid_argument("the array lies in a SharedArrayBuffer, copy it first");
+    }
+    return {static_cast<char*>(buffer.Data()) + array.ByteOffset(), array.ByteLength()};
   }
   throw std::invalid_argument("a typed array is wanted");
 }

@@ -1,6 +1,16 @@
 import { describe, expect, it } from "vitest";
 import { expectNoLeaks } from "../../test/support/no-leaks.ts";
-import { autocast, clearGrads, grad, inference, noGrad, ops, scope, Tensor } from "./index.ts";
+import {
+  autocast,
+  clearGrads,
+  grad,
+  inference,
+  noGrad,
+  ops,
+  scope,
+  Tensor,
+  version,
+} from "./index.ts";
 
 const leaf = (...values: number[]): Tensor => {
   const tensor = Tensor.from(Float32Array.from(values), [values.length]);
@@ -98,6 +108,19 @@ describe("a tensor's grad", () => {
       expect(x.grad).toBeNull();
     });
   });
+
+  it("must have the tensor's shape and dtype", () => {
+    scope(() => {
+      const x = leaf(1, 2);
+      expect(() => {
+        x.grad = ops.ones([3]);
+      }).toThrow(/gradient of float32\[3\] for a tensor of float32\[2\]/);
+      expect(() => {
+        x.grad = ops.ones([2], { dtype: "float64" });
+      }).toThrow(/gradient of float64\[2\]/);
+      expect(x.grad).toBeNull();
+    });
+  });
 });
 
 describe("noGrad and inference", () => {
@@ -173,6 +196,21 @@ describe("autocast", () => {
         throw new Error("inside");
       }),
     ).toThrow("inside");
+    expect(linear()).toBe("float32");
+  });
+
+  it("goes on when an inner region cannot be entered", () => {
+    if (!version().libtorch.startsWith("1.")) {
+      console.log("skipped: this libtorch may have float16 autocast on a CPU");
+      return;
+    }
+    const fp16 = { device: "cpu", dtype: "float16" } as const;
+    expect(() => autocast(fp16, linear)).toThrow(/[Bb]float16/);
+    expect(linear()).toBe("float32");
+    autocast(bf16, () => {
+      expect(() => autocast(fp16, linear)).toThrow(/[Bb]float16/);
+      expect(linear()).toBe("bfloat16");
+    });
     expect(linear()).toBe("float32");
   });
 

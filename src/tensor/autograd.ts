@@ -35,8 +35,8 @@ export function autocast<T>(
 ): T {
   const device = deviceType(options.device);
   const outer = autocasting.get(device);
-  switchAutocast(device, options.dtype);
   try {
+    switchAutocast(device, options.dtype);
     return body();
   } finally {
     switchAutocast(device, outer);

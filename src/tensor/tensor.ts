@@ -110,7 +110,11 @@ export class Tensor implements Disposable {
     return handle === null ? null : new Tensor(handle);
   }
 
+  /** @throws TypeError for a gradient of another shape or dtype, which kernels would read past. */
   set grad(gradient: Tensor | null) {
+    if (gradient !== null && describe(gradient) !== describe(this)) {
+      throw new TypeError(`a gradient of ${describe(gradient)} for a tensor of ${describe(this)}`);
+    }
     engine().setGrad(this.#handle, gradient === null ? null : gradient.#handle);
   }
 
@@ -153,3 +157,5 @@ export class Tensor implements Disposable {
     abandoned.register(this, this.#handle, this);
   }
 }
+
+const describe = (tensor: Tensor): string => `${tensor.dtype}[${tensor.shape.join(", ")}]`;

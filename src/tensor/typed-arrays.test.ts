@@ -95,6 +95,9 @@ describe("what does not fit is refused", () => {
     ["too few elements", new Float32Array(5), [2, 3], /20 bytes, the shape and dtype want 24/],
     ["too many elements", new Float32Array(7), [2, 3], /28 bytes.*24/],
     ["a negative size", new Float32Array(4), [-2, -2], /negative or impossible/],
+    ["a size that is no whole number", new Float32Array(1), [1.5], /no whole number/],
+    ["NaN for a size", new Float32Array(0), [Number.NaN], /no whole number/],
+    ["shared memory", new Float32Array(new SharedArrayBuffer(4)), [1], /SharedArrayBuffer/],
     ["an impossible size", new Float32Array(4), [2 ** 40, 2 ** 40], /negative or impossible/],
   ])("%s", (_, array, shape, message) => {
     expect(() => Tensor.from(array, shape)).toThrow(message);
