@@ -111,6 +111,15 @@ class CachingAllocator final : public c10::Allocator {
         const size_t allowed = std::max(statistics_.peak, statistics_.current + size) + kSlack;
         if (statistics_.reserved + size > allowed) GiveBack(allowed > size ? allowed - size : 0);
         block = Fresh(size);
+        if (block == nullptr) {
+          GiveBack(statistics_.current);
+          block = Fresh(size);
+        }
+        if (block == nullptr) {
+          throw std::runtime_error("out of memory: " + std::to_string(size) +
+                                   " bytes for a tensor, with " +
+                                   std::to_string(statistics_.current) + " in use");
+        }
         statistics_.reserved += size;
         statistics_.peak_reserved = std::max(statistics_.peak_reserved, statistics_.reserved);
         ++statistics_.fresh;
@@ -136,6 +145,7 @@ class CachingAllocator final : public c10::Allocator {
     return nullptr;
   }
 
+  // Null where the system has no memory.
   Header* Fresh(size_t size) {
     const size_t bytes = size + kAlignment;
     void* memory = nullptr;
@@ -147,12 +157,7 @@ class CachingAllocator final : public c10::Allocator {
     } else {
       memory = AlignedAlloc(kAlignment, bytes);
     }
-    if (memory == nullptr) {
-      GiveBack(0);
-      throw std::runtime_error("out of memory: " + std::to_string(size) +
-                               " bytes for a tensor, with " + std::to_string(statistics_.current) +
-                               " in use");
-    }
+    if (memory == nullptr) return nullptr;
     auto* block = static_cast<Header*>(memory);
     block->size = size;
     block->next = nullptr;

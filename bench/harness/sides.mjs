@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -50,22 +51,30 @@ export async function prepareSides(sides, log) {
 
 /**
  * Some hypervisors show AMX but not CPUID leaf 0x1D, from which oneDNN reads the tiles' sizes: it then runs tile
- * instructions on an empty configuration and the process dies of SIGILL. The peer is measured without AMX there.
+ * instructions on an empty configuration and the process dies of SIGILL. There the peer gets what ours has: our addon
+ * answers for the leaf, so that both sides compute with AMX.
  */
 async function peerEnvironment(log) {
   const probe = [
-    "import torch",
+    "import ctypes, os, torch",
+    "if 'THAW_BENCH_AMX' in os.environ: ctypes.CDLL(os.environ['THAW_BENCH_AMX']).thaw_prepare_amx()",
     "with torch.autocast('cpu', dtype=torch.bfloat16): torch.nn.Conv2d(32, 32, 3)(torch.randn(2, 32, 8, 8))",
   ].join("\n");
   if ((await run(python, ["-c", probe])).code !== "SIGILL") return {};
-  const env = { ONEDNN_MAX_CPU_ISA: "AVX512_CORE_BF16" };
-  if ((await run(python, ["-c", probe], env)).code !== 0) {
+  const { addonPath } = await import("../../dist/libtorch/load.js");
+  const shared = { THAW_BENCH_AMX: addonPath() };
+  if ((await run(python, ["-c", probe], shared)).code === 0) {
+    log(
+      "PyTorch alone dies of SIGILL with AMX here (CPUID leaf 0x1D is hidden): peers get our addon's answer for it",
+    );
+    return shared;
+  }
+  const without = { ONEDNN_MAX_CPU_ISA: "AVX512_CORE_BF16" };
+  if ((await run(python, ["-c", probe], without)).code !== 0) {
     throw new BenchError(`${python}: a bf16 convolution dies of SIGILL, without AMX too`);
   }
-  log(
-    "PyTorch dies of SIGILL with AMX here (CPUID leaf 0x1D is hidden): peers run with ONEDNN_MAX_CPU_ISA=AVX512_CORE_BF16",
-  );
-  return env;
+  log("PyTorch dies of SIGILL with AMX here: peers run with ONEDNN_MAX_CPU_ISA=AVX512_CORE_BF16");
+  return without;
 }
 
 /**

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { isMainThread } from "node:worker_threads";
 import { ThawError } from "../errors.ts";
 import { settleAmx } from "./amx.ts";
 import { cpuInfo } from "./cpu.ts";
@@ -37,10 +38,11 @@ function load(): Native {
     process.env["PATH"] = `${stamp.libtorch.libDir};${process.env["PATH"] ?? ""}`;
   }
   const addon: { exports: unknown } = { exports: {} };
+  const file = addonFile(stamp.addon.file);
   try {
-    process.dlopen(addon, stamp.addon.file);
+    process.dlopen(addon, file);
   } catch (cause) {
-    throw new ThawError(`cannot load ${stamp.addon.file}: ${(cause as Error).message}`, {
+    throw new ThawError(`cannot load ${file}: ${(cause as Error).message}`, {
       hint: "run `thaw setup --force`; `thaw doctor` shows the whole chain",
       cause,
     });
@@ -49,6 +51,15 @@ function load(): Native {
   amx = settleAmx(native);
   return native;
 }
+
+/** Handles are one table's: a worker takes the file that the main thread has, even if set-up has made another since. */
+function addonFile(current: string): string {
+  if (!isMainThread) return process.env[LOADED] ?? current;
+  process.env[LOADED] = current;
+  return current;
+}
+
+const LOADED = "THAW_ADDON_LOADED";
 
 /** What became of the CPU's AMX; loads the addon. In a worker nothing is settled: the main thread did. */
 export function amxState(): AmxState {
