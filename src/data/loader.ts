@@ -37,6 +37,7 @@ export class Loader implements AsyncDisposable {
   readonly #labels: Tensor;
   readonly #worker: Worker;
   readonly #waiting: ((reply: Reply) => void)[] = [];
+  #pending: readonly Promise<Reply>[] = [];
   #failure: Error | undefined;
 
   constructor(set: ImageSet, options: LoaderOptions) {
@@ -74,6 +75,7 @@ export class Loader implements AsyncDisposable {
     const { batchSize } = this;
     const order = this.#order(epoch);
     const pending: Promise<Reply>[] = [];
+    this.#pending = pending;
     let next = from;
     const request = (): void => {
       if (next >= this.batches) return;
@@ -101,6 +103,8 @@ export class Loader implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    // An epoch that was left without being closed has batches under way.
+    for (const reply of await Promise.all(this.#pending)) discard(reply);
     const ended = new Promise((resolve) => this.#worker.once("exit", resolve));
     this.#worker.ref();
     this.#worker.postMessage("close");

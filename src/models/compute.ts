@@ -1,6 +1,6 @@
 import { UsageError } from "../errors.ts";
 import { amxState, cpuInfo, cpuPrecision } from "../libtorch/index.ts";
-import { type Device, type MemoryFormat, version } from "../tensor/index.ts";
+import { type Device, hasOperator, type MemoryFormat, version } from "../tensor/index.ts";
 import type { Compute } from "./predict.ts";
 
 export type DeviceChoice = "auto" | "cpu" | "cuda" | "mps";
@@ -34,6 +34,11 @@ function chooseDevice(wanted: DeviceChoice): Device {
       hint: "`thaw doctor` says which libtorch is used; --device auto takes what there is",
     });
   }
+  if (wanted === "mps" && !hasOperator("aten::relu", "MPS")) {
+    throw new UsageError("--device mps: this libtorch has no Metal backend", {
+      hint: "--device auto takes what there is",
+    });
+  }
   return wanted;
 }
 
@@ -41,15 +46,19 @@ function choosePrecision(
   wanted: "auto" | PrecisionName,
   device: Device,
 ): Pick<ComputeChoice, "precision" | "reason"> {
-  if (wanted === "fp16" && device === "cpu") {
-    throw new UsageError("--precision fp16: not on a CPU, whose fp16 kernels are missing or slow", {
-      hint: "--precision auto chooses bf16 where the CPU has it, else fp32",
+  if (wanted === "fp16") {
+    // Small gradients underflow in fp16 without loss scaling, which the trainer does not do yet.
+    throw new UsageError("--precision fp16: training in fp16 is not supported yet", {
+      hint: "--precision auto chooses bf16 where the hardware has it, else fp32",
     });
   }
   if (wanted !== "auto") return { precision: wanted, reason: "as asked" };
   if (device === "cpu") {
     const cpu = cpuInfo();
-    return cpuPrecision({ ...cpu, amxBf16: cpu.amxBf16 && amxState() !== "unusable" });
+    if (cpu.amxBf16 && amxState() === "unusable") {
+      return { precision: "fp32", reason: "the CPU's AMX cannot be used here" };
+    }
+    return cpuPrecision(cpu);
   }
   return device === "cuda"
     ? { precision: "bf16", reason: "the GPU computes bf16" }

@@ -37,16 +37,16 @@ export async function predictProbabilities(
   model.eval();
   try {
     for await (const batch of batches) {
+      using images = batch.images;
+      using _labels = batch.labels;
       inference(() =>
         scope(() => {
-          const logits = forward(model, onDevice(batch.images, compute.device), compute);
+          const logits = forward(model, onDevice(images, compute.device), compute);
           const probabilities = ops.softmax(logits, 1, { dtype: "float32" });
           result.set(probabilities.toArray("float32"), row * classes);
         }),
       );
       row += batch.size;
-      batch.images.dispose();
-      batch.labels.dispose();
     }
   } finally {
     model.train(training);

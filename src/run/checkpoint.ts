@@ -18,6 +18,8 @@ export interface Fingerprint {
   readonly instructionSet: string;
   readonly threads: number;
   readonly worldSize: number;
+  /** Precision and device, as `bf16 on cpu`. */
+  readonly compute: string;
 }
 
 /** Any JSON value. */
@@ -166,7 +168,7 @@ export function newestVerified(folder: string): {
 
 /** What differs, in words: `threads: 2 when saved, 4 now`. Empty where the same bits are to be expected. */
 export function fingerprintDifferences(saved: Fingerprint, now: Fingerprint): string[] {
-  const keys = ["libtorch", "instructionSet", "threads", "worldSize"] as const;
+  const keys = ["libtorch", "instructionSet", "threads", "worldSize", "compute"] as const;
   return keys
     .filter((key) => saved[key] !== now[key])
     .map((key) => `${key}: ${saved[key]} when saved, ${now[key]} now`);

@@ -33,6 +33,11 @@ export function openRun(at: string, out = "runs"): Run {
   return readRun(findRun(at, out));
 }
 
+/** The timings of a run's finished epochs. */
+export function readTimings(dir: string): TimingLine[] {
+  return lines(join(dir, "timings.jsonl"), timingLineSchema);
+}
+
 /** Reads a run's folder. @throws ThawError that names the file that is missing or not valid, and what is wrong in it. */
 export function readRun(dir: string): Run {
   const text = (file: string): string | undefined => {
@@ -58,7 +63,7 @@ export function readRun(dir: string): Run {
     config: required("config.json"),
     environment: required("environment.json"),
     epochs: lines(join(dir, "metrics.jsonl"), epochLineSchema),
-    timings: lines(join(dir, "timings.jsonl"), timingLineSchema),
+    timings: readTimings(dir),
     summary: optional("summary.json", (content, path) =>
       check(parseObject(content, path), summarySchema, path),
     ),

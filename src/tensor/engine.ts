@@ -25,6 +25,6 @@ export class Operator {
 }
 
 /** Does this libtorch know the operator (`aten::…`), with a kernel for the backend (`CPU`, `CUDA`)? */
-export function hasOperator(name: string, backend?: "CPU" | "CUDA"): boolean {
+export function hasOperator(name: string, backend?: "CPU" | "CUDA" | "MPS"): boolean {
   return engine().hasOperator(name, backend);
 }

@@ -1,9 +1,3 @@
+export type { StartInfo, StepProgress, TrainEvents, TrainOptions, TrainResult } from "./events.ts";
 export { DivergedError } from "./step.ts";
-export {
-  type StartInfo,
-  type StepProgress,
-  type TrainEvents,
-  type TrainOptions,
-  type TrainResult,
-  train,
-} from "./train.ts";
+export { train } from "./train.ts";

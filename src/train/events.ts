@@ -1,0 +1,50 @@
+import type { ComputeChoice } from "../models/compute.ts";
+import type { RunRecord } from "../run/record.ts";
+import type { EpochLine, Summary, TimingLine } from "../run/summary.ts";
+
+/** What a run tells while it goes on; every listener is optional. */
+export interface TrainEvents {
+  onStart?(info: StartInfo): void;
+  onStep?(progress: StepProgress): void;
+  onEpoch?(line: EpochLine, timing: TimingLine, best: boolean): void;
+  /** A warning or remark for the person. */
+  onNote?(text: string): void;
+}
+
+export interface StartInfo {
+  readonly run: string;
+  readonly dir: string;
+  readonly parameters: number;
+  readonly trainableParameters: number;
+  readonly compute: ComputeChoice;
+  readonly threads: number;
+  readonly counts: { readonly train: number; readonly val: number; readonly test: number };
+  /** Epochs already done, when a run is resumed. */
+  readonly resumedEpoch: number;
+}
+
+export interface StepProgress {
+  readonly epoch: number;
+  readonly epochs: number;
+  /** Steps of this epoch, done and in all. */
+  readonly step: number;
+  readonly steps: number;
+  /** Mean loss of the epoch so far. */
+  readonly loss: number;
+  readonly imagesPerSecond: number;
+  /** Of the whole run, at the speed so far. */
+  readonly secondsLeft: number;
+}
+
+export interface TrainOptions extends TrainEvents {
+  /** Go on with the run of the config's name. */
+  readonly resume?: boolean;
+  readonly overwrite?: boolean;
+  /** Asked after every step: a reason to stop makes a checkpoint and ends the run early. */
+  readonly stopRequested?: () => "interrupted" | "preempted" | undefined;
+}
+
+export interface TrainResult {
+  readonly run: RunRecord;
+  readonly summary: Summary;
+}

@@ -1,0 +1,75 @@
+import type { DatasetSplits } from "../data/imageset.ts";
+import { ThawError, UsageError } from "../errors.ts";
+import { amxState, cpuInfo } from "../libtorch/index.ts";
+import type { ComputeChoice } from "../models/compute.ts";
+import { type Fingerprint, fingerprintDifferences, newestVerified } from "../run/checkpoint.ts";
+import { configDigest, type TrainConfig } from "../run/config.ts";
+import { readRun } from "../run/read.ts";
+import type { RunRecord } from "../run/record.ts";
+import { getThreads, version } from "../tensor/index.ts";
+import type { Session } from "./session.ts";
+
+/**
+ * Puts a session where its run's newest good checkpoint stands; a run that has none starts from the
+ * beginning.
+ * @throws UsageError for another config or other data than the run's; ThawError under `exact` where the
+ * bits could differ.
+ */
+export function resumeSession(
+  run: RunRecord,
+  config: TrainConfig,
+  data: DatasetSplits,
+  session: Session,
+  fingerprint: Fingerprint,
+  note: (text: string) => void,
+): void {
+  const { dataset } = readRun(run.dir).environment as { dataset?: { fingerprint?: string } };
+  if (dataset?.fingerprint !== undefined && dataset.fingerprint !== data.fingerprint) {
+    throw new UsageError(
+      `${run.name} was trained on other data: content, classes or split differ`,
+      {
+        hint: "give the data it was begun with, or train a run of another --name",
+      },
+    );
+  }
+  const { checkpoint, rejected } = newestVerified(run.checkpoints);
+  for (const { file, why } of rejected) note(`checkpoint ${file} was passed over: ${why}`);
+  if (checkpoint === undefined) {
+    note("no checkpoint yet: the run starts from the beginning");
+    run.rewind({ epoch: 0, step: 0 });
+    return;
+  }
+  if (checkpoint.configDigest !== digestOf(config)) {
+    throw new UsageError(`${run.name} was trained with another config`, {
+      hint: `its own is in ${run.path("config.json")}; \`thaw train --resume ${run.name}\` alone uses it`,
+    });
+  }
+  const differences = fingerprintDifferences(checkpoint.fingerprint, fingerprint);
+  if (differences.length > 0) {
+    const text = `the resumed run will not be the same to the last bit: ${differences.join("; ")}`;
+    if (config.exact) throw new ThawError(`--exact: ${text}`);
+    note(text);
+  }
+  session.load(checkpoint.tensors, checkpoint.state);
+  run.rewind(checkpoint);
+}
+
+/** Without --exact, which changes no number: it may be given when a run is resumed. */
+export function digestOf(config: TrainConfig): string {
+  return configDigest({ ...config, exact: undefined });
+}
+
+/** What decides a step's bits on this machine, beside config and data. */
+export function engineFingerprint(compute: ComputeChoice): Fingerprint {
+  const { libtorch, compiler } = version();
+  const cpu = cpuInfo();
+  const widest = cpu.avx512 ? "avx512" : cpu.avx2 ? "avx2" : "default";
+  const amx = ["reported", "supplied"].includes(amxState()) ? "+amx" : "";
+  return {
+    libtorch: `${libtorch} (${compiler})`,
+    instructionSet: `${process.env["ATEN_CPU_CAPABILITY"] ?? widest}${amx}`,
+    threads: getThreads(),
+    worldSize: 1,
+    compute: `${compute.precision} on ${compute.device}`,
+  };
+}

@@ -1,0 +1,71 @@
+import type { DatasetSplits } from "../data/imageset.ts";
+import type { ComputeChoice } from "../models/compute.ts";
+import type { TrainConfig } from "../run/config.ts";
+import { readTimings } from "../run/read.ts";
+import type { RunRecord } from "../run/record.ts";
+import type { RunStatus, Summary } from "../run/summary.ts";
+import { memory } from "../tensor/index.ts";
+import type { Session } from "./session.ts";
+
+/** What of a summary the trainer alone knows. */
+export interface Outcome {
+  readonly status: RunStatus;
+  readonly reason?: string;
+  readonly test?: Summary["test"];
+  /** Seconds since the command began, and those of an epoch that is not finished. */
+  readonly totalSeconds: number;
+  readonly openSeconds: number;
+}
+
+/** A run's summary as it stands. Training times are those of all its processes, from the timings on disk. */
+export function summarise(
+  run: RunRecord,
+  config: TrainConfig,
+  data: DatasetSplits,
+  compute: ComputeChoice,
+  session: Session,
+  outcome: Outcome,
+): Summary {
+  const { progress } = session;
+  const timings = readTimings(run.dir);
+  const trained = sum(timings.map((timing) => timing.train));
+  const images = sum(timings.map((timing) => timing.train * timing.imagesPerSecond));
+  const whole = trained + sum(timings.map((timing) => timing.validation));
+  return {
+    model: config.model,
+    strategy: config.strategy,
+    dataset: data.name,
+    classes: [...data.train.classes],
+    seed: config.seed,
+    status: outcome.status,
+    ...(outcome.reason !== undefined && { reason: outcome.reason }),
+    epochs: progress.epoch,
+    ...parameterCounts(session),
+    best: progress.best,
+    test: outcome.test ?? null,
+    seconds: {
+      total: outcome.totalSeconds,
+      train: trained + outcome.openSeconds,
+      perEpoch: timings.length > 0 ? whole / timings.length : null,
+    },
+    imagesPerSecond: trained > 0 ? images / trained : null,
+    peakMemoryBytes: memory().peakBytes,
+    precision: compute.precision,
+    device: compute.device,
+  };
+}
+
+export function parameterCounts({
+  model,
+}: Session): Pick<Summary, "parameters" | "trainableParameters"> {
+  const parameters = model.parameters();
+  const elements = (of: typeof parameters) => sum(of.map((parameter) => parameter.elements));
+  return {
+    parameters: elements(parameters),
+    trainableParameters: elements(parameters.filter((parameter) => parameter.requiresGrad)),
+  };
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}

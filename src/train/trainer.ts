@@ -1,0 +1,342 @@
+import type { DatasetSplits } from "../data/imageset.ts";
+import { Loader } from "../data/loader.ts";
+import { accuracy, logLoss, predictions } from "../metrics/index.ts";
+import type { ComputeChoice } from "../models/compute.ts";
+import { predictProbabilities } from "../models/predict.ts";
+import { fromTensorData } from "../models/weights/tensors.ts";
+import {
+  type Fingerprint,
+  type Json,
+  loadModel,
+  saveCheckpoint,
+  saveModel,
+} from "../run/checkpoint.ts";
+import type { TrainConfig } from "../run/config.ts";
+import type { RunRecord } from "../run/record.ts";
+import type { EpochLine, RunStatus, Summary } from "../run/summary.ts";
+import { getThreads, scope } from "../tensor/index.ts";
+import type { TrainOptions } from "./events.ts";
+import { digestOf } from "./resume.ts";
+import { EVALUATION_BATCH, type Session } from "./session.ts";
+import { DivergedError, trainStep } from "./step.ts";
+import { parameterCounts, summarise } from "./summary.ts";
+
+export interface TrainerParts {
+  readonly config: TrainConfig;
+  readonly data: DatasetSplits;
+  readonly compute: ComputeChoice;
+  readonly run: RunRecord;
+  readonly session: Session;
+  readonly options: TrainOptions;
+  readonly fingerprint: Fingerprint;
+  /** `performance.now()` when the command began. */
+  readonly started: number;
+}
+
+/** The epochs of one run, from wherever its session stands. */
+export class Trainer {
+  readonly #config: TrainConfig;
+  readonly #data: DatasetSplits;
+  readonly #compute: ComputeChoice;
+  readonly #run: RunRecord;
+  readonly #session: Session;
+  readonly #options: TrainOptions;
+  readonly #started: number;
+  readonly #fingerprint: Fingerprint;
+  /** Seconds of an epoch that was left before its end. */
+  #openSeconds = 0;
+
+  constructor(parts: TrainerParts) {
+    this.#config = parts.config;
+    this.#data = parts.data;
+    this.#compute = parts.compute;
+    this.#run = parts.run;
+    this.#session = parts.session;
+    this.#options = parts.options;
+    this.#started = parts.started;
+    this.#fingerprint = parts.fingerprint;
+  }
+
+  async fit(): Promise<Summary> {
+    const { progress } = this.#session;
+    this.#announce();
+    this.#writeSummary("running");
+    try {
+      while (progress.epoch < this.#config.epochs && !this.#stoppedEarly()) {
+        const stop = await this.#epoch();
+        if (stop !== undefined)
+          return this.#writeSummary(stop, { reason: `${stop} in epoch ${progress.epoch + 1}` });
+      }
+      return await this.#finish();
+    } catch (error) {
+      this.#recordFailure(error);
+      throw error;
+    }
+  }
+
+  #recordFailure(error: unknown): void {
+    const reason = error instanceof Error ? error.message : String(error);
+    try {
+      this.#writeSummary("failed", { reason });
+    } catch (second) {
+      // On a full disk the summary fails as well: what made training fail is the error to report.
+      this.#note(`summary.json still says "running": ${(second as Error).message}`);
+    }
+  }
+
+  /** One epoch, or the rest of it. Returns why it was left early, after a checkpoint. */
+  async #epoch(): Promise<"interrupted" | "preempted" | undefined> {
+    const { progress, train, model } = this.#session;
+    const epoch = progress.epoch + 1;
+    const from = progress.batch;
+    const began = performance.now();
+    let lr = 0;
+    model.train();
+    for await (const batch of train.epoch(epoch, from)) {
+      lr = this.#config.lr * this.#session.schedule.at(progress.step);
+      const { loss, correct, gradNorm } = this.#step(batch, lr);
+      progress.step++;
+      progress.batch++;
+      progress.lossSum += loss * batch.size;
+      progress.correct += correct;
+      this.#run.appendStep({
+        step: progress.step,
+        epoch,
+        loss,
+        lr,
+        ...(gradNorm !== undefined && { gradNorm }),
+      });
+      this.#reportStep(epoch, from, began);
+      const stop = this.#options.stopRequested?.();
+      // At an epoch's last step the epoch is finished first: its checkpoint is the better one.
+      if (stop !== undefined && progress.batch < train.batches) {
+        this.#openSeconds = seconds(began);
+        this.#checkpoint();
+        return stop;
+      }
+    }
+    await this.#endEpoch(epoch, lr, seconds(began), train.count - from * train.batchSize);
+    if (this.#isLast()) return undefined;
+    const stop = this.#options.stopRequested?.();
+    if (stop !== undefined && !this.#isCheckpointDue()) this.#checkpoint();
+    return stop;
+  }
+
+  #step(batch: Parameters<typeof trainStep>[2], lr: number): ReturnType<typeof trainStep> {
+    const { model, optimizer, progress } = this.#session;
+    const { smoothing, clipGrad } = this.#config;
+    try {
+      return trainStep(model, optimizer, batch, {
+        ...this.#compute,
+        lr,
+        labelSmoothing: smoothing,
+        clipGrad,
+      });
+    } catch (error) {
+      if (!(error instanceof DivergedError)) throw error;
+      throw this.#diverged(error.message, progress.step + 1, lr, error);
+    }
+  }
+
+  #diverged(what: string, step: number, lr: number, cause?: Error): DivergedError {
+    const epoch = this.#session.progress.epoch + 1;
+    const kept = this.#session.progress.epoch > 0 ? "the last good checkpoint is kept; " : "";
+    return new DivergedError(
+      `training diverged: ${what} at step ${step} (epoch ${epoch}), learning rate ${lr.toPrecision(3)}`,
+      {
+        hint: `${kept}try a lower --lr, a warm-up (--warmup-epochs 1) or --clip-grad 1`,
+        cause,
+      },
+    );
+  }
+
+  async #endEpoch(epoch: number, lr: number, trained: number, images: number): Promise<void> {
+    const { progress, schedule, train } = this.#session;
+    const began = performance.now();
+    const { loss: valLoss, accuracy: valAccuracy } = await this.#validate(epoch, lr);
+    const validation = seconds(began);
+    const line: EpochLine = {
+      epoch,
+      step: progress.step,
+      lr,
+      trainLoss: progress.lossSum / train.count,
+      trainAccuracy: progress.correct / train.count,
+      valLoss,
+      valAccuracy,
+    };
+    const timing = {
+      epoch,
+      train: trained,
+      validation,
+      imagesPerSecond: images / trained,
+    };
+    schedule.observe(valLoss);
+    const isBest = improves(line, progress.best);
+    progress.best = isBest ? { epoch, valAccuracy, valLoss } : progress.best;
+    progress.sinceBest = isBest ? 0 : progress.sinceBest + 1;
+    progress.epoch = epoch;
+    progress.batch = 0;
+    progress.lossSum = 0;
+    progress.correct = 0;
+    // The order makes a kill at any point harmless: lines past the checkpoint are removed on resume, and
+    // the best model is written again by the epoch that is repeated.
+    this.#run.appendEpoch(line);
+    this.#run.appendTiming(timing);
+    if (isBest) saveModel(this.#run.best, this.#session.modelTensors(), this.#modelMetadata());
+    if (this.#isCheckpointDue()) this.#checkpoint();
+    this.#writeSummary("running");
+    this.#options.onEpoch?.(line, timing, isBest);
+  }
+
+  async #validate(epoch: number, lr: number): Promise<{ loss: number; accuracy: number }> {
+    const { val, model } = this.#session;
+    const probabilities = await predictProbabilities(
+      model,
+      val.epoch(epoch),
+      val.count,
+      this.#compute,
+    );
+    if (probabilities.some(Number.isNaN)) {
+      throw this.#diverged("validation gives NaN", this.#session.progress.step, lr);
+    }
+    const { labels, classes } = this.#data.val;
+    const said = predictions(probabilities, labels, classes.length);
+    return { loss: logLoss.compute(said), accuracy: accuracy.compute(said) };
+  }
+
+  /** Judges the best epoch's model on the test set and closes the record. */
+  async #finish(): Promise<Summary> {
+    const { model } = this.#session;
+    const { test, mean, std } = this.#data;
+    scope(() => {
+      const { tensors } = loadModel(this.#run.best);
+      model.loadStateDict(new Map([...tensors].map(([name, t]) => [name, fromTensorData(t)])));
+    });
+    const { memoryFormat } = this.#compute;
+    await using loader = new Loader(test, {
+      mean,
+      std,
+      memoryFormat,
+      seed: 0,
+      batchSize: EVALUATION_BATCH,
+    });
+    const probabilities = await predictProbabilities(
+      model,
+      loader.epoch(1),
+      test.count,
+      this.#compute,
+    );
+    const { classes } = test;
+    const result = this.#run.writeResults({
+      predictions: predictions(probabilities, test.labels, classes.length),
+      classes,
+    });
+    const early = this.#stoppedEarly() && this.#session.progress.epoch < this.#config.epochs;
+    return this.#writeSummary("finished", {
+      test: result,
+      ...(early && { reason: `no better epoch in ${this.#config.patience}` }),
+    });
+  }
+
+  /** True where no epoch follows the one that has just ended. */
+  #isLast(): boolean {
+    return this.#session.progress.epoch === this.#config.epochs || this.#stoppedEarly();
+  }
+
+  #isCheckpointDue(): boolean {
+    return this.#isLast() || this.#session.progress.epoch % this.#config.checkpointEvery === 0;
+  }
+
+  #stoppedEarly(): boolean {
+    const { patience } = this.#config;
+    return patience !== undefined && this.#session.progress.sinceBest >= patience;
+  }
+
+  #checkpoint(): void {
+    const { progress } = this.#session;
+    const { tensors, state } = this.#session.save();
+    const info = {
+      step: progress.step,
+      epoch: progress.epoch,
+      samplePosition: progress.batch * this.#config.batchSize,
+      configDigest: digestOf(this.#config),
+      fingerprint: this.#fingerprint,
+      state: state as unknown as Json,
+    };
+    saveCheckpoint(this.#run.checkpoints, info, tensors);
+  }
+
+  /** What is needed to use the model file by itself. */
+  #modelMetadata(): Record<string, string> {
+    const { model, data } = this.#config;
+    const { mean, std, train } = this.#data;
+    const { channels, height, width, classes } = train;
+    return {
+      format: "pt",
+      model,
+      classes: JSON.stringify(classes),
+      input: JSON.stringify({ channels, height, width, mean, std }),
+      data,
+      run: this.#run.name,
+    };
+  }
+
+  #writeSummary(
+    status: RunStatus,
+    extra: { reason?: string; test?: Summary["test"] } = {},
+  ): Summary {
+    const summary = summarise(this.#run, this.#config, this.#data, this.#compute, this.#session, {
+      status,
+      ...extra,
+      totalSeconds: seconds(this.#started),
+      openSeconds: this.#openSeconds,
+    });
+    this.#run.writeSummary(summary);
+    return summary;
+  }
+
+  #announce(): void {
+    const { train, val, test } = this.#data;
+    this.#options.onStart?.({
+      run: this.#run.name,
+      dir: this.#run.dir,
+      ...parameterCounts(this.#session),
+      compute: this.#compute,
+      threads: getThreads(),
+      counts: { train: train.count, val: val.count, test: test.count },
+      resumedEpoch: this.#session.progress.epoch,
+    });
+    for (const note of this.#data.notes) this.#note(note);
+  }
+
+  #reportStep(epoch: number, from: number, began: number): void {
+    if (!this.#options.onStep) return;
+    const { progress, train } = this.#session;
+    const { epochs } = this.#config;
+    const perStep = seconds(began) / (progress.batch - from);
+    const images = Math.min(progress.batch * train.batchSize, train.count);
+    const stepsLeft = train.batches - progress.batch + (epochs - epoch) * train.batches;
+    this.#options.onStep({
+      epoch,
+      epochs,
+      step: progress.batch,
+      steps: train.batches,
+      loss: progress.lossSum / images,
+      imagesPerSecond: (images - from * train.batchSize) / seconds(began),
+      secondsLeft: stepsLeft * perStep,
+    });
+  }
+
+  #note(text: string): void {
+    this.#options.onNote?.(text);
+  }
+}
+
+/** More accurate, or as accurate with a lower loss: with equal counts of right answers the surer one. */
+function improves(line: EpochLine, best: Session["progress"]["best"]): boolean {
+  if (best === null) return true;
+  if (line.valAccuracy !== best.valAccuracy) return line.valAccuracy > best.valAccuracy;
+  return line.valLoss < best.valLoss;
+}
+
+const seconds = (since: number): number => (performance.now() - since) / 1000;
