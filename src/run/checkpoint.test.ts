@@ -40,7 +40,13 @@ const info = (step: number): CheckpointInfo => ({
   epoch: Math.floor(step / 10),
   samplePosition: (step % 10) * 128,
   configDigest: "ab".repeat(32),
-  fingerprint: { libtorch: "1.13.1", instructionSet: "avx512", threads: 2, worldSize: 1 },
+  fingerprint: {
+    libtorch: "1.13.1",
+    instructionSet: "avx512",
+    threads: 2,
+    worldSize: 1,
+    compute: "fp32 on cpu",
+  },
   state: { schedule: { bad: 1 }, rng: ["AAAA", "ü\0"] },
 });
 const tensors = (value: number, size = 4): Map<string, TensorData> =>
