@@ -88,9 +88,10 @@ async function killAndResume(
     const { child, ended } = startThaw(args, env, (stderr) => {
       begun ||= / parameters; /.test(stderr);
     });
-    // A third at any time, the others after most of the start, where more can be lost.
+    // A third at any time, the others after most of the start, where more can be lost. The last part is
+    // the drawing of the curves, which resumed processes come to early enough.
     const from = random.int(0, 3) === 0 ? 0 : 0.4;
-    const delay = lifetime * random.uniform(from, 1);
+    const delay = lifetime * random.uniform(from, 0.85);
     const timer = setTimeout(() => {
       if (enoughKilled) return;
       enoughKilled = true;
