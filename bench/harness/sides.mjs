@@ -61,11 +61,12 @@ async function peerEnvironment(log) {
     "with torch.autocast('cpu', dtype=torch.bfloat16): torch.nn.Conv2d(32, 32, 3)(torch.randn(2, 32, 8, 8))",
   ].join("\n");
   if ((await run(python, ["-c", probe])).code !== "SIGILL") return {};
-  const { addonPath } = await import("../../dist/libtorch/load.js");
-  const shared = { THAW_BENCH_AMX: addonPath() };
+  const library = join(mkdtempSync(join(tmpdir(), "thaw-bench-")), "amx.so");
+  await run("g++", ["-O1", "-shared", "-fPIC", "native/amx_palette.cc", "-o", library]);
+  const shared = { THAW_BENCH_AMX: library };
   if ((await run(python, ["-c", probe], shared)).code === 0) {
     log(
-      "PyTorch alone dies of SIGILL with AMX here (CPUID leaf 0x1D is hidden): peers get our addon's answer for it",
+      "PyTorch alone dies of SIGILL with AMX here (CPUID leaf 0x1D is hidden): peers get our answer for it",
     );
     return shared;
   }
