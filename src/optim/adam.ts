@@ -4,7 +4,6 @@ import { fusedAdam } from "./fused.ts";
 import type { GroupOptions, Optimizer, ParameterGroup } from "./optimizer.ts";
 import type { Due, UpdateRule } from "./rule.ts";
 import { RuleOptimizer } from "./rule-optimizer.ts";
-import { inTiles } from "./tiles.ts";
 
 export interface AdamOptions {
   readonly lr: number;
@@ -59,16 +58,14 @@ export function adamRule(kind: "adam" | "adamw", options: AdamOptions): UpdateRu
       const correction = Math.sqrt(1 - beta2 ** step);
       const rate = (lr * correction) / (1 - beta1 ** step);
       const [average, squareAverage] = buffers as [Tensor, Tensor];
+      if (decoupled && weightDecay !== 0) ops.mul_Scalar(parameter, 1 - lr * weightDecay);
       const l2 = decoupled ? 0 : weightDecay;
-      inTiles([parameter, gradient, average, squareAverage], (p, rawGradient, m, v) => {
-        if (decoupled && weightDecay !== 0) ops.mul_Scalar(p, 1 - lr * weightDecay);
-        const g = l2 === 0 ? rawGradient : ops.add(rawGradient, p, { alpha: l2 });
-        // Not lerp_, though it is one pass: libtorch 1.13 does not vectorize it.
-        ops.add_(ops.mul_Scalar(m, beta1), g, { alpha: 1 - beta1 });
-        ops.addcmul_(ops.mul_Scalar(v, beta2), g, g, { value: 1 - beta2 });
-        const denominator = ops.add_Scalar(ops.sqrt(v), eps * correction);
-        ops.addcdiv_(p, m, denominator, { value: -rate });
-      });
+      const g = l2 === 0 ? gradient : ops.add(gradient, parameter, { alpha: l2 });
+      // Not lerp_, though it is one pass: libtorch 1.13 does not vectorize it.
+      ops.add_(ops.mul_Scalar(average, beta1), g, { alpha: 1 - beta1 });
+      ops.addcmul_(ops.mul_Scalar(squareAverage, beta2), g, g, { value: 1 - beta2 });
+      const denominator = ops.add_Scalar(ops.sqrt(squareAverage), eps * correction);
+      ops.addcdiv_(parameter, average, denominator, { value: -rate });
     },
   };
 }

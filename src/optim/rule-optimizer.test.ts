@@ -168,23 +168,23 @@ describe.each(kinds)("%s", (_, optimizerOf) => {
     expect(optimizer.steps).toEqual({});
   });
 
-  // 345,600 elements: two tiles, the second of them not full, where the layouts are the same.
+  // Where the layouts differ no fused kernel may be used, which would take the memory as flat.
   it.each([
     ["contiguous", "contiguous"],
     ["channels_last", "channels_last"],
     ["channels_last", "contiguous"],
   ] as const)(
-    "a large %s parameter with a %s gradient is updated as small ones are",
+    "updates a %s parameter with a %s gradient as its contiguous parts",
     (layout, gradientLayout) => {
-      const shape = [600, 64, 3, 3];
-      const rows = 75;
+      const shape = [16, 8, 3, 3];
+      const rows = 2;
       const count = elements(shape);
       const weights = formulaUniform(1, count);
       const gradients = [2, 3].map((stream) => formulaUniform(stream, count));
-      const part = rows * 64 * 9;
+      const part = rows * 8 * 9;
       const large = scope(() => inMemoryFormat(Tensor.from(weights, shape), layout));
       const small = Array.from({ length: 8 }, (_, i) =>
-        Tensor.from(weights.subarray(i * part, (i + 1) * part), [rows, 64, 3, 3]),
+        Tensor.from(weights.subarray(i * part, (i + 1) * part), [rows, 8, 3, 3]),
       );
       {
         using whole = optimizerOf([{ parameters: [large] }]);

@@ -9,6 +9,7 @@ import {
   unscoped,
 } from "../tensor/index.ts";
 import { checked } from "./checked.ts";
+import { sameDenseLayout } from "./fused.ts";
 import {
   type GroupOptions,
   type Optimizer,
@@ -17,7 +18,6 @@ import {
   resolveGroups,
 } from "./optimizer.ts";
 import type { Due, UpdateRule } from "./rule.ts";
-import { sameDenseLayout } from "./tiles.ts";
 
 interface ParameterState {
   readonly buffers: readonly Tensor[];
@@ -58,7 +58,7 @@ export class RuleOptimizer implements Optimizer {
     const due = this.#due(group);
     const fused = this.#fusable(due);
     if (fused.size > 0) this.#rule.fused.update([...fused], group);
-    for (const one of due) if (!fused.has(one)) this.#rule.update(one, group);
+    for (const one of due) if (!fused.has(one)) scope(() => this.#rule.update(one, group));
   }
 
   #due(group: ParameterGroup): Due[] {
@@ -76,7 +76,6 @@ export class RuleOptimizer implements Optimizer {
     if (device === undefined) return new Set();
     const backend = device === "cpu" ? "CPU" : device.startsWith("cuda") ? "CUDA" : undefined;
     if (backend === undefined || !hasOperator(this.#rule.fused.operator, backend)) return new Set();
-    // A fused kernel takes the tensors as flat memory and does not look at their strides.
     return new Set(
       due.filter(({ parameter, gradient, buffers }) =>
         sameDenseLayout([parameter, gradient, ...buffers]),

@@ -5,7 +5,6 @@ import { fusedSgd } from "./fused.ts";
 import type { GroupOptions, Optimizer, ParameterGroup } from "./optimizer.ts";
 import type { Due, UpdateRule } from "./rule.ts";
 import { RuleOptimizer } from "./rule-optimizer.ts";
-import { inTiles } from "./tiles.ts";
 
 export interface SgdOptions {
   readonly lr: number;
@@ -54,19 +53,16 @@ function rule(momentum: number, nesterov: boolean): UpdateRule {
           { lr, momentum, nesterov, weightDecay },
         ),
     },
-    update({ parameter, gradient, buffers }: Due, { lr, weightDecay }: ParameterGroup) {
-      inTiles([parameter, gradient, ...buffers], (p, rawGradient, buffer) => {
-        const g =
-          weightDecay === 0 ? rawGradient! : ops.add(rawGradient!, p!, { alpha: weightDecay });
-        if (buffer === undefined) {
-          ops.add_(p!, g, { alpha: -lr });
-          return;
-        }
-        // One pass over memory where mul_ and add_ are two.
-        ops.addOut(g, buffer, { alpha: momentum, out: buffer });
-        const direction = nesterov ? ops.add(g, buffer, { alpha: momentum }) : buffer;
-        ops.add_(p!, direction, { alpha: -lr });
-      });
+    update({ parameter, gradient, buffers: [buffer] }: Due, { lr, weightDecay }: ParameterGroup) {
+      const g = weightDecay === 0 ? gradient : ops.add(gradient, parameter, { alpha: weightDecay });
+      if (buffer === undefined) {
+        ops.add_(parameter, g, { alpha: -lr });
+        return;
+      }
+      // One pass over memory where mul_ and add_ are two.
+      ops.addOut(g, buffer, { alpha: momentum, out: buffer });
+      const direction = nesterov ? ops.add(g, buffer, { alpha: momentum }) : buffer;
+      ops.add_(parameter, direction, { alpha: -lr });
     },
   };
 }
