@@ -20,7 +20,7 @@ export interface UpdateRule {
   readonly fused: FusedUpdate;
   /**
    * Without gradient recording, in a scope of its own. One parameter at a time: `_foreach_` runs the
-   * same loop on the CPU, 1.4 times slower for many small parameters (bench/ours/optimizer-step.mjs).
+   * same loop on the CPU and measured slower (bench/ours/optimizer-step.mjs).
    */
   update(due: Due, group: ParameterGroup): void;
 }
