@@ -5,5 +5,7 @@ export {
   type ModelOptions,
   type ModelRandom,
   type ModelSpec,
+  type Preprocessing,
+  type PublishedWeights,
   type Stage,
 } from "./spec.ts";

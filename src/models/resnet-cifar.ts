@@ -104,5 +104,7 @@ export class CifarResNet extends Classifier {
 export const resnet20Cifar: ModelSpec = {
   summary: "residual network of 20 layers for small images",
   source: "He, Zhang, Ren & Sun 2016, Deep Residual Learning, §4.2",
+  imageSize: [32, 32],
+  weights: [],
   create: (options) => new CifarResNet(3, options),
 };

@@ -8,7 +8,14 @@ import {
   Sequential,
 } from "../nn/index.ts";
 import { type Generator, ops, scope, type Tensor } from "../tensor/index.ts";
-import { Classifier, type ModelOptions, type ModelSpec, type Stage } from "./spec.ts";
+import { imagenetPreprocessing } from "./imagenet.ts";
+import {
+  Classifier,
+  type ModelOptions,
+  type ModelSpec,
+  type PublishedWeights,
+  type Stage,
+} from "./spec.ts";
 
 interface BlockOptions {
   readonly inChannels: number;
@@ -176,22 +183,39 @@ export class ResNet extends Classifier {
   }
 }
 
-const source = "He, Zhang, Ren & Sun 2016, Deep Residual Learning, table 1; torchvision";
+const shared = {
+  source: "He, Zhang, Ren & Sun 2016, Deep Residual Learning, table 1; torchvision",
+  imageSize: [224, 224],
+} as const;
+
+/** timm's default weights of the family: the A1 recipe, or its variant with another head. */
+function strikesBack(repo: string): PublishedWeights {
+  return {
+    repo,
+    classes: 1000,
+    preprocessing: imagenetPreprocessing({ crop: 0.95, interpolation: "bicubic" }),
+    origin: "ImageNet-1k, recipe A1 (Wightman, Touvron & Jégou 2021, ResNet strikes back)",
+    licence: "Apache-2.0",
+  };
+}
 
 export const resnet18: ModelSpec = {
+  ...shared,
   summary: "residual network of 18 layers",
-  source,
+  weights: [strikesBack("timm/resnet18.a1_in1k")],
   create: (options) => new ResNet(BasicBlock, [2, 2, 2, 2], options),
 };
 
 export const resnet34: ModelSpec = {
+  ...shared,
   summary: "residual network of 34 layers",
-  source,
+  weights: [strikesBack("timm/resnet34.a1_in1k")],
   create: (options) => new ResNet(BasicBlock, [3, 4, 6, 3], options),
 };
 
 export const resnet50: ModelSpec = {
+  ...shared,
   summary: "residual network of 50 layers with bottlenecks",
-  source,
+  weights: [strikesBack("timm/resnet50.a1_in1k")],
   create: (options) => new ResNet(Bottleneck, [3, 4, 6, 3], options),
 };

@@ -111,5 +111,7 @@ function initialise(layer: Conv2d | Linear, random: Generator): void {
 export const simpleCnn: ModelSpec = {
   summary: "three convolution blocks and two linear layers, for small images",
   source: "the reference experiment on CIFAR-10 in five classes",
+  imageSize: [32, 32],
+  weights: [],
   create: (options) => new SimpleCnn(options),
 };

@@ -12,8 +12,10 @@ export interface ModelOptions {
   readonly inChannels: number;
   /** Height and width in pixels. */
   readonly imageSize: readonly [number, number];
-  /** Dropout before the head; each model has its paper's default. */
+  /** Dropout before the head (timm's `drop_rate`); each model has its paper's default. */
   readonly dropout?: number;
+  /** Stochastic depth: how often the last block is skipped, linearly from 0 at the first (timm's `drop_path_rate`); default 0. */
+  readonly dropPath?: number;
   readonly random: ModelRandom;
 }
 
@@ -45,9 +47,37 @@ export abstract class Classifier extends Module {
   }
 }
 
+/** What was done to the images that weights were trained on; timm's `data_config`. */
+export interface Preprocessing {
+  /** Height and width in pixels that the network was evaluated at. */
+  readonly size: readonly [number, number];
+  /** The share of the resized image's shorter side that the centre crop keeps (timm's `crop_pct`). */
+  readonly crop: number;
+  readonly interpolation: "bilinear" | "bicubic";
+  /** A value a channel, of pixel/255. */
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
+}
+
+/** Weights that somebody trained and published. */
+export interface PublishedWeights {
+  /** Its repository on the hub, as `timm/resnet50.a1_in1k`. */
+  readonly repo: string;
+  readonly classes: number;
+  readonly preprocessing: Preprocessing;
+  /** Data and recipe, as `ImageNet-1k, ResNet strikes back A1 recipe`. */
+  readonly origin: string;
+  /** An SPDX identifier where there is one. */
+  readonly licence: string;
+}
+
 export interface ModelSpec {
   readonly summary: string;
   /** Authors, year and section that define it. */
   readonly source: string;
+  /** Height and width in pixels that it was designed for. */
+  readonly imageSize: readonly [number, number];
+  /** The first is what `--pretrained` loads; empty where nobody published any. */
+  readonly weights: readonly PublishedWeights[];
   create(options: ModelOptions): Classifier;
 }
