@@ -24,7 +24,14 @@ export {
   type DatasetSpec,
   openDataset,
 } from "./data/datasets/index.ts";
-export type { DatasetSplits, ImageSet } from "./data/imageset.ts";
+export type { FileImageSet } from "./data/fileset.ts";
+export type {
+  DatasetSplits,
+  FileSplits,
+  ImageSet,
+  MemorySplits,
+  SplitSet,
+} from "./data/imageset.ts";
 export { type Batch, Loader, type LoaderOptions } from "./data/loader.ts";
 // The engine: `ensureNative` first, everything that computes needs it.
 export { ExitCode, ThawError, UsageError } from "./errors.ts";

@@ -1,4 +1,4 @@
-import type { DatasetSplits } from "../data/imageset.ts";
+import { type DatasetSplits, inMemory } from "../data/imageset.ts";
 import { Loader } from "../data/loader.ts";
 import { ThawError } from "../errors.ts";
 import { predictions } from "../metrics/index.ts";
@@ -21,7 +21,7 @@ export async function evaluateRun(
 ): Promise<TestResult> {
   const { model, classes, input } = loadBestModel(dir, compute);
   using _owned = model;
-  const { test } = data;
+  const { test } = inMemory(data);
   const unknown = test.classes.filter((name) => !classes.includes(name));
   if (unknown.length > 0) {
     throw new ThawError(

@@ -1,4 +1,4 @@
-import type { DatasetSplits } from "../data/imageset.ts";
+import { type DatasetSplits, inMemory, type MemorySplits } from "../data/imageset.ts";
 import { UsageError } from "../errors.ts";
 import { type ComputeChoice, chooseCompute } from "../models/compute.ts";
 import type { TrainConfig } from "../run/config.ts";
@@ -19,10 +19,11 @@ import { Trainer } from "./trainer.ts";
  */
 export async function train(
   config: TrainConfig,
-  data: DatasetSplits,
+  splits: DatasetSplits,
   options: TrainOptions = {},
 ): Promise<TrainResult> {
   const started = performance.now();
+  const data = inMemory(splits);
   refuseEmpty(data);
   if (config.threads !== undefined) setThreads(config.threads);
   const compute = chooseCompute(config);
@@ -53,7 +54,7 @@ export async function train(
   return { run, summary: await trainer.fit() };
 }
 
-function refuseEmpty({ name, train, val, test }: DatasetSplits): void {
+function refuseEmpty({ name, train, val, test }: MemorySplits): void {
   for (const [split, set] of Object.entries({ training: train, validation: val, test })) {
     if (set.count > 0) continue;
     throw new UsageError(`${name}: there are no ${split} images`, {
@@ -64,7 +65,7 @@ function refuseEmpty({ name, train, val, test }: DatasetSplits): void {
 
 function openRecord(
   config: TrainConfig,
-  data: DatasetSplits,
+  data: MemorySplits,
   compute: ComputeChoice,
   options: TrainOptions,
 ): RunRecord {

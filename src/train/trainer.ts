@@ -1,4 +1,4 @@
-import type { DatasetSplits } from "../data/imageset.ts";
+import type { MemorySplits } from "../data/imageset.ts";
 import { Loader } from "../data/loader.ts";
 import { accuracy, logLoss, predictions } from "../metrics/index.ts";
 import type { ComputeChoice } from "../models/compute.ts";
@@ -23,7 +23,7 @@ import { parameterCounts, summarise } from "./summary.ts";
 
 export interface TrainerParts {
   readonly config: TrainConfig;
-  readonly data: DatasetSplits;
+  readonly data: MemorySplits;
   readonly compute: ComputeChoice;
   readonly run: RunRecord;
   readonly session: Session;
@@ -36,7 +36,7 @@ export interface TrainerParts {
 /** The epochs of one run, from wherever its session stands. */
 export class Trainer {
   readonly #config: TrainConfig;
-  readonly #data: DatasetSplits;
+  readonly #data: MemorySplits;
   readonly #compute: ComputeChoice;
   readonly #run: RunRecord;
   readonly #session: Session;
