@@ -16,6 +16,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "judge a run's best model on the test set",
     load: async () => (await import("./commands/evaluate.ts")).evaluate,
   },
+  data: {
+    summary: "look into a data set, or prepare one from a folder of images",
+    load: async () => (await import("./commands/data.ts")).data,
+  },
   doctor: {
     summary: "say what was found on this machine, what is used and why",
     load: async () => (await import("./commands/doctor.ts")).doctor,

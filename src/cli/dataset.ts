@@ -1,4 +1,4 @@
-import { openDataset } from "../data/datasets/index.ts";
+import { type DatasetProgress, openDataset } from "../data/datasets/index.ts";
 import type { DatasetSplits } from "../data/imageset.ts";
 import type { TrainConfig } from "../run/config.ts";
 import { say } from "./output.ts";
@@ -8,7 +8,6 @@ export async function openConfiguredData(
   config: TrainConfig,
   mirror?: string,
 ): Promise<DatasetSplits> {
-  let told = "";
   return openDataset({
     data: config.data,
     seed: config.seed,
@@ -18,12 +17,17 @@ export async function openConfiguredData(
     valSize: config.valSize,
     testSize: config.testSize,
     mirror,
-    onProgress: (progress) => {
-      const { received, total, file } = progress;
-      const share = total ? Math.floor((10 * received) / total) * 10 : 0;
-      const line = `fetching ${file}: ${share} %`;
-      if (line !== told) say(line);
-      told = line;
-    },
+    onProgress: downloadProgress(),
   });
+}
+
+/** Tells of a download or unpacking in steps of a tenth, on stderr. */
+export function downloadProgress(): (progress: DatasetProgress) => void {
+  let told = "";
+  return ({ phase, received, total, file }) => {
+    const share = total ? `: ${Math.floor((10 * received) / total) * 10} %` : "";
+    const line = `${phase === "unpack" && !total ? "unpacking" : "fetching"} ${file}${share}`;
+    if (line !== told) say(line);
+    told = line;
+  };
 }

@@ -8,7 +8,7 @@ export function trainingProgress(stream: NodeJS.WriteStream = process.stderr): T
     onStart: (info) => say(describeStart(info)),
     onNote: (text) => {
       bar.clear();
-      say(`${colors.yellow("note:")} ${text}`);
+      note(text);
     },
     onStep: (progress) => bar.draw(progress),
     onEpoch: (line, timing, best) => {
@@ -19,6 +19,31 @@ export function trainingProgress(stream: NodeJS.WriteStream = process.stderr): T
           `val loss ${valLoss.toFixed(4)}  val accuracy ${percent(valAccuracy)}  ` +
           `${Math.round(timing.imagesPerSecond)} images/s${best ? colors.green("  best") : ""}`,
       );
+    },
+  };
+}
+
+/** A note or, where the text says so itself, a warning. */
+export function note(text: string): void {
+  const warning = text.startsWith("warning: ");
+  say(`${colors.yellow(warning ? "warning:" : "note:")} ${text.replace(/^warning: /, "")}`);
+}
+
+/** "checked 120/807", redrawn on a terminal; silent elsewhere. */
+export function counter(
+  verb: string,
+  stream: NodeJS.WriteStream = process.stderr,
+): { draw(done: number, total: number): void; clear(): void } {
+  let drawn = 0;
+  return {
+    draw(done, total) {
+      const now = performance.now();
+      if (!stream.isTTY || (now - drawn < REDRAW_MS && done < total)) return;
+      drawn = now;
+      stream.write(`\r\x1b[K${verb} ${done}/${total}`);
+    },
+    clear() {
+      if (stream.isTTY) stream.write("\r\x1b[K");
     },
   };
 }

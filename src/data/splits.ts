@@ -1,6 +1,6 @@
 import { nearest, UsageError } from "../errors.ts";
 import { classCounts, type SplitSet, subset } from "./imageset.ts";
-import { apportion, drawStratified } from "./stratify.ts";
+import { apportion, drawStratified, shareOut } from "./stratify.ts";
 
 /**
  * Which images of a source a run uses. A size is a number of images (1 or more) or a fraction (below
@@ -115,24 +115,6 @@ function withDefaults<S extends SplitSet>(
       ? `no split: the images are split ${percent(1 - testSize - HELD_OUT_FRACTION)} training, ${percent(HELD_OUT_FRACTION)} validation, ${percent(testSize)} test, every class in proportion, by the seed`
       : `no test split: ${percent(testSize)} of the training images are held out, every class in proportion, by the seed`;
   return { choice: { ...choice, valSize, testSize, testFrom: "train" }, notes: [note] };
-}
-
-/**
- * As `apportion`, but a class's only image goes to the last part, which is trained on: a class that is
- * judged and was never learnt is worse than one that is not judged.
- */
-function shareOut(counts: readonly number[], sizes: readonly [...number[], number]): number[][] {
-  const alone = counts.map((count) => (count === 1 ? 1 : 0));
-  const singles = sum(alone);
-  const others = sum(counts) - singles;
-  const last = sizes.at(-1)!;
-  const rest = sum(sizes) - last;
-  if (singles === 0 || last < singles || rest > others) return apportion(counts, sizes);
-  const shares = apportion(
-    counts.map((count, label) => count - alone[label]!),
-    [...sizes.slice(0, -1), last - singles],
-  );
-  return shares.map((row, label) => [...row.slice(0, -1), row.at(-1)! + alone[label]!]);
 }
 
 /** The named classes in the source's order; an unknown name is an error with the nearest one. */

@@ -1,4 +1,4 @@
-import type { MemorySplits, ImageSet } from "../../src/data/imageset.ts";
+import type { ImageSet, MemorySplits } from "../../src/data/imageset.ts";
 import { type RandomStream, seedStream } from "../../src/data/random.ts";
 
 export interface SampleShape {

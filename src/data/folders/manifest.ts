@@ -21,6 +21,7 @@ const schema = z.object({
     z.object({
       /** Below the folder: `train/beagle/1.jpg`. */
       file: z.string(),
+      className: z.string(),
       /** In the source. */
       from: z.string(),
       sha256: z.string(),
