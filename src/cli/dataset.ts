@@ -26,7 +26,8 @@ export function downloadProgress(): (progress: DatasetProgress) => void {
   let told = "";
   return ({ phase, received, total, file }) => {
     const share = total ? `: ${Math.floor((10 * received) / total) * 10} %` : "";
-    const line = `${phase === "unpack" && !total ? "unpacking" : "fetching"} ${file}${share}`;
+    const doing = phase === "decode" ? "decoding" : total ? "fetching" : "unpacking";
+    const line = `${doing} ${file}${share}`;
     if (line !== told) say(line);
     told = line;
   };

@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
+import { cacheHome } from "../../libtorch/home.ts";
 import { checkSplits } from "../checks.ts";
 import type { FileImageSet } from "../fileset.ts";
 import { chooseClasses } from "../folders/choose-classes.ts";
-import { decodeSmall } from "../folders/decode-files.ts";
+import { loadSmall } from "../folders/decode-small.ts";
 import { fileSet, type Listing } from "../folders/listing.ts";
 import { stampedContent } from "../folders/stamp.ts";
 import type { DatasetSplits, MemorySplits, SplitSet } from "../imageset.ts";
@@ -45,19 +46,18 @@ export function splitLoaded(loaded: LoadedDataset, choice: SplitChoice): MemoryS
   };
 }
 
-async function openListing(
-  all: Listing,
-  { classes, ...choice }: DatasetSpec,
-): Promise<DatasetSplits> {
-  const listing = chooseClasses(all, classes);
+async function openListing(all: Listing, spec: DatasetSpec): Promise<DatasetSplits> {
+  const listing = chooseClasses(all, spec.classes);
   const sets = sourceSets(listing);
-  const split = splitSets(sets, choice);
+  const split = splitSets(sets, { ...spec, classes: undefined });
   const { train, val, test } = split;
   const notes = [...listing.notes, ...split.notes, ...checkSplits(split)];
   const { name } = listing;
   const content = contentOf(listing, sets);
   const fingerprint = fingerprintOf(content, listing.classes, [train, val, test]);
-  const small = await decodeSmall([train, val, test]);
+  const small = await loadSmall([train, val, test], spec.cache ?? cacheHome(), (received, total) =>
+    spec.onProgress?.({ phase: "decode", file: name, received, total }),
+  );
   if (small) {
     const [train, val, test] = small as [SmallSet, SmallSet, SmallSet];
     return {

@@ -6,11 +6,11 @@ import { downloadFile, NotOnServerError } from "./download.ts";
 import type { Artifact, BuiltinDataset, Packing } from "./registry.ts";
 import { type Contents, unpackVerified } from "./unpack.ts";
 
-/** Said while data are fetched and unpacked. `total` is undefined where nobody knows it. */
+/** Said while data are fetched and made ready. `total` is undefined where nobody knows it. */
 export interface DatasetProgress {
-  readonly phase: "download" | "unpack";
+  readonly phase: "download" | "unpack" | "decode";
   readonly file: string;
-  /** In bytes. */
+  /** In bytes, or images where they are decoded. */
   readonly received: number;
   readonly total: number | undefined;
 }

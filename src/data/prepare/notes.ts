@@ -45,7 +45,9 @@ export function duplicateNotes(good: readonly Noted[], splits: readonly SplitNam
   const conflicts = across((i) => good[i]!.file.className);
   if (conflicts.length > 0) {
     const example = good[conflicts[0]!]!.file.name;
-    notes.push(`warning: ${conflicts.length} images stand in two classes: ${example} and others`);
+    notes.push(
+      `warning: ${conflicts.length} images stand in more than one class, as ${example} does`,
+    );
   }
   return notes;
 }

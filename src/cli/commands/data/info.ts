@@ -107,7 +107,7 @@ function duplicateLines(title: string, found: DuplicateGroups): string[] {
     .slice(0, MOST_LINES)
     .map((group) => `  ${group.slice(0, 4).map(spoken).join("  =  ")}`);
   return [
-    `${head}${found.groups} images stand there more than once (${found.extra} copies), ${found.acrossSplits} in two splits, ${found.acrossClasses} in two classes`,
+    `${head}${found.groups} images are there more than once (${found.extra} copies), ${found.acrossSplits} in two splits, ${found.acrossClasses} in two classes`,
     ...lines,
     ...(found.groups > lines.length ? [`  … ${found.groups - lines.length} more`] : []),
   ];
