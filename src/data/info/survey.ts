@@ -1,10 +1,9 @@
 import type { Source } from "../datasets/index.ts";
-import { inParallel, isGrey } from "../folders/decode-files.ts";
 import type { Listing, SplitName } from "../folders/listing.ts";
-import type { DecodedImage } from "../images/decode.ts";
 import type { ImageSet } from "../imageset.ts";
 import { imageBytes } from "../imageset.ts";
-import { examineFile, pixelHash } from "../prepare/examine.ts";
+import { type Examined, type PixelSummary, pixelHash } from "../prepare/examine.ts";
+import { examineFiles } from "../prepare/examine-files.ts";
 import { type ChannelStatistics, channelStatistics } from "../statistics.ts";
 import { areaResize, luma, THUMB, THUMB_BYTES } from "./thumbnail.ts";
 
@@ -93,12 +92,13 @@ async function surveyFiles(
   const all = new Uint8Array(files.length * THUMB_BYTES);
   const sums = new PixelSums();
   let done = 0;
-  await inParallel(files.length, async (i) => {
+  const paths = files.map(({ path }) => path);
+  await examineFiles(paths, { summaries: true }, (i, { examined, summary }) => {
     const { path, name, className, split } = files[i]!;
-    const examined = await examineFile(path, (image) => {
-      thumbnailInto(all, i, luma(image.pixels), image.width, image.height);
-      if (!hasSplits || split === "train") sums.add(image);
-    });
+    if (summary) {
+      all.set(summary.thumbnail, i * THUMB_BYTES);
+      if (!hasSplits || split === "train") sums.add(summary, examined);
+    }
     found[i] =
       examined.kind === "damaged"
         ? { name, className, split, reason: examined.reason }
@@ -140,21 +140,13 @@ class PixelSums {
   #count = 0;
   #grey = true;
 
-  add(image: DecodedImage): void {
-    const { pixels } = image;
+  add({ sums, squares, grey }: PixelSummary, examined: Examined): void {
     for (let channel = 0; channel < 3; channel++) {
-      let sum = 0;
-      let squares = 0;
-      for (let i = channel; i < pixels.length; i += 3) {
-        const value = pixels[i]!;
-        sum += value;
-        squares += value * value;
-      }
-      this.#sums[channel]! += sum;
-      this.#squares[channel]! += squares;
+      this.#sums[channel]! += sums[channel]!;
+      this.#squares[channel]! += squares[channel]!;
     }
-    this.#count += pixels.length / 3;
-    this.#grey &&= isGrey(image);
+    if (examined.kind === "image") this.#count += examined.width * examined.height;
+    this.#grey &&= grey;
   }
 
   /** One channel if all images are greyscale. */

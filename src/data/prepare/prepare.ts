@@ -1,20 +1,27 @@
-import { mkdirSync, readFileSync, rmSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { UsageError } from "../../errors.ts";
 import { writeAtomically } from "../atomic.ts";
-import { inParallel } from "../folders/decode-files.ts";
 import type { ListedFile, Listing, SplitName } from "../folders/listing.ts";
 import { MANIFEST, type Manifest, readManifest } from "../folders/manifest.ts";
 import { byCodePoint } from "../folders/names.ts";
 import { statStamp } from "../folders/stamp.ts";
 import { formatCsv, parseCsv } from "../formats/csv.ts";
 import { assignSplits, type SplitShares } from "./assign.ts";
-import { type Examined, examineFile } from "./examine.ts";
+import type { Examined } from "./examine.ts";
+import { examineFiles } from "./examine-files.ts";
 import { keyOf, preparedOtherwise, refuseForeign, refuseNesting } from "./guard.ts";
 import { JOURNAL, Journal } from "./journal.ts";
 import { classNotes, duplicateNotes } from "./notes.ts";
 import { outputError } from "./output-error.ts";
-import { isInPlace, type ManifestFile, place, removeOthers, TreeNames } from "./tree.ts";
+import {
+  isInPlace,
+  type ManifestFile,
+  makeFolder,
+  place,
+  removeOthers,
+  TreeNames,
+} from "./tree.ts";
 
 export const REJECTED = "rejected.csv";
 
@@ -158,24 +165,29 @@ async function examineAll(
     file,
     examined: { kind: "damaged", reason: file.why },
   }));
-  let done = 0;
-  let resumed = 0;
-  await inParallel(files.length, async (i) => {
-    const file = files[i]!;
-    const known = journal.find(file);
-    if (known) resumed++;
-    const stamp = known ? "" : statStamp(file.path);
-    const examined = known ?? (await examineFile(file.path));
+  const known = files.map((file) => journal.find(file));
+  const open = files.flatMap((_, i) => (known[i] ? [] : [i]));
+  const stamps = open.map((i) => statStamp(files[i]!.path));
+  const conclude = (i: number, examined: Examined) => {
+    const isOther = i >= listing.files.length && examined.kind === "damaged";
+    verdicts.push({
+      file: files[i]!,
+      examined: isOther ? { kind: "damaged", reason: "not an image" } : examined,
+    });
+  };
+  known.forEach((examined, i) => {
+    if (examined) conclude(i, examined);
+  });
+  const resumed = verdicts.length - others.length;
+  const paths = open.map((i) => files[i]!.path);
+  let done = resumed;
+  await examineFiles(paths, { summaries: false }, (place, { examined }) => {
     try {
-      if (!known) journal.add(file.path, stamp, examined);
+      journal.add(paths[place]!, stamps[place]!, examined);
     } catch (cause) {
       throw outputError(join(out, JOURNAL), cause);
     }
-    const isOther = i >= listing.files.length && examined.kind === "damaged";
-    verdicts.push({
-      file,
-      examined: isOther ? { kind: "damaged", reason: "not an image" } : examined,
-    });
+    conclude(open[place]!, examined);
     onProgress?.(++done, files.length);
   });
   verdicts.sort(
@@ -250,7 +262,7 @@ async function writeReports(
 
 function openJournal(out: string): Journal {
   try {
-    mkdirSync(out, { recursive: true });
+    makeFolder(out);
     return new Journal(out);
   } catch (cause) {
     throw outputError(out, cause);

@@ -66,10 +66,18 @@ function fileName(name: string): string {
   return kept.join("").replace(/^\./, "_");
 }
 
+/** Makes a folder and those above. Node's own `recursive` says ENOENT on a read-only file system. */
+export function makeFolder(folder: string): void {
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return;
+  const parent = dirname(folder);
+  if (parent !== folder) makeFolder(parent);
+  mkdirSync(folder);
+}
+
 /** Puts one image into its place: a hard link where the file systems allow it, else a copy. */
 export function place(source: string, target: string): "linked" | "copied" {
   try {
-    mkdirSync(dirname(target), { recursive: true });
+    makeFolder(dirname(target));
     try {
       // Of a link, the file it leads to.
       linkSync(realpathSync(source), target);

@@ -33,6 +33,7 @@ export const prepare: CliCommand = {
       )
       .option("--overwrite", "replace what was prepared there in another way")
       .action(async (source: string, options: Options) => {
+        const { ensureNative } = await import("../../../libtorch/index.ts");
         const { locateData } = await import("../../../data/datasets/index.ts");
         const { chooseClasses } = await import("../../../data/folders/choose-classes.ts");
         const { prepareImages } = await import("../../../data/prepare/prepare.ts");
@@ -43,6 +44,7 @@ export const prepare: CliCommand = {
           });
         }
         const listing = chooseClasses(found.listing, options.classes);
+        await ensureNative();
         const progress = counter("checked");
         const prepared = await prepareImages(listing, {
           ...options,
