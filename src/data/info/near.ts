@@ -27,8 +27,9 @@ export interface NearPairs {
   readonly truncated: boolean;
 }
 
-const ROWS = 1024;
-const COLUMNS = 4096;
+/** A block of products stays in the CPU's cache. */
+const ROWS = 512;
+const COLUMNS = 1024;
 const MAX_PAIRS = 200_000;
 
 /**
@@ -116,7 +117,9 @@ function projectionsOf(reduced: Float32Array, n: number): Float32Array {
   if (n === 0) return new Float32Array();
   return scope(() => {
     const rows = Tensor.borrow(reduced, [n, WIDTH]);
-    const products = ops.mm(ops.t(rows), rows);
+    const mean = ops.meanDim(rows, { dim: [0], keepdim: true });
+    const spread = ops.sub(rows, mean);
+    const products = ops.mm(ops.t(spread), spread);
     let direction = ops.full([WIDTH, 1], 1 / HALF, { dtype: "float32" });
     for (let step = 0; step < 30; step++) {
       direction = ops.mm(products, direction);
