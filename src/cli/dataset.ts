@@ -1,7 +1,7 @@
-import { type DatasetProgress, openDataset } from "../data/datasets/index.ts";
+import { openDataset } from "../data/datasets/index.ts";
 import type { DatasetSplits } from "../data/imageset.ts";
 import type { TrainConfig } from "../run/config.ts";
-import { say } from "./output.ts";
+import { downloadProgress } from "./progress.ts";
 
 /** Opens the data that a config names; a download is told on stderr. */
 export async function openConfiguredData(
@@ -19,16 +19,4 @@ export async function openConfiguredData(
     mirror,
     onProgress: downloadProgress(),
   });
-}
-
-/** Tells of a download or unpacking in steps of a tenth, on stderr. */
-export function downloadProgress(): (progress: DatasetProgress) => void {
-  let told = "";
-  return ({ phase, received, total, file }) => {
-    const share = total ? `: ${Math.floor((10 * received) / total) * 10} %` : "";
-    const doing = phase === "decode" ? "decoding" : total ? "fetching" : "unpacking";
-    const line = `${doing} ${file}${share}`;
-    if (line !== told) say(line);
-    told = line;
-  };
 }

@@ -1,3 +1,4 @@
+import type { DatasetProgress } from "../data/datasets/index.ts";
 import type { StartInfo, StepProgress, TrainEvents } from "../train/index.ts";
 import { colors, say } from "./output.ts";
 
@@ -45,6 +46,18 @@ export function counter(
     clear() {
       if (stream.isTTY) stream.write("\r\x1b[K");
     },
+  };
+}
+
+/** Tells of a download or unpacking in steps of a tenth, on stderr. */
+export function downloadProgress(): (progress: DatasetProgress) => void {
+  let told = "";
+  return ({ phase, received, total, file }) => {
+    const share = total ? `: ${Math.floor((10 * received) / total) * 10} %` : "";
+    const doing = phase === "decode" ? "decoding" : total ? "fetching" : "unpacking";
+    const line = `${doing} ${file}${share}`;
+    if (line !== told) say(line);
+    told = line;
   };
 }
 

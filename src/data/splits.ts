@@ -41,7 +41,7 @@ export interface SplitSets<S extends SplitSet> {
 
 const DEFAULT_VAL_FRACTION = 0.1;
 /** Of a source without any split, for validation and as much for the test. */
-export const HELD_OUT_FRACTION = 0.15;
+const HELD_OUT_FRACTION = 0.15;
 
 /**
  * Splits a source's training and test images as `choice` says: stratified, seeded, of exact sizes.

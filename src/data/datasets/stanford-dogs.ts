@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import { withoutSynset } from "../folders/choose-classes.ts";
 import { extractArchive } from "../folders/extract.ts";
 import { listImageFolder } from "../folders/image-folder.ts";
@@ -42,7 +43,7 @@ export const stanfordDogs = {
     const { folder, notes } = await extractArchive(path, options.cache, {
       sha256: accepted,
       onBytes: (received) =>
-        options.onProgress?.({ phase: "unpack", file: origin, received, total: undefined }),
+        options.onProgress?.({ phase: "unpack", file: basename(path), received, total: undefined }),
     });
     const listed = listImageFolder(folder, stanfordDogs.name);
     const breeds = listed.classes.length;

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import fc from "fast-check";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type TarEntry, tinyTar } from "../../../test/support/tiny-tar.ts";
 import { makeZip, type ZipFileEntry } from "../../../test/zip.ts";
@@ -173,6 +174,30 @@ test("zip bombs are refused by total, ratio, number, entry and by what they real
   await expect(readAll(bomb, {})).rejects.toThrow("refused as a bomb");
   const lies = zip([{ name: "1", content: Buffer.alloc(9000), deflate: true, claimedSize: 10 }]);
   await expect(readAll(lies, {})).rejects.toThrow(DamagedFileError);
+});
+
+test("mutated zips give files or a DamagedFileError", async () => {
+  const good = Buffer.from(
+    makeZip([
+      { name: "data/one", content: "one" },
+      { name: "data/two", content: Buffer.alloc(700, 2), deflate: true },
+    ]),
+  );
+  const changes = fc.array(fc.tuple(fc.nat(good.length - 1), fc.nat(255)), {
+    minLength: 1,
+    maxLength: 6,
+  });
+  await fc.assert(
+    fc.asyncProperty(changes, fc.nat(good.length), async (list, cut) => {
+      const bytes = Buffer.from(good);
+      for (const [at, value] of list) bytes[at] = value;
+      const path = archive("mutated.zip", cut % 4 ? bytes : bytes.subarray(0, cut));
+      await readAll(path, {}).catch((error: unknown) => {
+        expect(error).toBeInstanceOf(DamagedFileError);
+      });
+    }),
+    { numRuns: 300 },
+  );
 });
 
 test("a tar bomb is refused while it is unpacked", async () => {

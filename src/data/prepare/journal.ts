@@ -32,10 +32,6 @@ export class Journal {
     appendFileSync(this.#file, "\n");
   }
 
-  get size(): number {
-    return this.#known.size;
-  }
-
   find({ path }: Pick<ListedFile, "path">): Examined | undefined {
     const line = this.#known.get(path);
     return line !== undefined && line.stamp === statStamp(path) ? line.examined : undefined;

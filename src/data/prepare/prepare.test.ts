@@ -1,6 +1,7 @@
 import {
   appendFileSync,
   cpSync,
+  existsSync,
   linkSync,
   mkdtempSync,
   readdirSync,
@@ -13,11 +14,12 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { encodeTiny, writeTiny, writeTinyFolder } from "../../../test/support/tiny-images.ts";
 import { UsageError } from "../../errors.ts";
 import { loadNative } from "../../libtorch/index.ts";
-import { openDataset } from "../datasets/index.ts";
+import { locateData, openDataset } from "../datasets/index.ts";
 import { listImageFolder } from "../folders/image-folder.ts";
 import { readManifest, withManifest } from "../folders/manifest.ts";
 import { checkStamp } from "../folders/stamp.ts";
@@ -276,3 +278,45 @@ test("an image that changes or vanishes after preparing is an error by its name"
 test("nothing usable at all is an error with what to do", async () => {
   await expect(prepare({ minSize: 100 })).rejects.toThrow("none of 40 files is an image to use");
 });
+
+const mirror = [
+  process.env["THAW_MIRROR"],
+  fileURLToPath(new URL("../../../../shared/data", import.meta.url)),
+].find((folder) => folder && existsSync(join(folder, "nasty-images.tar.gz")));
+if (mirror === undefined) {
+  console.log("skipped: nasty images, because no THAW_MIRROR folder has nasty-images.tar.gz");
+}
+
+test.skipIf(mirror === undefined)(
+  "of 112 nasty files each is taken or rejected with a reason",
+  async () => {
+    const source = await locateData({
+      data: join(mirror!, "nasty-images.tar.gz"),
+      cache: join(root, "cache"),
+    });
+    if (source.kind !== "files") throw new Error("in memory");
+    const options = { out: out(), seed: 42, minSize: 1 };
+    const { manifest, rejected } = await prepareImages(source.listing, options);
+    // A hidden file stays in its archive.
+    expect(manifest.files.length + rejected.length).toBe(111);
+    expect(rejected.filter(({ reason }) => reason.length < 5)).toEqual([]);
+    const taken = manifest.files.map(({ from }) => from);
+    expect(taken).toEqual(
+      expect.arrayContaining([
+        "names-and-types/naïve-猫.jpg",
+        "names-and-types/with space & (1).jpeg",
+        "names-and-types/no-extension",
+        "bombs/grey-100000x1.png",
+      ]),
+    );
+    const refused = rejected.map(({ file }) => file);
+    expect(refused).toEqual(
+      expect.arrayContaining([
+        "bombs/rgb-30000x30000.png",
+        "broken/truncated_jpeg.jpg",
+        "names-and-types/empty.jpg",
+        "names-and-types/page.png",
+      ]),
+    );
+  },
+);

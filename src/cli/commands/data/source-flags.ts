@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import type { DataLocation } from "../../../data/datasets/index.ts";
 import { UsageError } from "../../../errors.ts";
-import { downloadProgress } from "../../dataset.ts";
+import { downloadProgress } from "../../progress.ts";
 
 /** What every command of `thaw data` takes about its source. */
 export interface SourceFlags {
