@@ -20,11 +20,21 @@ export function sha256Stamp(bytes: Uint8Array): string {
 
 /**
  * Holds a file that was read for decoding against the stamp it had when it was listed.
- * @throws ThawError that names it where it has changed since.
+ * @throws ThawError that names it and says what is different.
  */
 export function checkStamp(path: string, bytes: Uint8Array, stamp: string): void {
-  const now = stamp.startsWith("sha256:") ? sha256Stamp(bytes) : statStamp(path);
-  if (now !== stamp) throw new ThawError(`${path}: has changed since it was listed`, { hint });
+  const fail = (what: string) => {
+    throw new ThawError(`${path}: ${what}`, { hint });
+  };
+  if (stamp.startsWith("sha256:")) {
+    if (sha256Stamp(bytes) !== stamp) fail("its content has changed since it was listed");
+    return;
+  }
+  const [, size] = stamp.split(":");
+  if (bytes.length !== Number(size)) {
+    fail(`has ${bytes.length} bytes, had ${size} when it was listed`);
+  }
+  if (statStamp(path) !== stamp) fail("was written again since it was listed");
 }
 
 /** What of a stamp belongs to the content: a copy of the file has another time. */
