@@ -1,6 +1,5 @@
 import {
   cpSync,
-  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -11,8 +10,8 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { mirrorWith } from "../../../test/support/mirror.ts";
 import { tinyPixels, writeTiny, writeTinyFolder } from "../../../test/support/tiny-images.ts";
 import { ThawError } from "../../errors.ts";
 import { checkStamp } from "../folders/stamp.ts";
@@ -199,13 +198,7 @@ test("an image that changes or vanishes after it was listed is told by its stamp
   expect(() => checkStamp(file, bytes, stamp)).toThrow(`${file}: is not there any more`);
 });
 
-const mirror = [
-  process.env["THAW_MIRROR"],
-  fileURLToPath(new URL("../../../../shared/data", import.meta.url)),
-].find((folder) => folder && existsSync(join(folder, "stanford-dogs-5.tar.gz")));
-if (mirror === undefined) {
-  console.log("skipped: real Stanford Dogs, because no THAW_MIRROR folder has it");
-}
+const mirror = mirrorWith("stanford-dogs-5.tar.gz");
 
 test.skipIf(mirror === undefined)("five breeds of Stanford Dogs from a mirror", async () => {
   const classes = ["beagle", "boxer", "german_shepherd", "golden_retriever", "poodle"];

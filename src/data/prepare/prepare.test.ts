@@ -1,7 +1,6 @@
 import {
   appendFileSync,
   cpSync,
-  existsSync,
   linkSync,
   mkdtempSync,
   readdirSync,
@@ -14,8 +13,8 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { mirrorWith } from "../../../test/support/mirror.ts";
 import { encodeTiny, writeTiny, writeTinyFolder } from "../../../test/support/tiny-images.ts";
 import { UsageError } from "../../errors.ts";
 import { loadNative } from "../../libtorch/index.ts";
@@ -281,13 +280,7 @@ test("nothing usable at all is an error with what to do", async () => {
   await expect(prepare({ minSize: 100 })).rejects.toThrow("none of 40 files is an image to use");
 });
 
-const mirror = [
-  process.env["THAW_MIRROR"],
-  fileURLToPath(new URL("../../../../shared/data", import.meta.url)),
-].find((folder) => folder && existsSync(join(folder, "nasty-images.tar.gz")));
-if (mirror === undefined) {
-  console.log("skipped: nasty images, because no THAW_MIRROR folder has nasty-images.tar.gz");
-}
+const mirror = mirrorWith("nasty-images.tar.gz");
 
 test.skipIf(mirror === undefined)(
   "of 112 nasty files each is taken or rejected with a reason",
