@@ -1438,6 +1438,14 @@ export function dropout_(self: Tensor, p: number, train: boolean): Tensor {
   return self;
 }
 
+// fused
+
+const batchNormReluMaxPoolOperator = new Operator("thaw::batch_norm_relu_max_pool");
+/** `thaw::batch_norm_relu_max_pool(Tensor x, Tensor weight, Tensor bias, Tensor(a!) running_mean, Tensor(b!) running_var, bool training, float momentum, float eps) -> Tensor` */
+export function batchNormReluMaxPool(x: Tensor, weight: Tensor, bias: Tensor, runningMean: Tensor, runningVar: Tensor, training: boolean, momentum: number, eps: number): Tensor {
+  return one(engine().call(batchNormReluMaxPoolOperator.index, x.handle, weight.handle, bias.handle, runningMean.handle, runningVar.handle, training, momentum, eps));
+}
+
 // foreach
 
 const foreachAdd_ListOperator = new Operator("aten::_foreach_add_.List");
