@@ -7,5 +7,6 @@ export {
   type ModelSpec,
   type Preprocessing,
   type PublishedWeights,
+  type Recipe,
   type Stage,
 } from "./spec.ts";

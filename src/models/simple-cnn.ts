@@ -101,5 +101,7 @@ export const simpleCnn: ModelSpec = {
   source: "the reference experiment on CIFAR-10 in five classes",
   imageSize: [32, 32],
   weights: [],
+  // Few epochs at a high rate with little dropout: the most accuracy for a minute or two of training.
+  recipe: { epochs: 3, opt: "adam", lr: 6e-3, sched: "onecycle", dropout: 0.1 },
   create: (options) => new SimpleCnn(options),
 };

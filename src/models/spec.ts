@@ -71,6 +71,15 @@ export interface PublishedWeights {
   readonly licence: string;
 }
 
+/** How to train a model from random weights where the person does not say: keys and units of the training config. */
+export interface Recipe {
+  readonly epochs: number;
+  readonly opt: "sgd" | "adam" | "adamw";
+  readonly lr: number;
+  readonly sched: "constant" | "linear" | "cosine" | "onecycle";
+  readonly dropout?: number;
+}
+
 export interface ModelSpec {
   readonly summary: string;
   /** Authors, year and section that define it. */
@@ -79,5 +88,7 @@ export interface ModelSpec {
   readonly imageSize: readonly [number, number];
   /** The first is what `--pretrained` loads; empty where nobody published any. */
   readonly weights: readonly PublishedWeights[];
+  /** Absent: the config's general defaults. */
+  readonly recipe?: Recipe;
   create(options: ModelOptions): Classifier;
 }
