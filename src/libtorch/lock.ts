@@ -39,7 +39,7 @@ export async function withLock<T>(
     }
     if (Date.now() > deadline) {
       throw new ThawError(`${file} is still held by ${holder ?? "another process"}`, {
-        hint: "wait for the other set-up to end, or delete that file if none is running",
+        hint: "wait for the other process to end, or delete that file if none is running",
       });
     }
     if (!told && holder !== undefined) {
