@@ -91,7 +91,7 @@ def main():
             pass
         entries = tree(cache)
     fixture = {
-        "huggingface_hub": huggingface_hub.__version__,
+        "about": f"python test/oracle/hub_cache.py, huggingface_hub {huggingface_hub.__version__}",
         "repo": REPO,
         "commit": COMMIT,
         "files": {

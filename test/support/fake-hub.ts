@@ -73,7 +73,7 @@ export async function fakeHub(repos: Readonly<Record<string, FakeRepo>>): Promis
   };
 
   function answer(request: IncomingMessage, response: ServerResponse): void {
-    const refuse = (status: number, code: string, commit?: string) => {
+    const refuse = (status: number, code: string, commit?: string): void => {
       const known = commit === undefined ? {} : { "x-repo-commit": commit };
       response.writeHead(status, { "x-error-code": code, ...known }).end();
     };
@@ -82,14 +82,26 @@ export async function fakeHub(repos: Readonly<Record<string, FakeRepo>>): Promis
     const [, name = "", ...rest] = cached ?? asked ?? [];
     const repo = repos[name];
     const token = request.headers.authorization;
-    if (repo === undefined) return refuse(token === undefined ? 401 : 404, "RepoNotFound");
+    if (repo === undefined) {
+      refuse(token === undefined ? 401 : 404, "RepoNotFound");
+      return;
+    }
     const { commit, tags = [], gated, files } = repo;
-    if (gated && token !== `Bearer ${FAKE_TOKEN}`) return refuse(401, "GatedRepo");
+    if (gated && token !== `Bearer ${FAKE_TOKEN}`) {
+      refuse(401, "GatedRepo");
+      return;
+    }
     const revision = cached ? commit : decodeURIComponent(rest[0]!);
-    if (![commit, "main", ...tags].includes(revision)) return refuse(404, "RevisionNotFound");
+    if (![commit, "main", ...tags].includes(revision)) {
+      refuse(404, "RevisionNotFound");
+      return;
+    }
     const path = rest.at(-1)!;
     const file = files[path];
-    if (file === undefined) return refuse(404, "EntryNotFound", commit);
+    if (file === undefined) {
+      refuse(404, "EntryNotFound", commit);
+      return;
+    }
     const { bytes, large } = file;
     response.setHeader("x-repo-commit", commit);
     if (large) {

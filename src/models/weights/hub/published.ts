@@ -22,3 +22,9 @@ export function repoOfModel(name: string): string | undefined {
   const known = Object.hasOwn(specs, name) ? specs[name]?.weights[0]?.repo : undefined;
   return known ?? releases.find(({ model }) => model === name)?.repo;
 }
+
+/** Models that have default weights. */
+export function pretrainedModels(): string[] {
+  const names = [...Object.keys(specs), ...releases.map(({ model }) => model)];
+  return [...new Set(names)].filter((name) => repoOfModel(name) !== undefined);
+}

@@ -1,7 +1,7 @@
 import { type Stats, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { nearest, UsageError } from "../../../errors.ts";
-import { publishedRepos, repoOfModel } from "./published.ts";
+import { pretrainedModels, publishedRepos, repoOfModel } from "./published.ts";
 
 /** Where weights come from, as `--weights` says it. */
 export type WeightsReference =
@@ -54,10 +54,11 @@ export function formatReference(reference: WeightsReference): string {
   return revision === undefined ? repo : `${repo}@${revision}`;
 }
 
-/** "did you mean timm/resnet50.a1_in1k? ", or nothing: the nearest published weights, by whole name or by name alone. */
+/** "did you mean timm/resnet50.a1_in1k? ", or nothing: the nearest published weights, by whole name, name alone or model. */
 export function didYouMean(text: string): string {
   const repos = publishedRepos();
   const byName = new Map(repos.map((repo) => [nameOf(repo), repo]));
+  for (const model of pretrainedModels()) byName.set(model, model);
   const name = nearest(nameOf(text), byName.keys());
   const near = nearest(text, repos) ?? (name === undefined ? undefined : byName.get(name));
   return near === undefined ? "" : `did you mean ${near}? `;
