@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { open, rename, rm } from "node:fs/promises";
+import { mkdir, open, rename, rm } from "node:fs/promises";
 import type { IncomingMessage } from "node:http";
 import { dirname } from "node:path";
 import { ThawError } from "../../errors.ts";
@@ -120,6 +120,25 @@ async function request(url: string, stallMs: number): Promise<IncomingMessage> {
     throw new ThawError(message, { hint: "try again later, or use another mirror" });
   }
   throw new ThawError(`${url}: more than ${MAX_REDIRECTS} redirects`);
+}
+
+/** Writes a file that is never seen half: a temporary one beside it, synced, then renamed. */
+export async function writeWhole(path: string, parts: Iterable<Uint8Array>): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  const temporary = temporaryName(path);
+  try {
+    const file = await open(temporary, "wx");
+    try {
+      for (const part of parts) await file.writeFile(part);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+    await syncFolder(dirname(path));
+  } finally {
+    await rm(temporary, { force: true });
+  }
 }
 
 /** So that the new name itself survives a power cut. */

@@ -63,6 +63,8 @@ export async function hubFileBody(
 
 interface Answer {
   readonly response: IncomingMessage;
+  /** Where the response is from. */
+  readonly address: URL;
   /** Of the hub's own answers, the last one first. */
   readonly headers: { get(name: string): string | undefined };
 }
@@ -95,7 +97,17 @@ async function send(
     if (status < 400 || status === 416) return answer;
     response.destroy();
     const delay = isTransient(status) ? delayAfter(failures, retry, response) : undefined;
-    if (delay === undefined) throw errorOf(response, name, settings);
+    if (delay === undefined) {
+      if (answer.address.origin === parseUrl(settings.endpoint).origin) {
+        throw errorOf(response, name, settings);
+      }
+      // The signature in the address is not for others to read.
+      const { origin, pathname } = answer.address;
+      throw new HubUnavailableError(
+        `${name.repo}: ${name.file}: HTTP ${status} from ${origin}${pathname}, where the hub sends for it`,
+        { hint: `try again later; or ${otherWays}` },
+      );
+    }
     await retry.wait(delay);
   }
 }
@@ -127,10 +139,11 @@ async function follow(
     const get = (header: string) =>
       own.map((answer) => headerOf(answer, header)).find((value) => value !== undefined);
     if (status < 300 || status >= 400 || location === undefined) {
-      return { response, headers: { get } };
+      return { response, address, headers: { get } };
     }
     address = parseUrl(new URL(location, address).href);
-    if (method === "HEAD" && address.origin !== origin) return { response, headers: { get } };
+    if (method === "HEAD" && address.origin !== origin)
+      return { response, address, headers: { get } };
     response.destroy();
   }
   throw new ThawError(`${start}: more than ${MAX_REDIRECTS} redirects`);

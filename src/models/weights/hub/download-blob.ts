@@ -139,7 +139,7 @@ async function requireSpace(path: string, bytes: number): Promise<void> {
   });
 }
 
-export function throwUnwritable(path: string, cause: unknown): never {
+function throwUnwritable(path: string, cause: unknown): never {
   throw new ThawError(`${path} cannot be written: ${(cause as Error).message}`, {
     hint: "make room, or choose another cache folder with HF_HOME",
     cause,

@@ -1,6 +1,5 @@
-import { open, rename, rm } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import { syncFolder, temporaryName } from "../../../data/datasets/download.ts";
+import { join } from "node:path";
+import { writeWhole } from "../../../data/datasets/download.ts";
 import { isFile, isUrl, obtainArtifact } from "../../../data/datasets/sources.ts";
 import { ThawError } from "../../../errors.ts";
 import { withLock } from "../../../libtorch/lock.ts";
@@ -33,7 +32,9 @@ export async function findRelease(
         },
       },
     );
-    if (!(await isFile(path))) await keep(path, contents.get(file)?.bytes);
+    const bytes = contents.get(file)?.bytes;
+    if (bytes === undefined) throw new ThawError(`${origin} does not hold ${file}`);
+    if (!(await isFile(path))) await writeWhole(path, [bytes]);
     return { path, source: origin };
   });
   return release.note === undefined ? found : { ...found, notes: [release.note] };
@@ -42,22 +43,4 @@ export async function findRelease(
 /** Where the file lies once it was found. */
 export function releasePath({ artifact, model }: WeightsRelease, cacheFolder: string): string {
   return join(cacheFolder, artifact.packings[0]?.file ?? model);
-}
-
-async function keep(path: string, bytes: Uint8Array | undefined): Promise<void> {
-  if (bytes === undefined) throw new ThawError(`${path}: its archive does not hold it`);
-  const temporary = temporaryName(path);
-  try {
-    const file = await open(temporary, "wx");
-    try {
-      await file.writeFile(bytes);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
-    await syncFolder(dirname(path));
-  } finally {
-    await rm(temporary, { force: true });
-  }
 }

@@ -1,11 +1,9 @@
 import { existsSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
-import { dirname } from "node:path";
 import type { ThawError } from "../../../errors.ts";
 import { withLock } from "../../../libtorch/lock.ts";
 import { isCommit, RepoCache } from "./cache.ts";
 import { hubFileInfo } from "./client.ts";
-import { type BlobOptions, downloadBlob, sizeOf, throwUnwritable } from "./download-blob.ts";
+import { type BlobOptions, downloadBlob, sizeOf } from "./download-blob.ts";
 import { HubRefusedError, HubUnavailableError, NoSuchFileError, otherWays } from "./errors.ts";
 
 /** A download may take this long before those who wait for it give up. */
@@ -86,28 +84,31 @@ export class HubRepository {
     const revision = this.#commit ?? this.revision;
     const info = await hubFileInfo({ repo: this.repo, revision, file }, this.#options);
     const { commit, etag, size } = info;
-    this.#commit = commit;
-    await this.#cache.saveRef(this.revision, commit);
     if (size > maxBytes) {
+      this.#commit = commit;
       this.notes.push(`${file} of ${this.repo} has ${size} bytes and was not fetched`);
       return undefined;
     }
     const pointer = this.#cache.pointer(commit, file);
     const blob = this.#cache.blob(etag);
     // A copy that a full disk cut short does not count.
-    if ((await sizeOf(pointer)) === size) return pointer;
-    const lock = this.#cache.lock(etag);
-    await mkdir(dirname(lock), { recursive: true }).catch((cause) => throwUnwritable(blob, cause));
-    await withLock(
-      lock,
-      async () => {
-        if ((await sizeOf(blob)) === size) return;
-        // The commit, not the branch: it may have moved since.
-        await downloadBlob(blob, { repo: this.repo, revision: commit, file }, info, this.#options);
-      },
-      { waitMs: WAIT_MS },
-    );
-    return this.#cache.link(etag, commit, file);
+    if ((await sizeOf(pointer)) !== size) {
+      await withLock(
+        this.#cache.lock(etag),
+        async () => {
+          if ((await sizeOf(blob)) === size) return;
+          // The commit, not the branch: it may have moved since.
+          const name = { repo: this.repo, revision: commit, file };
+          await downloadBlob(blob, name, info, this.#options);
+        },
+        { waitMs: WAIT_MS },
+      );
+      await this.#cache.link(etag, commit, file);
+    }
+    // Not before: what a branch was at stays in use until the new is there.
+    this.#commit = commit;
+    await this.#cache.saveRef(this.revision, commit);
+    return pointer;
   }
 
   async #rememberAbsent(file: string, commit: string | undefined): Promise<void> {

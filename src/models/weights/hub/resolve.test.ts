@@ -349,6 +349,32 @@ describe("without a network", () => {
   });
 });
 
+test("a branch that has moved to weights which do not arrive leaves those that are cached", async () => {
+  const first = await resolve("owner/net");
+  const other = Buffer.alloc(1000, 7);
+  const moved = await fakeHub({
+    "owner/net": {
+      commit: "b".repeat(40),
+      files: { "model.safetensors": { bytes: other, large: true } },
+    },
+  });
+  moved.onCdn = (_, response) => {
+    response.writeHead(403).end();
+    return true;
+  };
+  const env = { HF_ENDPOINT: moved.url };
+  const second = await resolve("owner/net", { env });
+  expect(second).toMatchObject({ path: first.path, revision: commit });
+  expect(second.notes[0]).toMatch(
+    /HTTP 403 from .*, where the hub sends for it; using what is cached$/,
+  );
+  moved.onCdn = () => false;
+  const third = await resolve("owner/net", { env });
+  expect(readFileSync(third.path).equals(other)).toBe(true);
+  expect(readFileSync(first.path).equals(bytes)).toBe(true);
+  await moved.close();
+});
+
 test("a cached file that was cut short is fetched again", async () => {
   const { path } = await resolve("owner/net");
   writeFileSync(blobPath(), bytes.subarray(0, 10));
