@@ -46,9 +46,10 @@ export function requestOnce(address: URL, options: RequestOptions = {}): Promise
       response?.destroy(error);
       request.destroy(error);
     });
+    // Without the query: it may be a signature.
     request.on("error", (cause) => {
       reject(
-        new NoAnswerError(`${address.href}: ${reasonOf(cause)}`, {
+        new NoAnswerError(`${address.origin}${address.pathname}: ${reasonOf(cause)}`, {
           hint: "check the network, or use a mirror",
           cause,
         }),
