@@ -2,6 +2,7 @@ export { GELU, Hardswish, ReLU, Sigmoid, SiLU } from "./activations.ts";
 export { BatchNorm2d } from "./batch-norm.ts";
 export { Conv2d, type Conv2dOptions } from "./conv2d.ts";
 export { Dropout } from "./dropout.ts";
+export { foldBatchNorms } from "./fold.ts";
 export { biasUniform_, constant_, kaimingNormal_, kaimingUniform_ } from "./init.ts";
 export { LayerNorm } from "./layer-norm.ts";
 export { Linear } from "./linear.ts";
