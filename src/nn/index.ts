@@ -8,5 +8,6 @@ export { LayerNorm } from "./layer-norm.ts";
 export { Linear } from "./linear.ts";
 export { crossEntropy } from "./losses.ts";
 export { Buffer, lasting, Module, Parameter } from "./module.ts";
+export { observeForward } from "./observe.ts";
 export { AvgPool2d, Flatten, GlobalAvgPool, MaxPool2d } from "./pooling.ts";
 export { Identity, Sequential } from "./sequential.ts";
