@@ -8,4 +8,5 @@ export {
   type Preprocessing,
   type PublishedWeights,
   type Stage,
+  stageParameters,
 } from "./spec.ts";
