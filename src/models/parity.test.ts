@@ -1,34 +1,29 @@
 import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
 import { formulaInput, formulaLabels, formulaTensor, sampleIndices } from "../../test/formula.ts";
-import { readTimmModel } from "../../test/timm-fixtures.ts";
-import { type ModelFixture, readTorchFixture } from "../../test/torch-fixtures.ts";
+import { readTimmFixture } from "../../test/timm-fixtures.ts";
+import { readTorchFixture } from "../../test/torch-fixtures.ts";
 import { crossEntropy, type Module } from "../nn/index.ts";
 import { Generator, inMemoryFormat, liveTensors, ops, scope, Tensor } from "../tensor/index.ts";
 import { type Classifier, createModel, type ModelName } from "./index.ts";
 
+type State = readonly (readonly [key: string, values: Float32Array | BigInt64Array])[];
+
 /** The oracle's weights by the formula; its index counts floating tensors only. */
-function loadFormula(model: Module): void {
-  const values = new Map<string, Tensor>();
+function formulaState(model: Module): State {
   let index = 0;
-  for (const [name, target] of model.stateDict()) {
-    values.set(
-      name,
-      target.dtype === "int64"
-        ? Tensor.from(new BigInt64Array(1), [])
-        : Tensor.borrow(formulaOnce(name, index++, target.shape), target.shape),
-    );
-  }
-  model.loadStateDict(values);
+  return [...model.stateDict()].map(([key, { dtype, shape }]) => [
+    key,
+    dtype === "int64" ? new BigInt64Array(1) : formulaTensor(key, index++, shape),
+  ]);
 }
 
-/** The values of the model whose tests run now: millions of them, the same for each test. */
-const computed = new Map<string, Float32Array>();
-
-function formulaOnce(name: string, index: number, shape: readonly number[]): Float32Array {
-  const key = `${name} ${index} ${shape.join("x")}`;
-  const values = computed.get(key) ?? formulaTensor(name, index, shape);
-  computed.set(key, values);
-  return values;
+function load(model: Module, state: State): void {
+  const own = model.stateDict();
+  const tensors = state.map(([key, values]): [string, Tensor] => [
+    key,
+    Tensor.from(values, own.get(key)!.shape),
+  ]);
+  model.loadStateDict(new Map(tensors));
 }
 
 function valuesOf(tensor: Tensor): Float64Array {
@@ -81,7 +76,7 @@ afterEach(() => {
   expect(liveTensors()).toBe(before);
 });
 
-const torchFixtures = {
+const fixtures = {
   simple_cnn: "simple_cnn",
   simple_cnn_grey: "simple_cnn",
   resnet18: "resnet18",
@@ -91,23 +86,31 @@ const torchFixtures = {
 } as const satisfies Record<string, ModelName>;
 
 const timmFixtures = [
-  "vit_tiny_patch16_224",
-  "vit_small_patch32_224",
   "deit_tiny_patch16_224",
   "swin_tiny_patch4_window7_224",
+  "vit_small_patch32_224",
+  "vit_tiny_patch16_224",
 ] as const satisfies ModelName[];
 
-const fixtures: readonly (readonly [string, ModelName, ModelFixture])[] = [
-  ...Object.entries(torchFixtures).map(
-    ([name, model]) => [name, model, readTorchFixture(name as keyof typeof torchFixtures)] as const,
-  ),
-  ...timmFixtures.map((name) => [name, name, readTimmModel(name)] as const),
+const cases = [
+  ...(Object.keys(fixtures) as (keyof typeof fixtures)[]).map((name) => ({
+    ...{ library: "PyTorch", name, model: fixtures[name] as ModelName },
+    read: () => readTorchFixture(name),
+  })),
+  ...timmFixtures.map((name) => ({
+    ...{ library: "timm", name, model: name as ModelName },
+    read: () => readTimmFixture(name),
+  })),
 ];
 
-describe.each(fixtures)("%s against PyTorch", (_, modelName, fixture) => {
+describe.each(cases)("$name against $library", ({ model: modelName, read }) => {
+  const fixture = read();
   const [count, inChannels, height, width] = fixture.inputShape as [number, number, number, number];
 
-  afterAll(() => computed.clear());
+  let state: State | null = null;
+  afterAll(() => {
+    state = null;
+  });
 
   function withModel(body: (model: Classifier) => void): void {
     using init = new Generator(1);
@@ -119,7 +122,9 @@ describe.each(fixtures)("%s against PyTorch", (_, modelName, fixture) => {
       dropout: 0,
       random: { init, dropout },
     });
-    scope(() => loadFormula(model));
+    state ??= formulaState(model);
+    const values = state;
+    scope(() => load(model, values));
     scope(() => body(model));
   }
 
@@ -136,12 +141,18 @@ describe.each(fixtures)("%s against PyTorch", (_, modelName, fixture) => {
 
   // With batch statistics of 16 values a channel, rounding flips some of ResNet-50's ReLUs: PyTorch's own
   // fp32 gradients are 0.36 off its float64 ones there. So gradients in training mode are held in float64,
-  // where they are exact, and those of fp32 in evaluation mode.
-  it.each([
+  // where they are exact, and those of fp32 in evaluation mode, but for EfficientNet-Lite's, whose ReLU6
+  // have two kinks.
+  const kinked = fixture.eval.noise.gradients > 1e-4;
+  const passes = [
     { mode: "eval", dtype: "float32", format: "contiguous", tolerance: 1e-4 },
     { mode: "eval", dtype: "float32", format: "channels_last", tolerance: 1e-4 },
     { mode: "train", dtype: "float64", format: "contiguous", tolerance: 1e-8 },
-  ] as const)("equals its losses and gradients: $mode, $dtype, $format", (how) => {
+    ...(kinked
+      ? ([{ mode: "eval", dtype: "float64", format: "contiguous", tolerance: 1e-8 }] as const)
+      : []),
+  ] as const;
+  it.each(passes)("equals its losses and gradients: $mode, $dtype, $format", (how) => {
     withModel((model) => {
       const { mode, dtype, format, tolerance } = how;
       model.train(mode === "train").to({ dtype, memoryFormat: format });
@@ -157,15 +168,16 @@ describe.each(fixtures)("%s against PyTorch", (_, modelName, fixture) => {
       const plain = loss(logits, labels, 0);
       expect(Math.abs(plain.item() / expected.crossEntropy - 1)).toBeLessThan(tolerance);
       plain.backward();
+      if (dtype === "float32" && kinked) return;
       expectDescribed("input", x.grad!, expected.inputGradient, tolerance);
       const parameters = new Map(model.namedParameters());
-      expect(Object.keys(expected.gradients).length).toBeGreaterThan(4);
       for (const [key, described] of Object.entries(expected.gradients)) {
         expectDescribed(key, parameters.get(key)!.grad!, described, tolerance);
       }
-      for (const [key, buffer] of mode === "train" ? model.namedBuffers() : []) {
-        const described = fixture.train.runningStats[key];
-        if (described) expectDescribed(key, buffer, described, tolerance);
+      const buffers = new Map(model.namedBuffers());
+      const statistics = mode === "train" ? fixture.train.runningStats : {};
+      for (const [key, described] of Object.entries(statistics)) {
+        expectDescribed(key, buffers.get(key)!, described, tolerance);
       }
     });
   });

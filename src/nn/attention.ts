@@ -45,9 +45,10 @@ export function explicitAttention(
   const flat = (x: Tensor): Tensor => ops.reshape(x, [batch * heads, -1, width]);
   return scope(() => {
     const weights = scope(() => {
-      // With beta 0 the first argument is not read: the product comes out scaled, without a pass of its own.
+      // A product that comes out scaled, without a pass of its own. Zeros, since libtorch 1.13 multiplies
+      // small ones by beta instead of leaving them unread, and garbage may be NaN.
       const scores = ops.baddbmm(
-        ops.empty([1, 1, 1], { dtype: q.dtype, device: q.device }),
+        ops.zeros([1, 1, 1], { dtype: q.dtype, device: q.device }),
         flat(q),
         ops.transpose(flat(k), 1, 2),
         { beta: 0, alpha: width ** -0.5 },

@@ -1,7 +1,10 @@
-"""One fixture a model: model_numbers.py says what of; of SimpleCNN and torchvision's ResNets."""
+"""One fixture a model: model_numbers.py says what of; of SimpleCNN, the ResNet-20 for CIFAR-10 and torchvision's
+ResNets.
+"""
 
 import torch
 import torchvision
+from cifar_resnet import CifarResNet
 from model_numbers import model_fixture
 from simple_cnn import SimpleCNN
 
@@ -19,3 +22,4 @@ model_fixture("resnet18", resnets.resnet18(num_classes=10), [4, 3, 64, 64], 10)
 model_fixture("resnet18_grey", grey(resnets.resnet18(num_classes=10)), [4, 1, 28, 28], 10)
 model_fixture("resnet34", resnets.resnet34(num_classes=10), [4, 3, 64, 64], 10)
 model_fixture("resnet50", resnets.resnet50(num_classes=10), [4, 3, 64, 64], 10)
+model_fixture("resnet20_cifar", CifarResNet(3, 10), [4, 3, 32, 32], 10, every=4)
