@@ -19,6 +19,7 @@ interface TorchFixtures {
 
 interface About {
   readonly command: string;
+  readonly timm?: string;
   readonly torch: string;
   readonly torchvision: string;
   readonly threads: number;
@@ -45,7 +46,7 @@ export interface PassFixture {
   readonly crossEntropy: number;
   /** Label smoothing 0.1. */
   readonly crossEntropySmoothed: number;
-  /** Of `crossEntropy`. */
+  /** Of `crossEntropy`, with respect to every parameter or to some. */
   readonly gradients: Summaries;
   readonly inputGradient: TensorSummary;
 }

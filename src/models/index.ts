@@ -9,4 +9,5 @@ export {
   type PublishedWeights,
   type Recipe,
   type Stage,
+  stageParameters,
 } from "./spec.ts";

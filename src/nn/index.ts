@@ -1,12 +1,22 @@
 export { GELU, Hardswish, ReLU, Sigmoid, SiLU } from "./activations.ts";
+export { attention } from "./attention.ts";
 export { BatchNorm2d } from "./batch-norm.ts";
 export { Conv2d, type Conv2dOptions } from "./conv2d.ts";
+export { DropPath, dropPathRates } from "./drop-path.ts";
 export { Dropout } from "./dropout.ts";
 export { foldBatchNorms } from "./fold.ts";
-export { biasUniform_, constant_, kaimingNormal_, kaimingUniform_ } from "./init.ts";
+export {
+  biasUniform_,
+  constant_,
+  kaimingNormal_,
+  kaimingUniform_,
+  normal_,
+  truncatedNormal_,
+} from "./init.ts";
 export { LayerNorm } from "./layer-norm.ts";
 export { Linear } from "./linear.ts";
 export { crossEntropy } from "./losses.ts";
+export { Mlp } from "./mlp.ts";
 export { Buffer, lasting, Module, Parameter } from "./module.ts";
 export { observeForward } from "./observe.ts";
 export { AvgPool2d, Flatten, GlobalAvgPool, MaxPool2d } from "./pooling.ts";
