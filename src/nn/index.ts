@@ -2,7 +2,7 @@ export { GELU, Hardswish, ReLU, Sigmoid, SiLU } from "./activations.ts";
 export { BatchNorm2d } from "./batch-norm.ts";
 export { Conv2d, type Conv2dOptions } from "./conv2d.ts";
 export { Dropout } from "./dropout.ts";
-export { biasUniform_, constant_, kaimingNormal_, kaimingUniform_ } from "./init.ts";
+export { biasUniform_, constant_, kaimingNormal_, kaimingUniform_, withoutInit } from "./init.ts";
 export { LayerNorm } from "./layer-norm.ts";
 export { Linear } from "./linear.ts";
 export { crossEntropy } from "./losses.ts";
