@@ -37,6 +37,16 @@ describe("what torch.save wrote, in both formats", () => {
   });
 });
 
+it("a safetensors file whose header's length begins as a pickle does is none", () => {
+  const json = '{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'.padEnd(0x80, " ");
+  const bytes = Buffer.concat([
+    Buffer.from("8000000000000000", "hex"),
+    Buffer.from(json),
+    Buffer.alloc(4),
+  ]);
+  expect(readWeights(written("begins.safetensors", bytes)).format).toBe("safetensors");
+});
+
 describe("a pickle that asks for more than weights", () => {
   it.each([
     ["evil.pth", "posix.system"],

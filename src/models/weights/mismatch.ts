@@ -23,7 +23,7 @@ const SHOWN = 3;
 export function mismatch(
   misfit: Misfit,
   tensors: ReadonlyMap<string, TensorData>,
-  { from = "the weights", model }: LoadOptions,
+  { from, model }: LoadOptions,
 ): ThawError {
   const { missing, unexpected, shapes } = misfit;
   const classes = shapes.every(({ isHead }) => isHead)
@@ -51,12 +51,15 @@ export function mismatch(
   ];
   const network = model ?? "the model";
   const looks = alike === undefined || alike === model ? "" : `: it looks like ${alike}`;
-  return new ThawError(`${from} does not fit ${network}${looks}\n${lines.join("\n")}`, {
-    hint:
-      looks === ""
-        ? `the file must hold the weights of ${network}, under timm's or torchvision's names`
-        : `use --model ${alike}, or weights of ${network}`,
-  });
+  return new ThawError(
+    `${from === undefined ? "the weights do" : `${from} does`} not fit ${network}${looks}\n${lines.join("\n")}`,
+    {
+      hint:
+        looks === ""
+          ? `the file must hold the weights of ${network}, under timm's or torchvision's names`
+          : `use --model ${alike}, or weights of ${network}`,
+    },
+  );
 }
 
 function some(what: string, names: readonly string[]): string[] {

@@ -1,6 +1,6 @@
 import { ThawError } from "../../errors.ts";
 import { readBytes, withFile } from "./file.ts";
-import { importers } from "./importers/index.ts";
+import { importers } from "./importers/registry.ts";
 import { readSafetensors, type Safetensors, type TensorData } from "./safetensors.ts";
 import { withoutPrefixes } from "./state-dict.ts";
 import { readTorchLegacy } from "./torch-legacy.ts";
@@ -61,6 +61,8 @@ function formatOf(path: string): WeightsFile["format"] {
   const begin = withFile(path, (file) => readBytes(file, 0, Math.min(64, file.size)));
   const text = Buffer.from(begin).toString("latin1");
   if (text.startsWith("PK\x03\x04")) return "torch zip";
+  // A length below 2^32 and an opening brace; such a length may begin as a pickle does.
+  if (text.slice(4, 9) === "\0\0\0\0{") return "safetensors";
   if (text.startsWith("\x80")) return "torch legacy";
   const mistake = mistakes.find(([begins]) => text.toLowerCase().startsWith(begins))?.[1];
   if (mistake !== undefined) {

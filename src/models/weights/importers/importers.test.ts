@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import type { TensorData } from "../safetensors.ts";
-import { importers } from "./index.ts";
+import { importers } from "./registry.ts";
 
 type Shapes = Readonly<Record<string, readonly number[]>>;
 const fixture = new URL("../../../../test/fixtures/torchvision-layouts.json.gz", import.meta.url);
