@@ -13,7 +13,7 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     load: async () => (await import("./commands/train.ts")).train,
   },
   evaluate: {
-    summary: "judge a run's best model on the test set",
+    summary: "judge a run's best model, or a file of weights",
     load: async () => (await import("./commands/evaluate.ts")).evaluate,
   },
   models: {

@@ -49,6 +49,12 @@ export abstract class Classifier extends Module {
   /** A new head for other classes, initialised afresh; the old one is freed. */
   abstract replaceHead(classes: number, random: Generator): void;
 
+  /**
+   * A tensor of a weights file whose shape is not `name`'s, brought to it: position embeddings of another grid.
+   * Undefined where there is no way. The channels of images are not its concern.
+   */
+  adapt?(name: string, tensor: Tensor): Tensor | undefined;
+
   forward(x: Tensor): Tensor {
     return scope(() => this.head.forward(this.embed(x)));
   }

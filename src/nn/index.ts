@@ -12,6 +12,7 @@ export {
   kaimingUniform_,
   normal_,
   truncatedNormal_,
+  withoutInit,
 } from "./init.ts";
 export { LayerNorm } from "./layer-norm.ts";
 export { Linear } from "./linear.ts";
