@@ -30,6 +30,10 @@ export function biasUniform_(bias: Tensor, weight: Tensor, random: Generator): v
   noGrad(() => ops.uniform_(bias, { from: -bound, to: bound, generator: random }));
 }
 
+export function normal_(tensor: Tensor, random: Generator, options: { std: number }): void {
+  noGrad(() => ops.normal_(tensor, { mean: 0, std: options.std, generator: random }));
+}
+
 export function constant_(tensor: Tensor, value: number): void {
   noGrad(() => ops.fill_Scalar(tensor, value));
 }
