@@ -39,7 +39,9 @@ class Block extends Module {
   constructor(channels: number, dropPath: number, { init, dropout }: ModelRandom) {
     super();
     const options = { padding: 3, groups: channels, random: init };
-    this.gamma = lasting(() => new Parameter(ops.full([channels], LAYER_SCALE)));
+    this.gamma = lasting(
+      () => new Parameter(ops.full([channels], LAYER_SCALE, { dtype: "float32" })),
+    );
     this.conv_dw = new Conv2d(channels, channels, 7, options);
     this.norm = new LayerNorm(channels, { eps: EPS });
     this.mlp = new Mlp(channels, 4 * channels, { random: init });

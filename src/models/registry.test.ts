@@ -5,7 +5,7 @@ import { expectNoLeaks } from "../../test/support/no-leaks.ts";
 import { readTimmFixture } from "../../test/timm-fixtures.ts";
 import { type InitTensor, readTorchFixture } from "../../test/torch-fixtures.ts";
 import { UsageError } from "../errors.ts";
-import { crossEntropy } from "../nn/index.ts";
+import { crossEntropy, DropPath } from "../nn/index.ts";
 import {
   autocast,
   Generator,
@@ -196,6 +196,36 @@ describe.each(modelNames)("%s", (name) => {
     const lines = [...model.stateDict()].map(([key, t]) => `${key} ${t.shape.join("x")}\n`);
     const digest = createHash("sha256").update(lines.join("")).digest("hex");
     expect(digest, lines.join("")).toBe(expected.stateDictSha256);
+  });
+});
+
+describe("stochastic depth and dropout", () => {
+  it.each<[ModelName, first: number, last: number]>([
+    ["resnet20_cifar", 0, 0.4],
+    ["convnext_tiny", 0, 0.4],
+    // timm divides by the number of blocks here, and the last, 1×1 convolution counts as one.
+    ["mobilenetv3_small_100", 0, (0.4 * 10) / 12],
+  ])("%s: rates from %d to %d, drawn from their own stream in training", (name, first, last) => {
+    using init = new Generator(1);
+    using dropout = new Generator(2);
+    using model = createModel(name, {
+      ...{ classes: 4, inChannels: 3, imageSize: [32, 32], dropout: 0.3, dropPath: 0.4 },
+      random: { init, dropout },
+    });
+    const paths = model.namedModules().flatMap(([, m]) => (m instanceof DropPath ? [m.rate] : []));
+    expect([paths.at(0), paths.at(-1)]).toEqual([first, expect.closeTo(last, 12)]);
+    scope(() => {
+      const x = images(4, 3);
+      const { state } = dropout;
+      const once = model.train().forward(x);
+      expect(ops.equal(dropout.state, state)).toBe(false);
+      expect(ops.equal(model.forward(x), once)).toBe(false);
+      dropout.state = state;
+      expect(ops.equal(model.forward(x), once)).toBe(true);
+      dropout.state = state;
+      model.eval().forward(x);
+      expect(ops.equal(dropout.state, state)).toBe(true);
+    });
   });
 });
 

@@ -1,4 +1,4 @@
-import { ops, type Tensor } from "../tensor/index.ts";
+import { ops, scope, type Tensor } from "../tensor/index.ts";
 
 /**
  * An activation of a tensor that is its caller's alone: it may be computed in place and handed back,
@@ -16,7 +16,15 @@ export function relu6(x: Tensor): Tensor {
 
 /** x·σ(x). (Elfwing et al. 2018) */
 export function silu(x: Tensor): Tensor {
-  return x.requiresGrad ? ops.silu(x) : ops.silu_(x);
+  const { requiresGrad } = x;
+  if (x.dtype === "bfloat16" && x.device === "cpu") {
+    // libtorch 1.13's own converts to fp32 and back for each of its four steps.
+    return scope(() => {
+      const gate = ops.sigmoid(x);
+      return requiresGrad ? ops.mul(x, gate) : ops.mul_(gate, x);
+    });
+  }
+  return requiresGrad ? ops.silu(x) : ops.silu_(x);
 }
 
 /** x·ReLU6(x+3)/6. (Howard et al. 2019, §5.2) */
