@@ -7,5 +7,7 @@ export {
   type ModelSpec,
   type Preprocessing,
   type PublishedWeights,
+  type Recipe,
   type Stage,
+  stageParameters,
 } from "./spec.ts";

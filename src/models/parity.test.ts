@@ -92,6 +92,10 @@ const timmFixtures = [
   "efficientnet_lite0",
   "mobilenetv3_large_100",
   "mobilenetv3_small_100",
+  "deit_tiny_patch16_224",
+  "swin_tiny_patch4_window7_224",
+  "vit_small_patch32_224",
+  "vit_tiny_patch16_224",
 ] as const satisfies ModelName[];
 
 const cases = [

@@ -12,6 +12,15 @@ import { resnet18, resnet34, resnet50, resnet101 } from "./resnet.ts";
 import { resnet20Cifar, resnet32Cifar, resnet44Cifar, resnet56Cifar } from "./resnet-cifar.ts";
 import { simpleCnn } from "./simple-cnn.ts";
 import type { Classifier, ModelOptions, ModelSpec } from "./spec.ts";
+import { swinTiny } from "./swin.ts";
+import {
+  deitSmallPatch16,
+  deitTinyPatch16,
+  vitBasePatch16,
+  vitSmallPatch16,
+  vitSmallPatch32,
+  vitTinyPatch16,
+} from "./vit.ts";
 
 /** Every architecture; a new one is one file and one line here. Names as timm's. */
 export const models = {
@@ -32,6 +41,13 @@ export const models = {
   resnet44_cifar: resnet44Cifar,
   resnet56_cifar: resnet56Cifar,
   simple_cnn: simpleCnn,
+  vit_tiny_patch16_224: vitTinyPatch16,
+  vit_small_patch16_224: vitSmallPatch16,
+  vit_base_patch16_224: vitBasePatch16,
+  vit_small_patch32_224: vitSmallPatch32,
+  deit_tiny_patch16_224: deitTinyPatch16,
+  deit_small_patch16_224: deitSmallPatch16,
+  swin_tiny_patch4_window7_224: swinTiny,
 } as const satisfies Record<string, ModelSpec>;
 
 export type ModelName = keyof typeof models;

@@ -1,4 +1,4 @@
-import { type Linear, Module } from "../nn/index.ts";
+import { type Linear, Module, type Parameter } from "../nn/index.ts";
 import { type Generator, scope, type Tensor } from "../tensor/index.ts";
 
 /** The streams a model draws from: parameters when it is built, dropout masks while it trains. */
@@ -23,6 +23,13 @@ export interface ModelOptions {
 export interface Stage {
   readonly name: string;
   readonly modules: readonly Module[];
+  /** Parameters that belong to none of its modules but to the network, as a ViT's position embedding. */
+  readonly parameters?: readonly Parameter[];
+}
+
+/** All parameters of a stage: its own and its modules'. */
+export function stageParameters({ modules, parameters = [] }: Stage): Parameter[] {
+  return [...parameters, ...modules.flatMap((module) => module.parameters())];
 }
 
 /** An image classifier: [N, C, H, W] → logits [N, classes]. */
@@ -33,7 +40,7 @@ export abstract class Classifier extends Module {
   /** The linear layer whose rows are the classes. */
   abstract get head(): Linear;
 
-  /** [N, C, H, W] → the last feature map or token sequence. */
+  /** [N, C, H, W] → the last feature map [N, width, H', W'], or token sequence [N, tokens, width]. */
   abstract features(x: Tensor): Tensor;
 
   /** [N, C, H, W] → [N, width], what the head sees. */
@@ -71,6 +78,15 @@ export interface PublishedWeights {
   readonly licence: string;
 }
 
+/** How to train a model from random weights where the person does not say: keys and units of the training config. */
+export interface Recipe {
+  readonly epochs: number;
+  readonly opt: "sgd" | "adam" | "adamw";
+  readonly lr: number;
+  readonly sched: "constant" | "linear" | "cosine" | "onecycle";
+  readonly dropout?: number;
+}
+
 export interface ModelSpec {
   readonly summary: string;
   /** Authors, year and section that define it. */
@@ -79,5 +95,7 @@ export interface ModelSpec {
   readonly imageSize: readonly [number, number];
   /** The first is what `--pretrained` loads; empty where nobody published any. */
   readonly weights: readonly PublishedWeights[];
+  /** Absent: the config's general defaults. */
+  readonly recipe?: Recipe;
   create(options: ModelOptions): Classifier;
 }

@@ -3,8 +3,6 @@ import { expectNoLeaks } from "../../test/support/no-leaks.ts";
 import { Generator, inference, liveTensors, ops, scope, Tensor } from "../tensor/index.ts";
 import {
   chain,
-  DropPath,
-  dropPathRates,
   hardswish,
   LayerNorm,
   LayerNorm2d,
@@ -19,42 +17,6 @@ expectNoLeaks();
 function values(tensor: Tensor): number[] {
   return [...tensor.toArray("float32")];
 }
-
-describe("DropPath", () => {
-  it("keeps or drops whole samples, scales what it keeps, and passes the gradient on", () => {
-    using random = new Generator(3);
-    scope(() => {
-      const x = ops.ones([1000, 2, 2]);
-      x.requiresGrad = true;
-      const y = new DropPath(0.25, { random }).forward(x);
-      const rows = values(ops.flatten(y, { startDim: 1 }));
-      const kept = rows.filter((_, i) => i % 4 === 0);
-      expect(rows.every((value, i) => value === kept[i >> 2])).toBe(true);
-      expect(new Set(kept)).toEqual(new Set([0, Math.fround(1 / 0.75)]));
-      // Three deviations of a binomial of 1000.
-      expect(Math.abs(kept.filter((value) => value > 0).length - 750)).toBeLessThan(42);
-      ops.sum(y).backward();
-      expect(values(x.grad!)).toEqual(values(y));
-    });
-  });
-
-  it("drops everything at 1, is the identity in evaluation and at 0", () => {
-    using random = new Generator(3);
-    scope(() => {
-      const x = ops.ones([4, 3]);
-      expect(values(new DropPath(1, { random }).forward(x))).toEqual(Array(12).fill(0));
-      expect(new DropPath(0, { random }).forward(x)).toBe(x);
-      expect(new DropPath(0.5, { random }).eval().forward(x)).toBe(x);
-    });
-  });
-
-  it("rates go linearly from 0", () => {
-    expect(dropPathRates(0.3, 4)).toEqual(
-      [0, 0.1, 0.2, 0.3].map((rate) => expect.closeTo(rate, 12)),
-    );
-    expect(dropPathRates(0.3, 1)).toEqual([0]);
-  });
-});
 
 describe("activations", () => {
   const points = [-4, -2, -0.5, 0, 1, 5, 7];
@@ -128,11 +90,11 @@ describe("layer norm", () => {
     });
   });
 
-  it("of bf16 computes in its parameters' dtype and answers in bf16", () => {
+  it("of channels in bf16 computes in its parameters' dtype and answers in bf16", () => {
     using random = new Generator(5);
-    using norm = new LayerNorm(64);
+    using norm = new LayerNorm2d(64);
     scope(() => {
-      const x = ops.toDtype(ops.randn([8, 64], { generator: random }), "bfloat16");
+      const x = ops.toDtype(ops.randn([8, 64, 2, 1], { generator: random }), "bfloat16");
       const y = norm.forward(x);
       const wide = norm.forward(ops.toDtype(x, "float32"));
       expect(ops.equal(y, ops.toDtype(wide, "bfloat16"))).toBe(true);

@@ -30,8 +30,24 @@ export function biasUniform_(bias: Tensor, weight: Tensor, random: Generator): v
   noGrad(() => ops.uniform_(bias, { from: -bound, to: bound, generator: random }));
 }
 
-export function normal_(tensor: Tensor, random: Generator, options: { std: number }): void {
-  noGrad(() => ops.normal_(tensor, { mean: 0, std: options.std, generator: random }));
+/**
+ * N(0, std²) clamped to ±2, by the same generator calls as timm's `trunc_normal_`. For `std` up to 0.2:
+ * there the normal distribution's share beyond ±2 is 0 in float64, and nothing of it need be left out.
+ */
+export function truncatedNormal_(
+  weight: Tensor,
+  random: Generator,
+  options: { std: number },
+): void {
+  noGrad(() => {
+    ops.uniform_(weight, { from: -1, to: 1, generator: random });
+    ops.mul_Scalar(ops.erfinv_(weight), options.std * Math.SQRT2);
+    ops.clamp_(weight, { min: -2, max: 2 });
+  });
+}
+
+export function normal_(weight: Tensor, random: Generator, options: { std: number }): void {
+  noGrad(() => ops.normal_(weight, { mean: 0, std: options.std, generator: random }));
 }
 
 export function constant_(tensor: Tensor, value: number): void {

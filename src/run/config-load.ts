@@ -6,6 +6,7 @@ import { nearest, UsageError } from "../errors.ts";
 import { completeConfig, onlyWith, type TrainConfig, trainConfigSchema } from "./config.ts";
 import { configFields } from "./config-fields.ts";
 import { flagOf } from "./config-flags.ts";
+import { recipeFor } from "./recipe.ts";
 
 type Document = Readonly<Record<string, unknown>>;
 
@@ -30,7 +31,8 @@ export function parseConfig(document: Document, name = "config"): TrainConfig {
   return resolveConfig(document, {}, (path) => `${name}: ${path.join(".")}`);
 }
 
-function resolveConfig(document: Document, overrides: Document, label: Label): TrainConfig {
+function resolveConfig(written: Document, overrides: Document, label: Label): TrainConfig {
+  const document = { ...recipeFor(merge(written, overrides)), ...written };
   const choice = (by: "opt" | "sched", layers: readonly Document[]): string => {
     const given = layers.map((layer) => layer[by]).find((value) => value !== undefined);
     return String(given ?? defaults[by]);

@@ -1,9 +1,7 @@
 import { createHash } from "node:crypto";
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
-import { mkdir, open, rename, rm } from "node:fs/promises";
-import { dirname } from "node:path";
 import { type ImageSet, imageBytes } from "../imageset.ts";
-import { syncFolder, temporaryName } from "./download.ts";
+import { writeWhole } from "./download.ts";
 import type { BuiltinDataset } from "./registry.ts";
 
 /** A data set as its source has it, before any split. */
@@ -104,7 +102,7 @@ function read(file: number, dataset: BuiltinDataset): DecodedDataset | undefined
   return { train, test, origin: header.origin, contentSha256: header.contentSha256 };
 }
 
-/** Writes the cache file: a temporary one beside it, synced, then renamed. */
+/** Writes the cache file. */
 export async function writeDecoded(
   path: string,
   dataset: BuiltinDataset,
@@ -128,21 +126,7 @@ export async function writeDecoded(
   for (const part of payload) hash.update(part);
   hash.digest().copy(prefix, MAGIC.length);
 
-  await mkdir(dirname(path), { recursive: true });
-  const temporary = temporaryName(path);
-  try {
-    const file = await open(temporary, "wx");
-    try {
-      for (const part of [prefix, ...payload]) await file.writeFile(part);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
-    await syncFolder(dirname(path));
-  } finally {
-    await rm(temporary, { force: true });
-  }
+  await writeWhole(path, [prefix, ...payload]);
 }
 
 function payloadOf(train: ImageSet, test: ImageSet): Uint8Array[] {
