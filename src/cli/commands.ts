@@ -16,6 +16,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "judge a run's best model on the test set",
     load: async () => (await import("./commands/evaluate.ts")).evaluate,
   },
+  models: {
+    summary: "list the architectures, or describe one",
+    load: async () => (await import("./commands/models.ts")).models,
+  },
   doctor: {
     summary: "say what was found on this machine, what is used and why",
     load: async () => (await import("./commands/doctor.ts")).doctor,

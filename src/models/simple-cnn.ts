@@ -102,6 +102,6 @@ export const simpleCnn: ModelSpec = {
   imageSize: [32, 32],
   weights: [],
   // Few epochs at a high rate with little dropout: the most accuracy for a minute or two of training.
-  recipe: { epochs: 3, opt: "adam", lr: 6e-3, sched: "onecycle", dropout: 0.1 },
+  recipe: { epochs: 3, opt: "adam", lr: 1e-2, sched: "onecycle", dropout: 0.1 },
   create: (options) => new SimpleCnn(options),
 };

@@ -126,7 +126,7 @@ describe("a config file", () => {
 });
 
 describe("a model's own recipe", () => {
-  const own = { epochs: 3, opt: "adam", lr: 6e-3, sched: "onecycle", dropout: 0.1 };
+  const own = { epochs: 3, opt: "adam", lr: 1e-2, sched: "onecycle", dropout: 0.1 };
 
   it.each<[Record<string, unknown>, Record<string, unknown>]>([
     [{}, own],
