@@ -3,8 +3,13 @@ import type { InitTensor, ModelFixture } from "./torch-fixtures.ts";
 
 /** The numbers timm gave, as test/oracle/timm_*.py wrote them; its docstrings say what they mean. */
 interface TimmFixtures {
+  readonly convnext_tiny: ModelFixture;
   readonly counts: CountsFixture;
   readonly deit_tiny_patch16_224: ModelFixture;
+  readonly efficientnet_b0: ModelFixture;
+  readonly efficientnet_lite0: ModelFixture;
+  readonly mobilenetv3_large_100: ModelFixture;
+  readonly mobilenetv3_small_100: ModelFixture;
   readonly swin_tiny_patch4_window7_224: ModelFixture;
   readonly vit_pieces: VitPieces;
   readonly vit_small_patch32_224: ModelFixture;

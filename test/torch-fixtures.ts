@@ -7,6 +7,7 @@ import { readFileSync } from "node:fs";
 interface TorchFixtures {
   readonly simple_cnn: ModelFixture;
   readonly simple_cnn_grey: ModelFixture;
+  readonly resnet20_cifar: ModelFixture;
   readonly resnet18: ModelFixture;
   readonly resnet18_grey: ModelFixture;
   readonly resnet34: ModelFixture;

@@ -37,6 +37,8 @@ describe.each<[ModelName, number]>([
   ["resnet20_cifar", 32],
   ["resnet18", 64],
   ["resnet50", 64],
+  ["efficientnet_b0", 64],
+  ["mobilenetv3_small_100", 64],
 ])("%s, frozen", (name, size) => {
   it.each([
     ["fp32", 1e-5],

@@ -79,6 +79,7 @@ afterEach(() => {
 const fixtures = {
   simple_cnn: "simple_cnn",
   simple_cnn_grey: "simple_cnn",
+  resnet20_cifar: "resnet20_cifar",
   resnet18: "resnet18",
   resnet18_grey: "resnet18",
   resnet34: "resnet34",
@@ -86,6 +87,11 @@ const fixtures = {
 } as const satisfies Record<string, ModelName>;
 
 const timmFixtures = [
+  "convnext_tiny",
+  "efficientnet_b0",
+  "efficientnet_lite0",
+  "mobilenetv3_large_100",
+  "mobilenetv3_small_100",
   "deit_tiny_patch16_224",
   "swin_tiny_patch4_window7_224",
   "vit_small_patch32_224",

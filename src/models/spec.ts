@@ -12,7 +12,7 @@ export interface ModelOptions {
   readonly inChannels: number;
   /** Height and width in pixels. */
   readonly imageSize: readonly [number, number];
-  /** Dropout before the head (timm's `drop_rate`); each model has its paper's default. */
+  /** Dropout before the head (timm's `drop_rate`); default 0, as timm's, but simple_cnn's 0.5. */
   readonly dropout?: number;
   /** Stochastic depth: how often the last block is skipped, linearly from 0 at the first (timm's `drop_path_rate`); default 0. */
   readonly dropPath?: number;

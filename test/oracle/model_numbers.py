@@ -50,7 +50,12 @@ def one_pass(model: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor)
         "crossEntropySmoothed": F.cross_entropy(logits, labels, label_smoothing=0.1).detach(),
         "gradients": {name: p.grad for name, p in model.named_parameters()},
         "inputGradient": images.grad,
-        "runningStats": {name: b for name, b in model.named_buffers() if b.is_floating_point()},
+        # Buffers that are not saved, as Swin's masks, are nobody's statistics.
+        "runningStats": {
+            name: b
+            for name, b in model.named_buffers()
+            if b.is_floating_point() and name in model.state_dict()
+        },
     }
 
 
