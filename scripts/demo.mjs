@@ -19,7 +19,8 @@ const shared = {
   opt: "adam",
 };
 const configs = [
-  { ...shared, name: "simple_cnn", model: "simple_cnn", epochs: 2, lr: 1e-3, sched: "onecycle" },
+  // By its own recipe, but an epoch less.
+  { ...shared, name: "simple_cnn", model: "simple_cnn", epochs: 2 },
   {
     ...shared,
     name: "resnet20_cifar",

@@ -51,7 +51,7 @@ const names = {
 /** `add.Tensor` → `add`, `add.Scalar` → `addScalar`, `_foreach_add_.List` → `foreachAdd_List`. */
 function facadeName(schemaName) {
   if (names[schemaName] !== undefined) return names[schemaName];
-  const [base, overload] = schemaName.split(".");
+  const [base, overload] = schemaName.split("::").at(-1).split(".");
   const plain = ["Tensor", "int", "self", "generator", "memory_format", "using_ints", "float"];
   const stem = camel(base.replace(/^_+/, ""));
   const suffix = overload === undefined || plain.includes(overload) ? "" : overload;
@@ -124,7 +124,7 @@ function returned(schema, positional) {
 }
 
 function facade(schemaName) {
-  const full = `aten::${schemaName}`;
+  const full = schemaName.includes("::") ? schemaName : `aten::${schemaName}`;
   const schema = native.schema(full);
   const positional = schema.arguments.filter((a) => !a.kwargOnly && !a.hasDefault);
   const named = schema.arguments.filter((a) => !positional.includes(a));

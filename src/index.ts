@@ -46,7 +46,12 @@ export {
 // The engine: `ensureNative` first, everything that computes needs it.
 export { ExitCode, ThawError, UsageError } from "./errors.ts";
 // Training and judging.
-export { evaluateRun } from "./evaluate/index.ts";
+export {
+  evaluateRun,
+  evaluateWeights,
+  type WeightsAnswer,
+  type WeightsQuestion,
+} from "./evaluate/index.ts";
 export {
   type AmxState,
   amxState,
@@ -77,6 +82,16 @@ export {
   type Stage,
 } from "./models/index.ts";
 export { type Compute, predictProbabilities } from "./models/predict.ts";
+export {
+  type Adaptation,
+  encodeSafetensors,
+  type LoadOptions,
+  type LoadReport,
+  loadWeights,
+  readWeights,
+  type TensorData,
+  type WeightsFile,
+} from "./models/weights/index.ts";
 export * as nn from "./nn/index.ts";
 export * as optim from "./optim/index.ts";
 
@@ -88,6 +103,7 @@ export {
   listRuns,
   loadConfig,
   openRun,
+  openWeights,
   parseConfig,
   type Run,
   RunRecord,
@@ -100,6 +116,8 @@ export {
   type TimingLine,
   type TrainConfig,
   type TrainConfigInput,
+  type Weights,
+  type WeightsPlaces,
 } from "./run/index.ts";
 export { loadBestModel, type ModelFile } from "./run/load-model.ts";
 // Tensors.

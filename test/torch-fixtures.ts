@@ -7,6 +7,7 @@ import { readFileSync } from "node:fs";
 interface TorchFixtures {
   readonly simple_cnn: ModelFixture;
   readonly simple_cnn_grey: ModelFixture;
+  readonly resnet20_cifar: ModelFixture;
   readonly resnet18: ModelFixture;
   readonly resnet18_grey: ModelFixture;
   readonly resnet34: ModelFixture;
@@ -19,6 +20,7 @@ interface TorchFixtures {
 
 interface About {
   readonly command: string;
+  readonly timm?: string;
   readonly torch: string;
   readonly torchvision: string;
   readonly threads: number;
@@ -45,7 +47,7 @@ export interface PassFixture {
   readonly crossEntropy: number;
   /** Label smoothing 0.1. */
   readonly crossEntropySmoothed: number;
-  /** Of `crossEntropy`. */
+  /** Of `crossEntropy`, with respect to every parameter or to some. */
   readonly gradients: Summaries;
   readonly inputGradient: TensorSummary;
 }

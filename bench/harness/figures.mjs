@@ -6,7 +6,7 @@
  * @property {string} [ours] absent only when the peer alone is measured
  * @property {string} [peer]
  * @property {string} metric
- * @property {string} unit "bytes" is shown as MB
+ * @property {string} unit "bytes" is shown as MB, "cosine" with five digits
  * @property {{of: "ratio" | "ours", atLeast?: number, atMost?: number}} goal the ratio is ours / peer
  */
 
@@ -87,6 +87,7 @@ export function goalText({ goal, unit }) {
 /** @param {number | string | null | undefined} value @param {string} unit */
 export function show(value, unit) {
   if (typeof value !== "number") return "–";
+  if (unit === "cosine") return value.toFixed(5);
   if (unit === "bytes") return `${(value / 1e6).toFixed(0)} MB`;
   return `${value.toFixed(value >= 100 ? 0 : value >= 10 ? 1 : 2)} ${unit}`;
 }

@@ -3,9 +3,13 @@ import type { DatasetSplits } from "../data/imageset.ts";
 import type { TrainConfig } from "../run/config.ts";
 import { downloadProgress } from "./progress.ts";
 
+/** What of a config chooses the data. */
+type DataChoice = Pick<TrainConfig, "data" | "seed"> &
+  Partial<Pick<TrainConfig, "classes" | "perClass" | "trainSize" | "valSize" | "testSize">>;
+
 /** Opens the data that a config names; a download is told on stderr. */
 export async function openConfiguredData(
-  config: TrainConfig,
+  config: DataChoice,
   mirror?: string,
 ): Promise<DatasetSplits> {
   return openDataset({

@@ -1,12 +1,14 @@
 import type { DatasetProgress } from "../data/datasets/index.ts";
 import type { StartInfo, StepProgress, TrainEvents } from "../train/index.ts";
 import { colors, say } from "./output.ts";
+import { weightsTable } from "./weights-table.ts";
 
 /** What a person sees of a training: one bar that is redrawn on a terminal, plain lines elsewhere. */
 export function trainingProgress(stream: NodeJS.WriteStream = process.stderr): TrainEvents {
   const bar = new Bar(stream);
   return {
     onStart: (info) => say(describeStart(info)),
+    onWeights: (report, from) => say(weightsTable(report, from)),
     onNote: (text) => {
       bar.clear();
       note(text);

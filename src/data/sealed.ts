@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
-import { writeAtomically } from "./atomic.ts";
+import { writeWhole } from "./datasets/download.ts";
 
 /*
  * The file: "THAWDATA", sha256 of all that follows, uint32 length of the header, the header (JSON,
@@ -76,5 +76,5 @@ export async function writeSealed(
   const hash = createHash("sha256").update(prefix.subarray(LENGTH_AT));
   for (const part of [padded, ...payload]) hash.update(part);
   hash.digest().copy(prefix, MAGIC.length);
-  await writeAtomically(path, [prefix, padded, ...payload]);
+  await writeWhole(path, [prefix, padded, ...payload]);
 }

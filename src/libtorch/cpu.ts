@@ -94,5 +94,6 @@ export interface PrecisionChoice {
 /** What `--precision auto` means on this CPU. A GPU is asked about through the addon. */
 export function cpuPrecision(cpu: CpuInfo): PrecisionChoice {
   if (cpu.amxBf16) return { precision: "bf16", reason: "the CPU has AMX-BF16" };
-  return { precision: "fp32", reason: "the CPU has no AMX-BF16" };
+  if (cpu.avx512Bf16) return { precision: "bf16", reason: "the CPU has AVX512-BF16" };
+  return { precision: "fp32", reason: "the CPU has neither AMX-BF16 nor AVX512-BF16" };
 }

@@ -59,3 +59,10 @@ test("the holder is named to those who wait", async () => {
     expect(waited).toEqual([holder]);
   });
 });
+
+test("a folder that cannot be written is an error that says so", async () => {
+  writeFileSync(file, "");
+  await expect(withLock(join(file, "b.lock"), async () => {})).rejects.toThrow(
+    /b\.lock cannot be written: E/,
+  );
+});

@@ -21,14 +21,18 @@ const STALE_MS = 60_000;
 /**
  * Runs `body` while holding a lock file, so that of several processes one works and the others
  * wait for it. A dead holder's lock is taken over.
- * @throws ThawError after `waitMs` of waiting.
+ * @throws ThawError after `waitMs` of waiting, and where the lock file cannot be written.
  */
 export async function withLock<T>(
   file: string,
   body: () => Promise<T>,
   options: { waitMs?: number; onWait?: (holder: string) => void } = {},
 ): Promise<T> {
-  mkdirSync(dirname(file), { recursive: true });
+  try {
+    mkdirSync(dirname(file), { recursive: true });
+  } catch (cause) {
+    throw unwritable(file, cause);
+  }
   const deadline = Date.now() + (options.waitMs ?? 900_000);
   let told = false;
   while (!tryLock(file)) {
@@ -39,7 +43,7 @@ export async function withLock<T>(
     }
     if (Date.now() > deadline) {
       throw new ThawError(`${file} is still held by ${holder ?? "another process"}`, {
-        hint: "wait for the other set-up to end, or delete that file if none is running",
+        hint: "wait for the other process to end, or delete that file if none is running",
       });
     }
     if (!told && holder !== undefined) {
@@ -77,8 +81,15 @@ function tryLock(file: string): boolean {
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
-    throw error;
+    throw unwritable(file, error);
   }
+}
+
+function unwritable(file: string, cause: unknown): ThawError {
+  return new ThawError(`${file} cannot be written: ${(cause as Error).message}`, {
+    hint: "choose another cache folder: THAW_HOME, or HF_HOME for files of the hub",
+    cause,
+  });
 }
 
 function readHolder(file: string): string | undefined {

@@ -55,10 +55,8 @@ function choosePrecision(
   if (wanted !== "auto") return { precision: wanted, reason: "as asked" };
   if (device === "cpu") {
     const cpu = cpuInfo();
-    if (cpu.amxBf16 && amxState() === "unusable") {
-      return { precision: "fp32", reason: "the CPU's AMX cannot be used here" };
-    }
-    return cpuPrecision(cpu);
+    const amxBf16 = cpu.amxBf16 && amxState() !== "unusable";
+    return cpuPrecision({ ...cpu, amxBf16 });
   }
   return device === "cuda"
     ? { precision: "bf16", reason: "the GPU computes bf16" }

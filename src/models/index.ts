@@ -1,4 +1,6 @@
 export { type ComputeChoice, chooseCompute } from "./compute.ts";
+export { freeze } from "./frozen.ts";
+export { multiplyAdds } from "./multiply-adds.ts";
 export { createModel, type ModelName, modelNames, models, parseModelName } from "./registry.ts";
 export {
   Classifier,
@@ -7,5 +9,7 @@ export {
   type ModelSpec,
   type Preprocessing,
   type PublishedWeights,
+  type Recipe,
   type Stage,
+  stageParameters,
 } from "./spec.ts";

@@ -1,23 +1,29 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
 import { formulaInput, formulaLabels, formulaTensor, sampleIndices } from "../../test/formula.ts";
+import { readTimmFixture } from "../../test/timm-fixtures.ts";
 import { readTorchFixture } from "../../test/torch-fixtures.ts";
 import { crossEntropy, type Module } from "../nn/index.ts";
 import { Generator, inMemoryFormat, liveTensors, ops, scope, Tensor } from "../tensor/index.ts";
 import { type Classifier, createModel, type ModelName } from "./index.ts";
 
+type State = readonly (readonly [key: string, values: Float32Array | BigInt64Array])[];
+
 /** The oracle's weights by the formula; its index counts floating tensors only. */
-function loadFormula(model: Module): void {
-  const values = new Map<string, Tensor>();
+function formulaState(model: Module): State {
   let index = 0;
-  for (const [name, target] of model.stateDict()) {
-    values.set(
-      name,
-      target.dtype === "int64"
-        ? Tensor.from(new BigInt64Array(1), [])
-        : Tensor.from(formulaTensor(name, index++, target.shape), target.shape),
-    );
-  }
-  model.loadStateDict(values);
+  return [...model.stateDict()].map(([key, { dtype, shape }]) => [
+    key,
+    dtype === "int64" ? new BigInt64Array(1) : formulaTensor(key, index++, shape),
+  ]);
+}
+
+function load(model: Module, state: State): void {
+  const own = model.stateDict();
+  const tensors = state.map(([key, values]): [string, Tensor] => [
+    key,
+    Tensor.from(values, own.get(key)!.shape),
+  ]);
+  model.loadStateDict(new Map(tensors));
 }
 
 function valuesOf(tensor: Tensor): Float64Array {
@@ -73,27 +79,58 @@ afterEach(() => {
 const fixtures = {
   simple_cnn: "simple_cnn",
   simple_cnn_grey: "simple_cnn",
+  resnet20_cifar: "resnet20_cifar",
   resnet18: "resnet18",
   resnet18_grey: "resnet18",
   resnet34: "resnet34",
   resnet50: "resnet50",
 } as const satisfies Record<string, ModelName>;
 
-describe.each(Object.keys(fixtures) as (keyof typeof fixtures)[])("%s against PyTorch", (name) => {
-  const fixture = readTorchFixture(name);
+const timmFixtures = [
+  "convnext_tiny",
+  "efficientnet_b0",
+  "efficientnet_lite0",
+  "mobilenetv3_large_100",
+  "mobilenetv3_small_100",
+  "deit_tiny_patch16_224",
+  "swin_tiny_patch4_window7_224",
+  "vit_small_patch32_224",
+  "vit_tiny_patch16_224",
+] as const satisfies ModelName[];
+
+const cases = [
+  ...(Object.keys(fixtures) as (keyof typeof fixtures)[]).map((name) => ({
+    ...{ library: "PyTorch", name, model: fixtures[name] as ModelName },
+    read: () => readTorchFixture(name),
+  })),
+  ...timmFixtures.map((name) => ({
+    ...{ library: "timm", name, model: name as ModelName },
+    read: () => readTimmFixture(name),
+  })),
+];
+
+describe.each(cases)("$name against $library", ({ model: modelName, read }) => {
+  const fixture = read();
   const [count, inChannels, height, width] = fixture.inputShape as [number, number, number, number];
+
+  let state: State | null = null;
+  afterAll(() => {
+    state = null;
+  });
 
   function withModel(body: (model: Classifier) => void): void {
     using init = new Generator(1);
     using dropout = new Generator(2);
-    using model = createModel(fixtures[name], {
+    using model = createModel(modelName, {
       classes: fixture.classes,
       inChannels,
       imageSize: [height, width],
       dropout: 0,
       random: { init, dropout },
     });
-    scope(() => loadFormula(model));
+    state ??= formulaState(model);
+    const values = state;
+    scope(() => load(model, values));
     scope(() => body(model));
   }
 
@@ -110,12 +147,18 @@ describe.each(Object.keys(fixtures) as (keyof typeof fixtures)[])("%s against Py
 
   // With batch statistics of 16 values a channel, rounding flips some of ResNet-50's ReLUs: PyTorch's own
   // fp32 gradients are 0.36 off its float64 ones there. So gradients in training mode are held in float64,
-  // where they are exact, and those of fp32 in evaluation mode.
-  it.each([
+  // where they are exact, and those of fp32 in evaluation mode, but for EfficientNet-Lite's, whose ReLU6
+  // have two kinks.
+  const kinked = fixture.eval.noise.gradients > 1e-4;
+  const passes = [
     { mode: "eval", dtype: "float32", format: "contiguous", tolerance: 1e-4 },
     { mode: "eval", dtype: "float32", format: "channels_last", tolerance: 1e-4 },
     { mode: "train", dtype: "float64", format: "contiguous", tolerance: 1e-8 },
-  ] as const)("equals its losses and gradients: $mode, $dtype, $format", (how) => {
+    ...(kinked
+      ? ([{ mode: "eval", dtype: "float64", format: "contiguous", tolerance: 1e-8 }] as const)
+      : []),
+  ] as const;
+  it.each(passes)("equals its losses and gradients: $mode, $dtype, $format", (how) => {
     withModel((model) => {
       const { mode, dtype, format, tolerance } = how;
       model.train(mode === "train").to({ dtype, memoryFormat: format });
@@ -131,13 +174,16 @@ describe.each(Object.keys(fixtures) as (keyof typeof fixtures)[])("%s against Py
       const plain = loss(logits, labels, 0);
       expect(Math.abs(plain.item() / expected.crossEntropy - 1)).toBeLessThan(tolerance);
       plain.backward();
+      if (dtype === "float32" && kinked) return;
       expectDescribed("input", x.grad!, expected.inputGradient, tolerance);
-      for (const [key, parameter] of model.namedParameters()) {
-        expectDescribed(key, parameter.grad!, expected.gradients[key]!, tolerance);
+      const parameters = new Map(model.namedParameters());
+      for (const [key, described] of Object.entries(expected.gradients)) {
+        expectDescribed(key, parameters.get(key)!.grad!, described, tolerance);
       }
-      for (const [key, buffer] of mode === "train" ? model.namedBuffers() : []) {
-        const described = fixture.train.runningStats[key];
-        if (described) expectDescribed(key, buffer, described, tolerance);
+      const buffers = new Map(model.namedBuffers());
+      const statistics = mode === "train" ? fixture.train.runningStats : {};
+      for (const [key, described] of Object.entries(statistics)) {
+        expectDescribed(key, buffers.get(key)!, described, tolerance);
       }
     });
   });

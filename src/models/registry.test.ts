@@ -1,11 +1,22 @@
 import { createHash } from "node:crypto";
-import { describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { formulaInput } from "../../test/formula.ts";
 import { expectNoLeaks } from "../../test/support/no-leaks.ts";
+import { readTimmFixture } from "../../test/timm-fixtures.ts";
 import { type InitTensor, readTorchFixture } from "../../test/torch-fixtures.ts";
 import { UsageError } from "../errors.ts";
-import { crossEntropy } from "../nn/index.ts";
-import { Generator, ops, scope, setThreads, Tensor, version } from "../tensor/index.ts";
+import { crossEntropy, DropPath } from "../nn/index.ts";
+import {
+  autocast,
+  Generator,
+  inference,
+  inMemoryFormat,
+  ops,
+  scope,
+  setThreads,
+  Tensor,
+  version,
+} from "../tensor/index.ts";
 import {
   type Classifier,
   createModel,
@@ -13,6 +24,7 @@ import {
   modelNames,
   models,
   parseModelName,
+  stageParameters,
 } from "./index.ts";
 
 interface Built {
@@ -22,15 +34,32 @@ interface Built {
   readonly seed?: number;
 }
 
+/** Pixels that are quick, and enough: at 32 a Swin's last windows are of one token, which attends to nothing. */
+const side = (name: ModelName): number => (name.startsWith("swin_") ? 64 : 32);
+
+function build(
+  name: ModelName,
+  { classes = 4, inChannels = 3, imageSize = [side(name), side(name)], seed = 42 }: Built,
+): { readonly model: Classifier; readonly init: Generator } & Disposable {
+  const init = new Generator(seed);
+  const dropout = new Generator(1);
+  const model = createModel(name, { classes, inChannels, imageSize, random: { init, dropout } });
+  return {
+    model,
+    init,
+    [Symbol.dispose]() {
+      for (const each of [model, init, dropout]) each[Symbol.dispose]();
+    },
+  };
+}
+
 function withModel(
   name: ModelName,
-  { classes = 4, inChannels = 3, imageSize = [32, 32], seed = 42 }: Built,
+  options: Built,
   body: (model: Classifier, random: Generator) => void,
 ): void {
-  using init = new Generator(seed);
-  using dropout = new Generator(1);
-  using model = createModel(name, { classes, inChannels, imageSize, random: { init, dropout } });
-  scope(() => body(model, init));
+  using built = build(name, options);
+  scope(() => body(built.model, built.init));
 }
 
 const count = (model: Classifier): number =>
@@ -42,11 +71,31 @@ expectNoLeaks();
 // Maps this small are not worth waking threads for, least of all beside other test files.
 setThreads(1);
 
+/** Sequences of tokens instead of a map, from images of one size. */
+const hasTokens = (name: ModelName): boolean => /^(vit|deit)_/.test(name);
+
+const timm = readTimmFixture("counts").models;
+
 describe.each(modelNames)("%s", (name) => {
+  let built: ReturnType<typeof build>;
+  beforeAll(() => {
+    built = build(name, {});
+  });
+  afterAll(() => {
+    built[Symbol.dispose]();
+  });
+
+  it("is the same for the same seed", () => {
+    const first = built.model.parameters();
+    withModel(name, {}, (same) => {
+      expect(same.parameters().every((p, i) => ops.equal(p, first[i]!))).toBe(true);
+    });
+  });
+
   it("gives a finite logit a class and image, in training and evaluation", () => {
-    withModel(name, {}, (model) => {
+    scope(() => {
       for (const training of [true, false]) {
-        const logits = model.train(training).forward(images(3, 3));
+        const logits = built.model.train(training).forward(images(3, 3, side(name)));
         expect(logits.shape).toEqual([3, 4]);
         expect(ops.all(ops.isfinite(logits)).item()).toBe(1);
       }
@@ -54,9 +103,10 @@ describe.each(modelNames)("%s", (name) => {
   });
 
   it("gives every parameter a gradient that is not all zero", () => {
-    withModel(name, {}, (model) => {
+    scope(() => {
+      const model = built.model.train();
       const labels = Tensor.from(BigInt64Array.of(0n, 1n, 2n, 3n), [4]);
-      crossEntropy(model.forward(images(4, 3)), labels).backward();
+      crossEntropy(model.forward(images(4, 3, side(name))), labels).backward();
       for (const [key, parameter] of model.namedParameters()) {
         const { grad } = parameter;
         expect(grad?.shape, key).toEqual(parameter.shape);
@@ -66,76 +116,137 @@ describe.each(modelNames)("%s", (name) => {
   });
 
   it("has every parameter in exactly one stage, the head in the last", () => {
-    withModel(name, {}, (model) => {
-      const staged = model.stages.flatMap((stage) => stage.modules.flatMap((m) => m.parameters()));
-      expect(staged).toHaveLength(model.parameters().length);
-      expect(new Set(staged)).toEqual(new Set(model.parameters()));
-      expect(new Set(model.stages.map((stage) => stage.name)).size).toBe(model.stages.length);
-      expect(model.stages.at(-1)).toEqual({ name: "head", modules: [model.head] });
-    });
+    const { model } = built;
+    const staged = model.stages.flatMap(stageParameters);
+    expect(staged).toHaveLength(model.parameters().length);
+    expect(new Set(staged)).toEqual(new Set(model.parameters()));
+    expect(new Set(model.stages.map((stage) => stage.name)).size).toBe(model.stages.length);
+    expect(model.stages.at(-1)).toEqual({ name: "head", modules: [model.head] });
   });
 
-  it("embeds into what its head takes, and its features are a map", () => {
-    withModel(name, {}, (model) => {
-      model.eval();
-      const x = images(2, 3);
+  it("embeds into what its head takes, and its features are a map or tokens", () => {
+    scope(() => {
+      const model = built.model.eval();
+      const x = images(2, 3, side(name));
       const embedded = model.embed(x);
       expect(embedded.shape).toEqual([2, model.head.weight.size(1)]);
-      expect(model.features(x).shape).toHaveLength(4);
+      expect(model.features(x).shape).toHaveLength(hasTokens(name) ? 3 : 4);
       const logits = model.head.forward(embedded);
       expect(logits.toArray("float32")).toEqual(model.forward(x).toArray("float32"));
     });
   });
 
-  it("replaceHead changes the head alone, and frees the old one", () => {
-    withModel(name, {}, (model, random) => {
-      const key = [...model.stateDict()].find(([, t]) => t === model.head.weight)![0];
-      const prefix = key.slice(0, key.lastIndexOf("."));
-      const before = [...model.stateDict()];
-      const old = model.head;
-      model.replaceHead(7, random);
-      expect(old.weight.disposed).toBe(true);
-      const after = model.stateDict();
-      expect([...after.keys()]).toEqual(before.map(([k]) => k));
-      for (const [k, tensor] of before) {
-        expect(after.get(k) === tensor, k).toBe(!k.startsWith(`${prefix}.`));
-      }
-      expect(model.forward(images(2, 3)).shape).toEqual([2, 7]);
-      expect(model.head.parameters().every((parameter) => parameter.requiresGrad)).toBe(true);
-    });
-  });
-
-  it("takes images of one channel", () => {
-    withModel(name, { inChannels: 1 }, (model) => {
-      expect(model.forward(images(2, 1)).shape).toEqual([2, 4]);
-    });
-  });
-
-  it("is the same for the same seed, another for another", () => {
-    const digest = (seed: number): string => {
-      const hash = createHash("sha256");
-      withModel(name, { seed }, (model) => {
-        for (const parameter of model.parameters()) hash.update(parameter.toBytes());
+  it.skipIf(hasTokens(name))(
+    "leaves the images as they are, and holds channels_last from stem to features",
+    () => {
+      scope(() => {
+        const model = built.model.eval().to({ memoryFormat: "channels_last" });
+        const x = inMemoryFormat(images(2, 3, 64), "channels_last");
+        const before = ops.clone(x);
+        inference(() => {
+          expect(model.features(x).isContiguous("channels_last")).toBe(true);
+          expect(ops.equal(x, before)).toBe(true);
+        });
       });
-      return hash.digest("hex");
-    };
-    expect(digest(5)).toBe(digest(5));
-    expect(digest(5)).not.toBe(digest(6));
+    },
+  );
+
+  it("computes in bf16 under autocast, forward and backward", () => {
+    scope(() => {
+      const model = built.model.train();
+      const loss = autocast({ device: "cpu", dtype: "bfloat16" }, () => {
+        const logits = model.forward(images(4, 3, side(name)));
+        expect(logits.dtype).toBe("bfloat16");
+        return ops.mean(ops.toDtype(logits, "float32"));
+      });
+      loss.backward();
+      expect(Number.isFinite(loss.item())).toBe(true);
+    });
+  });
+
+  it("takes images of one channel, and begins otherwise from another seed", () => {
+    withModel(name, { inChannels: 1, seed: 43 }, (other) => {
+      expect(other.forward(images(2, 1, side(name))).shape).toEqual([2, 4]);
+      expect(ops.equal(other.head.weight, built.model.head.weight)).toBe(false);
+    });
   });
 
   it("says what it is and who defined it", () => {
     expect(models[name].summary).not.toBe("");
     expect(models[name].source).not.toBe("");
   });
+
+  it("replaceHead changes the head alone, and frees the old one", () => {
+    const { model, init } = built;
+    const key = [...model.stateDict()].find(([, t]) => t === model.head.weight)![0];
+    const prefix = key.slice(0, key.lastIndexOf("."));
+    const before = [...model.stateDict()];
+    const old = model.head;
+    model.replaceHead(7, init);
+    expect(old.weight.disposed).toBe(true);
+    const after = model.stateDict();
+    expect([...after.keys()]).toEqual(before.map(([k]) => k));
+    for (const [k, tensor] of before) {
+      expect(after.get(k) === tensor, k).toBe(!k.startsWith(`${prefix}.`));
+    }
+    scope(() => expect(model.forward(images(2, 3, side(name))).shape).toEqual([2, 7]));
+    expect(model.head.parameters().every((parameter) => parameter.requiresGrad)).toBe(true);
+  });
+
+  const expected = timm[name];
+  if (expected === undefined) return;
+  it("has timm's parameters, by their names and shapes", () => {
+    withModel(name, { classes: 1000, imageSize: models[name].imageSize }, (model, random) => {
+      expect(count(model)).toBe(expected.parameters[1000]);
+      model.replaceHead(10, random);
+      expect(count(model)).toBe(expected.parameters[10]);
+      const lines = [...model.stateDict()].map(
+        ([key, t]) => `${key} ${t.shape.join("x")}
+`,
+      );
+      const digest = createHash("sha256").update(lines.join("")).digest("hex");
+      expect(digest, lines.join("")).toBe(expected.stateDictSha256);
+    });
+  });
+});
+
+describe("stochastic depth and dropout", () => {
+  it.each<[ModelName, first: number, last: number]>([
+    ["resnet20_cifar", 0, 0.4],
+    ["convnext_tiny", 0, 0.4],
+    // timm divides by the number of blocks here, and the last, 1×1 convolution counts as one.
+    ["mobilenetv3_small_100", 0, (0.4 * 10) / 12],
+  ])("%s: rates from %d to %d, drawn from their own stream in training", (name, first, last) => {
+    using init = new Generator(1);
+    using dropout = new Generator(2);
+    using model = createModel(name, {
+      ...{ classes: 4, inChannels: 3, imageSize: [32, 32], dropout: 0.3, dropPath: 0.4 },
+      random: { init, dropout },
+    });
+    const paths = model.namedModules().flatMap(([, m]) => (m instanceof DropPath ? [m.rate] : []));
+    expect([paths.at(0), paths.at(-1)]).toEqual([first, expect.closeTo(last, 12)]);
+    scope(() => {
+      const x = images(4, 3);
+      const { state } = dropout;
+      const once = model.train().forward(x);
+      expect(ops.equal(dropout.state, state)).toBe(false);
+      expect(ops.equal(model.forward(x), once)).toBe(false);
+      dropout.state = state;
+      expect(ops.equal(model.forward(x), once)).toBe(true);
+      dropout.state = state;
+      model.eval().forward(x);
+      expect(ops.equal(dropout.state, state)).toBe(true);
+    });
+  });
 });
 
 describe("parameter counts", () => {
   it.each<[ModelName, number, number, string]>([
-    ["resnet18", 1000, 11_689_512, "torchvision"],
-    ["resnet34", 1000, 21_797_672, "torchvision"],
-    ["resnet50", 1000, 25_557_032, "torchvision"],
     ["simple_cnn", 5, 2_471_941, "the reference experiment"],
     ["resnet20_cifar", 10, 269_722, "He et al., 0.27M, option A with norms' parameters"],
+    ["resnet32_cifar", 10, 464_154, "He et al., 0.46M"],
+    ["resnet44_cifar", 10, 658_586, "He et al., 0.66M"],
+    ["resnet56_cifar", 10, 853_018, "He et al., 0.85M"],
   ])("%s with %d classes has %d", (name, classes, expected) => {
     withModel(name, { classes }, (model) => expect(count(model)).toBe(expected));
   });

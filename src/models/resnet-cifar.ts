@@ -1,6 +1,22 @@
-import { BatchNorm2d, Conv2d, kaimingNormal_, Linear, Module, Sequential } from "../nn/index.ts";
+import {
+  BatchNorm2d,
+  Conv2d,
+  Dropout,
+  DropPath,
+  dropPathRates,
+  kaimingNormal_,
+  Linear,
+  Module,
+  Sequential,
+} from "../nn/index.ts";
 import { type Generator, ops, scope, type Tensor } from "../tensor/index.ts";
-import { Classifier, type ModelOptions, type ModelSpec, type Stage } from "./spec.ts";
+import {
+  Classifier,
+  type ModelOptions,
+  type ModelRandom,
+  type ModelSpec,
+  type Stage,
+} from "./spec.ts";
 
 /** Two 3×3 convolutions; a shortcut that shrinks takes every second pixel and pads channels with zeros (option A). */
 class Block extends Module {
@@ -8,11 +24,13 @@ class Block extends Module {
   readonly bn1: BatchNorm2d;
   readonly conv2: Conv2d;
   readonly bn2: BatchNorm2d;
+  readonly drop_path: DropPath;
   readonly #shrinks: boolean;
   readonly #padding: number;
 
-  constructor(inChannels: number, channels: number, random: Generator) {
+  constructor(inChannels: number, channels: number, dropPath: number, streams: ModelRandom) {
     super();
+    const { init: random, dropout } = streams;
     this.#shrinks = inChannels !== channels;
     this.#padding = (channels - inChannels) / 2;
     const stride = this.#shrinks ? 2 : 1;
@@ -20,12 +38,13 @@ class Block extends Module {
     this.bn1 = new BatchNorm2d(channels);
     this.conv2 = new Conv2d(channels, channels, 3, { padding: 1, bias: false, random });
     this.bn2 = new BatchNorm2d(channels);
+    this.drop_path = new DropPath(dropPath, { random: dropout });
   }
 
   forward(x: Tensor): Tensor {
     return scope(() => {
       const y = ops.relu_(this.bn1.forward(this.conv1.forward(x)));
-      const z = this.bn2.forward(this.conv2.forward(y));
+      const z = this.drop_path.forward(this.bn2.forward(this.conv2.forward(y)));
       return ops.relu_(ops.add_(z, this.#shrinks ? this.#shortcut(x) : x));
     });
   }
@@ -43,18 +62,25 @@ export class CifarResNet extends Classifier {
   readonly layer1: Sequential;
   readonly layer2: Sequential;
   readonly layer3: Sequential;
+  readonly dropout: Dropout;
   linear: Linear;
 
-  constructor(blocks: number, { classes, inChannels, random: { init: random } }: ModelOptions) {
+  constructor(blocks: number, options: ModelOptions) {
     super();
+    const { classes, inChannels, dropout = 0, dropPath = 0, random: streams } = options;
+    const { init: random } = streams;
+    const rates = dropPathRates(dropPath, 3 * blocks);
     const group = (from: number, to: number): Sequential =>
       new Sequential(
-        ...Array.from({ length: blocks }, (_, i) => new Block(i === 0 ? from : to, to, random)),
+        ...rates
+          .splice(0, blocks)
+          .map((rate, i) => new Block(i === 0 ? from : to, to, rate, streams)),
       );
     this.conv1 = new Conv2d(inChannels, 16, 3, { padding: 1, bias: false, random });
     this.layer1 = group(16, 16);
     this.layer2 = group(16, 32);
     this.layer3 = group(32, 64);
+    this.dropout = new Dropout(dropout, { random: streams.dropout });
     this.linear = new Linear(64, classes, { random });
     for (const [, module] of this.namedModules()) {
       if (module instanceof Conv2d || module instanceof Linear) {
@@ -76,7 +102,7 @@ export class CifarResNet extends Classifier {
   }
 
   embed(x: Tensor): Tensor {
-    return scope(() => ops.meanDim(this.features(x), { dim: [2, 3] }));
+    return scope(() => this.dropout.forward(ops.meanDim(this.features(x), { dim: [2, 3] })));
   }
 
   get head(): Linear {
@@ -101,10 +127,17 @@ export class CifarResNet extends Classifier {
   }
 }
 
-export const resnet20Cifar: ModelSpec = {
-  summary: "residual network of 20 layers for small images",
-  source: "He, Zhang, Ren & Sun 2016, Deep Residual Learning, §4.2",
-  imageSize: [32, 32],
-  weights: [],
-  create: (options) => new CifarResNet(3, options),
-};
+function cifarResNet(blocks: number): ModelSpec {
+  return {
+    summary: `residual network of ${6 * blocks + 2} layers for small images`,
+    source: "He, Zhang, Ren & Sun 2016, Deep Residual Learning, §4.2",
+    imageSize: [32, 32],
+    weights: [],
+    create: (options) => new CifarResNet(blocks, options),
+  };
+}
+
+export const resnet20Cifar = cifarResNet(3);
+export const resnet32Cifar = cifarResNet(5);
+export const resnet44Cifar = cifarResNet(7);
+export const resnet56Cifar = cifarResNet(9);

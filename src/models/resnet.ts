@@ -1,6 +1,9 @@
 import {
   BatchNorm2d,
   Conv2d,
+  Dropout,
+  DropPath,
+  dropPathRates,
   kaimingNormal_,
   Linear,
   MaxPool2d,
@@ -12,6 +15,7 @@ import { imagenetPreprocessing } from "./imagenet.ts";
 import {
   Classifier,
   type ModelOptions,
+  type ModelRandom,
   type ModelSpec,
   type PublishedWeights,
   type Stage,
@@ -21,7 +25,8 @@ interface BlockOptions {
   readonly inChannels: number;
   readonly planes: number;
   readonly stride: number;
-  readonly random: Generator;
+  readonly dropPath: number;
+  readonly random: ModelRandom;
 }
 
 /** The shortcut where shapes differ: a 1×1 convolution and batch norm. (He et al. 2016, §3.3, option B) */
@@ -31,7 +36,7 @@ function projection(
 ): Sequential | null {
   if (stride === 1 && inChannels === outChannels) return null;
   return new Sequential(
-    new Conv2d(inChannels, outChannels, 1, { stride, bias: false, random }),
+    new Conv2d(inChannels, outChannels, 1, { stride, bias: false, random: random.init }),
     new BatchNorm2d(outChannels),
   );
 }
@@ -44,10 +49,12 @@ class BasicBlock extends Module {
   readonly conv2: Conv2d;
   readonly bn2: BatchNorm2d;
   readonly downsample: Sequential | null;
+  readonly drop_path: DropPath;
 
   constructor(options: BlockOptions) {
     super();
-    const { inChannels, planes, stride, random } = options;
+    const { inChannels, planes, stride, dropPath } = options;
+    const { init: random, dropout } = options.random;
     // The projection comes first: torchvision builds it before the block, and draws so.
     const shortcut = projection(options, planes);
     this.conv1 = new Conv2d(inChannels, planes, 3, { stride, padding: 1, bias: false, random });
@@ -55,13 +62,14 @@ class BasicBlock extends Module {
     this.conv2 = new Conv2d(planes, planes, 3, { padding: 1, bias: false, random });
     this.bn2 = new BatchNorm2d(planes);
     this.downsample = shortcut;
+    this.drop_path = new DropPath(dropPath, { random: dropout });
   }
 
   forward(x: Tensor): Tensor {
     return scope(() => {
       const y = ops.relu_(this.bn1.forward(this.conv1.forward(x)));
       const z = this.bn2.forward(this.conv2.forward(y));
-      return ops.relu_(ops.add_(z, this.downsample?.forward(x) ?? x));
+      return ops.relu_(ops.add_(this.drop_path.forward(z), this.downsample?.forward(x) ?? x));
     });
   }
 }
@@ -76,10 +84,12 @@ class Bottleneck extends Module {
   readonly conv3: Conv2d;
   readonly bn3: BatchNorm2d;
   readonly downsample: Sequential | null;
+  readonly drop_path: DropPath;
 
   constructor(options: BlockOptions) {
     super();
-    const { inChannels, planes, stride, random } = options;
+    const { inChannels, planes, stride, dropPath } = options;
+    const { init: random, dropout } = options.random;
     const width = planes * Bottleneck.expansion;
     const shortcut = projection(options, width);
     this.conv1 = new Conv2d(inChannels, planes, 1, { bias: false, random });
@@ -89,6 +99,7 @@ class Bottleneck extends Module {
     this.conv3 = new Conv2d(planes, width, 1, { bias: false, random });
     this.bn3 = new BatchNorm2d(width);
     this.downsample = shortcut;
+    this.drop_path = new DropPath(dropPath, { random: dropout });
   }
 
   forward(x: Tensor): Tensor {
@@ -96,7 +107,7 @@ class Bottleneck extends Module {
       const y = ops.relu_(this.bn1.forward(this.conv1.forward(x)));
       const z = ops.relu_(this.bn2.forward(this.conv2.forward(y)));
       const out = this.bn3.forward(this.conv3.forward(z));
-      return ops.relu_(ops.add_(out, this.downsample?.forward(x) ?? x));
+      return ops.relu_(ops.add_(this.drop_path.forward(out), this.downsample?.forward(x) ?? x));
     });
   }
 }
@@ -112,21 +123,29 @@ export class ResNet extends Classifier {
   readonly layer2: Sequential;
   readonly layer3: Sequential;
   readonly layer4: Sequential;
+  readonly dropout: Dropout;
   fc: Linear;
 
   constructor(
     Block: typeof BasicBlock | typeof Bottleneck,
     depths: readonly [number, number, number, number],
-    { classes, inChannels, random: { init: random } }: ModelOptions,
+    { classes, inChannels, dropout = 0, dropPath = 0, random: streams }: ModelOptions,
   ) {
     super();
+    const { init: random } = streams;
+    const rates = dropPathRates(
+      dropPath,
+      depths.reduce((sum, depth) => sum + depth, 0),
+    );
     this.conv1 = new Conv2d(inChannels, STEM, 7, { stride: 2, padding: 3, bias: false, random });
     let channels = STEM;
     const layer = (index: 0 | 1 | 2 | 3): Sequential => {
       const planes = STEM << index;
       const blocks = Array.from({ length: depths[index] }, (_, i) => {
         const stride = i === 0 && index > 0 ? 2 : 1;
-        const block = new Block({ inChannels: channels, planes, stride, random });
+        const dropPath = rates.shift()!;
+        const place = { inChannels: channels, planes, stride, dropPath };
+        const block = new Block({ ...place, random: streams });
         channels = planes * Block.expansion;
         return block;
       });
@@ -136,6 +155,7 @@ export class ResNet extends Classifier {
     this.layer2 = layer(1);
     this.layer3 = layer(2);
     this.layer4 = layer(3);
+    this.dropout = new Dropout(dropout, { random: streams.dropout });
     this.fc = new Linear(channels, classes, { random });
     for (const [, module] of this.namedModules()) {
       if (module instanceof Conv2d) kaimingNormal_(module.weight, random, { mode: "fanOut" });
@@ -158,7 +178,7 @@ export class ResNet extends Classifier {
   }
 
   embed(x: Tensor): Tensor {
-    return scope(() => ops.meanDim(this.features(x), { dim: [2, 3] }));
+    return scope(() => this.dropout.forward(ops.meanDim(this.features(x), { dim: [2, 3] })));
   }
 
   get head(): Linear {
@@ -218,4 +238,11 @@ export const resnet50: ModelSpec = {
   summary: "residual network of 50 layers with bottlenecks",
   weights: [strikesBack("timm/resnet50.a1_in1k")],
   create: (options) => new ResNet(Bottleneck, [3, 4, 6, 3], options),
+};
+
+export const resnet101: ModelSpec = {
+  ...shared,
+  summary: "residual network of 101 layers with bottlenecks",
+  weights: [strikesBack("timm/resnet101.a1h_in1k")],
+  create: (options) => new ResNet(Bottleneck, [3, 4, 23, 3], options),
 };

@@ -1,12 +1,4 @@
-import {
-  BatchNorm2d,
-  Conv2d,
-  constant_,
-  Dropout,
-  kaimingNormal_,
-  Linear,
-  type Module,
-} from "../nn/index.ts";
+import { BatchNorm2d, Conv2d, constant_, Dropout, kaimingNormal_, Linear } from "../nn/index.ts";
 import { type Generator, ops, scope, type Tensor } from "../tensor/index.ts";
 import { Classifier, type ModelOptions, type ModelSpec, type Stage } from "./spec.ts";
 
@@ -93,12 +85,8 @@ export class SimpleCnn extends Classifier {
     ];
   }
 
-  /**
-   * Pools before the ReLU: the maximum and the ReLU commute, values and gradients alike, and the ReLU
-   * then passes over a quarter of the memory.
-   */
-  #block(x: Tensor, conv: Module, bn: Module): Tensor {
-    return scope(() => ops.relu(ops.maxPool2d(bn.forward(conv.forward(x)), 2)));
+  #block(x: Tensor, conv: Conv2d, bn: BatchNorm2d): Tensor {
+    return scope(() => bn.forwardReluMaxPool(conv.forward(x)));
   }
 }
 
@@ -113,5 +101,7 @@ export const simpleCnn: ModelSpec = {
   source: "the reference experiment on CIFAR-10 in five classes",
   imageSize: [32, 32],
   weights: [],
+  // Few epochs at a high rate with little dropout: the most accuracy for a minute or two of training.
+  recipe: { epochs: 3, opt: "adam", lr: 1e-2, sched: "onecycle", dropout: 0.1 },
   create: (options) => new SimpleCnn(options),
 };

@@ -1,4 +1,4 @@
-import { type Linear, Module } from "../nn/index.ts";
+import { type Linear, Module, type Parameter } from "../nn/index.ts";
 import { type Generator, scope, type Tensor } from "../tensor/index.ts";
 
 /** The streams a model draws from: parameters when it is built, dropout masks while it trains. */
@@ -12,7 +12,7 @@ export interface ModelOptions {
   readonly inChannels: number;
   /** Height and width in pixels. */
   readonly imageSize: readonly [number, number];
-  /** Dropout before the head (timm's `drop_rate`); each model has its paper's default. */
+  /** Dropout before the head (timm's `drop_rate`); default 0, as timm's, but simple_cnn's 0.5. */
   readonly dropout?: number;
   /** Stochastic depth: how often the last block is skipped, linearly from 0 at the first (timm's `drop_path_rate`); default 0. */
   readonly dropPath?: number;
@@ -23,6 +23,13 @@ export interface ModelOptions {
 export interface Stage {
   readonly name: string;
   readonly modules: readonly Module[];
+  /** Parameters that belong to none of its modules but to the network, as a ViT's position embedding. */
+  readonly parameters?: readonly Parameter[];
+}
+
+/** All parameters of a stage: its own and its modules'. */
+export function stageParameters({ modules, parameters = [] }: Stage): Parameter[] {
+  return [...parameters, ...modules.flatMap((module) => module.parameters())];
 }
 
 /** An image classifier: [N, C, H, W] → logits [N, classes]. */
@@ -33,7 +40,7 @@ export abstract class Classifier extends Module {
   /** The linear layer whose rows are the classes. */
   abstract get head(): Linear;
 
-  /** [N, C, H, W] → the last feature map or token sequence. */
+  /** [N, C, H, W] → the last feature map [N, width, H', W'], or token sequence [N, tokens, width]. */
   abstract features(x: Tensor): Tensor;
 
   /** [N, C, H, W] → [N, width], what the head sees. */
@@ -41,6 +48,12 @@ export abstract class Classifier extends Module {
 
   /** A new head for other classes, initialised afresh; the old one is freed. */
   abstract replaceHead(classes: number, random: Generator): void;
+
+  /**
+   * A tensor of a weights file whose shape is not `name`'s, brought to it: position embeddings of another grid.
+   * Undefined where there is no way. The channels of images are not its concern.
+   */
+  adapt?(name: string, tensor: Tensor): Tensor | undefined;
 
   forward(x: Tensor): Tensor {
     return scope(() => this.head.forward(this.embed(x)));
@@ -71,6 +84,15 @@ export interface PublishedWeights {
   readonly licence: string;
 }
 
+/** How to train a model from random weights where the person does not say: keys and units of the training config. */
+export interface Recipe {
+  readonly epochs: number;
+  readonly opt: "sgd" | "adam" | "adamw";
+  readonly lr: number;
+  readonly sched: "constant" | "linear" | "cosine" | "onecycle";
+  readonly dropout?: number;
+}
+
 export interface ModelSpec {
   readonly summary: string;
   /** Authors, year and section that define it. */
@@ -79,5 +101,7 @@ export interface ModelSpec {
   readonly imageSize: readonly [number, number];
   /** The first is what `--pretrained` loads; empty where nobody published any. */
   readonly weights: readonly PublishedWeights[];
+  /** Absent: the config's general defaults. */
+  readonly recipe?: Recipe;
   create(options: ModelOptions): Classifier;
 }

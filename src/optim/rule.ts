@@ -1,4 +1,6 @@
+import type { Operator } from "../tensor/engine.ts";
 import type { Tensor } from "../tensor/index.ts";
+import type { FusedName } from "./fused.ts";
 import type { OptimizerKind, ParameterGroup } from "./optimizer.ts";
 
 /** A parameter that has a gradient, in the step that is being done. */
@@ -16,7 +18,7 @@ export interface UpdateRule {
   readonly kind: OptimizerKind;
   /** Names of what is kept for each parameter, PyTorch's: `exp_avg`. */
   readonly buffers: readonly string[];
-  /** Of several parameters in one call, where libtorch has a kernel for that. */
+  /** Of several parameters in one call, where there is a kernel for that. */
   readonly fused: FusedUpdate;
   /**
    * Without gradient recording, in a scope of its own. One parameter at a time: `_foreach_` runs the
@@ -26,8 +28,7 @@ export interface UpdateRule {
 }
 
 export interface FusedUpdate {
-  /** The operator, as `aten::_fused_adam_`. */
-  readonly operator: string;
-  /** All are on one device, dense and of one layout each. */
-  update(due: readonly Due[], group: ParameterGroup): void;
+  readonly operator: FusedName;
+  /** All are float32, on one device, dense and of one layout each. */
+  update(operator: Operator, due: readonly Due[], group: ParameterGroup): void;
 }

@@ -42,9 +42,10 @@ function rule(momentum: number, nesterov: boolean): UpdateRule {
     kind: "sgd",
     buffers: momentum === 0 ? [] : ["momentum_buffer"],
     fused: {
-      operator: "aten::_fused_sgd_",
-      update: (due, { lr, weightDecay }) =>
+      operator: "_fused_sgd_",
+      update: (operator, due, { lr, weightDecay }) =>
         fusedSgd(
+          operator,
           {
             parameters: due.map(({ parameter }) => parameter),
             gradients: due.map(({ gradient }) => gradient),

@@ -54,8 +54,13 @@ function fieldsOf(node: SchemaNode, at: readonly string[]): ConfigField[] {
 }
 
 function fieldType(node: SchemaNode): ConfigField["type"] {
-  if (node.type === "array") return node.prefixItems === undefined ? "strings" : "numbers";
+  if (node.type === "array") return itemsOf(node).type === "string" ? "strings" : "numbers";
   return node.type as ConfigField["type"];
+}
+
+/** What every item of a list is. */
+function itemsOf({ prefixItems, items }: SchemaNode): SchemaNode {
+  return prefixItems?.[0] ?? (items as SchemaNode);
 }
 
 function allowed(node: SchemaNode): string {
@@ -68,8 +73,10 @@ function allowed(node: SchemaNode): string {
     case "boolean":
       return "true or false";
     case "array": {
-      if (node.prefixItems === undefined) return `a list of at least ${node.minItems ?? 0} texts`;
-      return `a list of ${node.prefixItems.length}, each ${allowed(node.prefixItems[0]!)}`;
+      const items = itemsOf(node);
+      if (items.type === "string") return `a list of at least ${node.minItems ?? 0} texts`;
+      const count = node.prefixItems?.length ?? `at least ${node.minItems ?? 0}`;
+      return `a list of ${count}, each ${allowed(items)}`;
     }
     case "object":
       return "a group of keys";

@@ -6,6 +6,7 @@ import { nearest, UsageError } from "../errors.ts";
 import { completeConfig, onlyWith, type TrainConfig, trainConfigSchema } from "./config.ts";
 import { configFields } from "./config-fields.ts";
 import { flagOf } from "./config-flags.ts";
+import { recipeFor } from "./recipe.ts";
 
 type Document = Readonly<Record<string, unknown>>;
 
@@ -30,7 +31,8 @@ export function parseConfig(document: Document, name = "config"): TrainConfig {
   return resolveConfig(document, {}, (path) => `${name}: ${path.join(".")}`);
 }
 
-function resolveConfig(document: Document, overrides: Document, label: Label): TrainConfig {
+function resolveConfig(written: Document, overrides: Document, label: Label): TrainConfig {
+  const document = { ...recipeFor(merge(written, overrides)), ...written };
   const choice = (by: "opt" | "sched", layers: readonly Document[]): string => {
     const given = layers.map((layer) => layer[by]).find((value) => value !== undefined);
     return String(given ?? defaults[by]);
@@ -72,6 +74,7 @@ function isChoice(by: "opt" | "sched", value: string): boolean {
 function contradictions(config: TrainConfig, label: Label): string[] {
   const problems: string[] = [];
   const { warmupEpochs = 0, minLr = 0, nesterov, momentum, epochs, lr, classes } = config;
+  const { weights, strategy, mean, std } = config;
   if (warmupEpochs > 0 && warmupEpochs >= epochs) {
     problems.push(
       `${label(["warmupEpochs"])}: ${warmupEpochs} of ${epochs} epochs leave none to train in`,
@@ -85,6 +88,15 @@ function contradictions(config: TrainConfig, label: Label): string[] {
   }
   if (classes !== undefined && new Set(classes).size !== classes.length) {
     problems.push(`${label(["classes"])}: a class stands twice`);
+  }
+  if (strategy === "full" && weights === undefined) {
+    problems.push(`${label(["strategy"])}: full starts from weights, and --weights gives none`);
+  }
+  if (strategy === "scratch" && weights !== undefined) {
+    problems.push(`${label(["strategy"])}: scratch starts from random weights, not from --weights`);
+  }
+  if ((mean === undefined) !== (std === undefined) || mean?.length !== std?.length) {
+    problems.push(`${label([mean === undefined ? "std" : "mean"])}: mean and std go together`);
   }
   return problems;
 }

@@ -17,7 +17,7 @@ function file(name: string, text: string): string {
   return path;
 }
 
-const minimal = { data: "fashion-mnist", model: "simple_cnn" };
+const minimal = { data: "fashion-mnist", model: "resnet18" };
 const parse = (more: Record<string, unknown>) => parseConfig({ ...minimal, ...more });
 
 function refusal(act: () => unknown): string {
@@ -122,6 +122,34 @@ describe("a config file", () => {
       `${path}: epochs: -3 given; allowed: a whole number at least 1`,
       "--batch-size: 0 given; allowed: a whole number at least 1",
     ]);
+  });
+});
+
+describe("a model's own recipe", () => {
+  const own = { epochs: 3, opt: "adam", lr: 1e-2, sched: "onecycle", dropout: 0.1 };
+
+  it.each<[Record<string, unknown>, Record<string, unknown>]>([
+    [{}, own],
+    [
+      { epochs: 30, dropout: 0.5 },
+      { ...own, epochs: 30, dropout: 0.5 },
+    ],
+    // Its rate is for its optimizer.
+    [{ opt: "sgd" }, { ...own, opt: "sgd", lr: 0.05 }],
+    [
+      { opt: "sgd", lr: 0.2 },
+      { ...own, opt: "sgd", lr: 0.2 },
+    ],
+    // What fits another choice only brings that choice's default.
+    [{ warmupEpochs: 1 }, { ...own, sched: "cosine", warmupEpochs: 1 }],
+    [{ sched: "step" }, { ...own, sched: "step" }],
+  ])("%j", (given, expected) => {
+    expect(parse({ model: "simple_cnn", ...given })).toMatchObject(expected);
+  });
+
+  it("gives way to a file as to flags", () => {
+    const path = file("recipe.yaml", "data: fashion-mnist\nmodel: simple_cnn\nlr: 0.001\n");
+    expect(loadConfig(path, { epochs: 2 })).toMatchObject({ ...own, lr: 0.001, epochs: 2 });
   });
 });
 

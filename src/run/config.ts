@@ -21,7 +21,25 @@ export const trainConfigSchema = z.strictObject({
   valSize: count().optional().describe("validation images, taken from the training images"),
   testSize: count().optional().describe("test images, drawn by the seed"),
   model: z.string().min(1).describe("name of the model, as `simple_cnn` or `resnet18`"),
-  strategy: z.enum(["scratch"]).default("scratch").describe("what is trained: scratch, all of it"),
+  weights: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("start from these: a .safetensors or .pth file, or a run's folder or name"),
+  strategy: z
+    .enum(["scratch", "full"])
+    .optional()
+    .describe("scratch: everything from random weights; full: everything from --weights"),
+  mean: z
+    .array(z.number())
+    .min(1)
+    .optional()
+    .describe("mean of each channel, of pixel/255; default the weights', else the data's"),
+  std: z
+    .array(positive())
+    .min(1)
+    .optional()
+    .describe("deviation of each channel, of pixel/255; default as the mean's"),
   epochs: count().default(10).describe("epochs to train at most"),
   batchSize: count().default(128).describe("images a step"),
   opt: z.enum(["sgd", "adam", "adamw"]).default("adam").describe("optimizer"),
@@ -76,7 +94,10 @@ export const trainConfigSchema = z.strictObject({
 
 type Parsed = z.output<typeof trainConfigSchema>;
 /** A resolved config: every default filled in, and no key that its optimizer or schedule does not use. */
-export type TrainConfig = Parsed & { readonly lr: number };
+export type TrainConfig = Parsed & {
+  readonly lr: number;
+  readonly strategy: NonNullable<Parsed["strategy"]>;
+};
 export type TrainConfigKey = keyof Parsed;
 /** What a person writes: only `data` and `model` are needed. */
 export type TrainConfigInput = z.input<typeof trainConfigSchema>;
@@ -103,6 +124,7 @@ export const onlyWith: Readonly<Partial<Record<TrainConfigKey, Applies>>> = {
 /** Fills what depends on other keys. Expects that keys which do not apply are gone. */
 export function completeConfig(parsed: Parsed): TrainConfig {
   const config: Record<string, unknown> = { ...parsed };
+  config["strategy"] ??= parsed.weights === undefined ? "scratch" : "full";
   config["lr"] ??= parsed.opt === "sgd" ? 0.05 : 0.001;
   for (const [key, { by, to, fallback }] of Object.entries(onlyWith)) {
     if (to.includes(parsed[by])) config[key] ??= fallback;

@@ -26,3 +26,4 @@ export {
 } from "./record.ts";
 export type { TestPredictions, TestResult } from "./results.ts";
 export type { EpochLine, RunStatus, StepLine, Summary, TimingLine } from "./summary.ts";
+export { openWeights, type Weights, type WeightsPlaces } from "./weights.ts";

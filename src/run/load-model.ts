@@ -6,7 +6,8 @@ import {
   createModel,
   parseModelName,
 } from "../models/index.ts";
-import { fromTensorData } from "../models/weights/tensors.ts";
+import { borrowTensorData } from "../models/weights/tensors.ts";
+import { withoutInit } from "../nn/index.ts";
 import { Generator, scope } from "../tensor/index.ts";
 import { loadModel } from "./checkpoint.ts";
 import { RunRecord } from "./record.ts";
@@ -40,14 +41,16 @@ export function loadBestModel(dir: string, compute: ComputeChoice): ModelFile {
   const classes = parse<string[]>(best, metadata, "classes");
   const input = parse<ModelFile["input"]>(best, metadata, "input");
   using random = new Generator(0);
-  const model = createModel(parseModelName(metadata["model"] ?? ""), {
-    classes: classes.length,
-    inChannels: input.channels,
-    imageSize: [input.height, input.width],
-    random: { init: random, dropout: random },
-  });
+  const model = withoutInit(() =>
+    createModel(parseModelName(metadata["model"] ?? ""), {
+      classes: classes.length,
+      inChannels: input.channels,
+      imageSize: [input.height, input.width],
+      random: { init: random, dropout: random },
+    }),
+  );
   scope(() =>
-    model.loadStateDict(new Map([...tensors].map(([key, data]) => [key, fromTensorData(data)]))),
+    model.loadStateDict(new Map([...tensors].map(([key, data]) => [key, borrowTensorData(data)]))),
   );
   return { model: model.to(compute).eval(), classes, input };
 }

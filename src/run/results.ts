@@ -39,6 +39,11 @@ export function writeResults(dir: string, test: TestPredictions): TestResult {
   write("classification_report.txt", classificationReport(matrix, classes));
   write("per_class.csv", formatCsv(perClassRows(classRows(matrix, classes))));
   write("confusion_matrix.csv", formatCsv(matrixRows(matrix, classes)));
+  return testResult(predictions);
+}
+
+/** The numbers of a summary. */
+export function testResult(predictions: Predictions): TestResult {
   const share = accuracy.compute(predictions);
   return {
     accuracy: share,

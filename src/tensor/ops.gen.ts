@@ -728,6 +728,13 @@ export function bernoulli_(self: Tensor, options: { p?: number | undefined; gene
   return self;
 }
 
+const erfinv_Operator = new Operator("aten::erfinv_");
+/** `aten::erfinv_(Tensor(a!) self) -> Tensor(a!)` */
+export function erfinv_(self: Tensor): Tensor {
+  engine().call(erfinv_Operator.index, self.handle);
+  return self;
+}
+
 const random_Operator = new Operator("aten::random_.from");
 /** `aten::random_.from(Tensor(a!) self, int from, int? to, *, Generator? generator=None) -> Tensor(a!)` */
 export function random_(self: Tensor, from: number | bigint, options: { to?: number | bigint | null | undefined; generator?: Generator | null | undefined } = {}): Tensor {
@@ -1436,6 +1443,14 @@ const dropout_Operator = new Operator("aten::dropout_");
 export function dropout_(self: Tensor, p: number, train: boolean): Tensor {
   engine().call(dropout_Operator.index, self.handle, p, train);
   return self;
+}
+
+// fused
+
+const batchNormReluMaxPoolOperator = new Operator("thaw::batch_norm_relu_max_pool");
+/** `thaw::batch_norm_relu_max_pool(Tensor x, Tensor weight, Tensor bias, Tensor(a!) running_mean, Tensor(b!) running_var, bool training, float momentum, float eps) -> Tensor` */
+export function batchNormReluMaxPool(x: Tensor, weight: Tensor, bias: Tensor, runningMean: Tensor, runningVar: Tensor, training: boolean, momentum: number, eps: number): Tensor {
+  return one(engine().call(batchNormReluMaxPoolOperator.index, x.handle, weight.handle, bias.handle, runningMean.handle, runningVar.handle, training, momentum, eps));
 }
 
 // foreach

@@ -1,12 +1,16 @@
 import type { ComputeChoice } from "../models/compute.ts";
+import type { LoadReport } from "../models/weights/index.ts";
 import type { RunRecord } from "../run/record.ts";
 import type { EpochLine, Summary, TimingLine } from "../run/summary.ts";
+import type { WeightsPlaces } from "../run/weights.ts";
 
 /** What a run tells while it goes on; every listener is optional. */
 export interface TrainEvents {
   onStart?(info: StartInfo): void;
   onStep?(progress: StepProgress): void;
   onEpoch?(line: EpochLine, timing: TimingLine, best: boolean): void;
+  /** The weights that a run starts from are in the model. */
+  onWeights?(report: LoadReport, from: string): void;
   /** A warning or remark for the person. */
   onNote?(text: string): void;
 }
@@ -37,6 +41,8 @@ export interface StepProgress {
 }
 
 export interface TrainOptions extends TrainEvents {
+  /** Fetches the config's weights where they are neither a file nor a run. */
+  readonly fetchWeights?: WeightsPlaces["fetch"];
   /** Go on with the run of the config's name. */
   readonly resume?: boolean;
   readonly overwrite?: boolean;

@@ -10,8 +10,8 @@ import { getThreads, version } from "../tensor/index.ts";
 import type { Session } from "./session.ts";
 
 /**
- * Puts a session where its run's newest good checkpoint stands; a run that has none starts from the
- * beginning.
+ * Puts a session where its run's newest good checkpoint stands. False for a run that has none, which
+ * starts from the beginning.
  * @throws UsageError for another config or other data than the run's; ThawError under `exact` where the
  * bits could differ.
  */
@@ -22,7 +22,7 @@ export function resumeSession(
   session: Session,
   fingerprint: Fingerprint,
   note: (text: string) => void,
-): void {
+): boolean {
   const { dataset } = readRun(run.dir).environment as { dataset?: { fingerprint?: string } };
   if (dataset?.fingerprint !== undefined && dataset.fingerprint !== data.fingerprint) {
     throw new UsageError(
@@ -37,7 +37,7 @@ export function resumeSession(
   if (checkpoint === undefined) {
     note("no checkpoint yet: the run starts from the beginning");
     run.rewind({ epoch: 0, step: 0 });
-    return;
+    return false;
   }
   if (checkpoint.configDigest !== digestOf(config)) {
     throw new UsageError(`${run.name} was trained with another config`, {
@@ -52,6 +52,7 @@ export function resumeSession(
   }
   session.load(checkpoint.tensors, checkpoint.state);
   run.rewind(checkpoint);
+  return true;
 }
 
 /** Without --exact, which changes no number: it may be given when a run is resumed. */

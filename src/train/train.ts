@@ -5,10 +5,12 @@ import type { TrainConfig } from "../run/config.ts";
 import { describeEnvironment } from "../run/environment.ts";
 import { readRun } from "../run/read.ts";
 import { createRun, defaultRunName, type RunRecord, resumeRun } from "../run/record.ts";
+import { openWeights, type Weights } from "../run/weights.ts";
 import { getThreads, resetPeakMemory, setThreads, version } from "../tensor/index.ts";
 import type { TrainOptions, TrainResult } from "./events.ts";
 import { engineFingerprint, resumeSession } from "./resume.ts";
 import { Session } from "./session.ts";
+import { describeWeights, normalizedAs, startFrom, withNormalization } from "./start-weights.ts";
 import { Trainer } from "./trainer.ts";
 
 /**
@@ -18,20 +20,29 @@ import { Trainer } from "./trainer.ts";
  * with the last good checkpoint kept.
  */
 export async function train(
-  config: TrainConfig,
+  asked: TrainConfig,
   splits: DatasetSplits,
   options: TrainOptions = {},
 ): Promise<TrainResult> {
   const started = performance.now();
-  const data = inMemory(splits);
-  refuseEmpty(data);
+  const source = inMemory(splits);
+  refuseEmpty(source);
+  const open = () => weightsOf(asked, options);
+  // A run that is resumed has its numbers in a checkpoint, and its normalisation in its config.
+  let weights = options.resume && asked.mean !== undefined ? undefined : await open();
+  const config = withNormalization(asked, weights, source);
+  const data = normalizedAs(config, source);
   if (config.threads !== undefined) setThreads(config.threads);
   const compute = chooseCompute(config);
   const fingerprint = engineFingerprint(compute);
   resetPeakMemory();
   // Before the record: what cannot be built must not have replaced a run.
   await using session = new Session(config, data, compute);
-  const run = openRecord(config, data, compute, options);
+  if (weights !== undefined && !options.resume) {
+    startFrom(weights, config, data, session, options);
+  }
+  const origin = weights === undefined ? {} : { weights: await describeWeights(weights) };
+  const run = openRecord(config, data, compute, options, origin);
   if (options.resume) {
     const { summary } = readRun(run.dir);
     if (summary?.status === "finished") {
@@ -39,7 +50,10 @@ export async function train(
       return { run, summary };
     }
     const note = (text: string) => options.onNote?.(text);
-    resumeSession(run, config, data, session, fingerprint, note);
+    if (!resumeSession(run, config, data, session, fingerprint, note)) {
+      weights ??= await open();
+      if (weights !== undefined) startFrom(weights, config, data, session, options);
+    }
   }
   const trainer = new Trainer({
     config,
@@ -52,6 +66,14 @@ export async function train(
     started,
   });
   return { run, summary: await trainer.fit() };
+}
+
+async function weightsOf(
+  { weights, out }: TrainConfig,
+  { fetchWeights }: TrainOptions,
+): Promise<Weights | undefined> {
+  if (weights === undefined) return undefined;
+  return openWeights(weights, { out, ...(fetchWeights && { fetch: fetchWeights }) });
 }
 
 function refuseEmpty({ name, train, val, test }: MemorySplits): void {
@@ -68,6 +90,7 @@ function openRecord(
   data: MemorySplits,
   compute: ComputeChoice,
   options: TrainOptions,
+  origin: Readonly<Record<string, unknown>>,
 ): RunRecord {
   const name = config.name ?? defaultRunName(config);
   if (options.resume) return resumeRun(name, config.out);
@@ -83,6 +106,7 @@ function openRecord(
         dataset: { name: data.name, fingerprint: data.fingerprint },
         engine: { ...version() },
       }),
+      ...origin,
     },
     ...(options.overwrite && { overwrite: true }),
   });

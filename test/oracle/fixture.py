@@ -1,4 +1,4 @@
-"""Writes test/fixtures/torch/*.json: numbers, with the command and the versions that made them."""
+"""Writes test/fixtures/{torch,timm}/*.json: numbers, with the command and the versions that made them."""
 
 import json
 import os
@@ -10,7 +10,7 @@ import torch
 import torchvision
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
-FIXTURES = REPOSITORY / "test" / "fixtures" / "torch"
+FIXTURES = REPOSITORY / "test" / "fixtures"
 
 # Debian's build starts with one thread; the sums' order, hence the last bits, depends on it.
 torch.set_num_threads(2)
@@ -18,8 +18,10 @@ torch.set_num_threads(2)
 
 def about() -> dict:
     script = pathlib.Path(sys.argv[0]).resolve().relative_to(REPOSITORY)
+    timm = sys.modules.get("timm")
     return {
-        "command": f"/usr/bin/python3 {script}",
+        "command": f"{'python' if timm else '/usr/bin/python3'} {script}",
+        **({"timm": timm.__version__} if timm else {}),
         "torch": torch.__version__,
         "torchvision": torchvision.__version__,
         "threads": torch.get_num_threads(),
@@ -45,8 +47,8 @@ def significant(value: float) -> float:
     return float(f"{value:.12g}")
 
 
-def write(name: str, content: dict) -> None:
-    path = FIXTURES / f"{name}.json"
+def write(name: str, content: dict, library: str = "torch") -> None:
+    path = FIXTURES / library / f"{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".tmp")
     temporary.write_text(dump({"about": about(), **content}) + "\n")

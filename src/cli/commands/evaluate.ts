@@ -1,55 +1,68 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ExitCode, UsageError } from "../../errors.ts";
-import { evaluateRun } from "../../evaluate/index.ts";
+import { evaluateRun, evaluateWeights } from "../../evaluate/index.ts";
 import { ensureNative } from "../../libtorch/index.ts";
-import { chooseCompute } from "../../models/index.ts";
+import { chooseCompute, parseModelName } from "../../models/index.ts";
+import { trainConfigSchema } from "../../run/config.ts";
+import { configFlags } from "../../run/config-flags.ts";
 import { loadConfig } from "../../run/config-load.ts";
 import { readRun } from "../../run/read.ts";
 import { findRun } from "../../run/record.ts";
+import type { TestResult } from "../../run/results.ts";
+import { openWeights } from "../../run/weights.ts";
 import type { CliCommand } from "../command.ts";
 import { openConfiguredData } from "../dataset.ts";
 import { printJson, say } from "../output.ts";
 import { percent } from "../progress.ts";
+import { weightsTable } from "../weights-table.ts";
 
 interface Options {
   out: string;
+  weights?: string;
+  model?: string;
+  data?: string;
+  split?: "train" | "val" | "test";
+  limit?: number;
+  mean?: number[];
+  std?: number[];
   precision?: string;
   failUnder?: number;
   mirror?: string;
   json?: true;
 }
 
+/** Only with --weights: a run has them in its config. */
+const weightsOnly = ["model", "data", "split", "limit", "mean", "std"] as const;
+
 export const evaluate: CliCommand = {
   register(command) {
+    const flag = (name: string) => configFlags().find(({ attribute }) => attribute === name)!;
     command
-      .argument("<run>", "a run's folder, or its name")
+      .argument("[run]", "a run's folder, or its name")
       .option("--out <folder>", "folder of the runs", "runs")
+      .option(
+        "--weights <file>",
+        "instead of a run: a .safetensors or .pth file, or a run's folder",
+      )
+      .option("--model <name>", "architecture of the weights; default what their file says")
+      .option("--data <name>", "data set to judge the weights on")
+      .option("--split <name>", "train, val or test (default test)", split)
+      .option("--limit <n>", "the first so many images of the split; default all", limit)
+      .option(
+        "--mean <x,y>",
+        "mean of each channel, of pixel/255; default the weights'",
+        flag("mean").parse,
+      )
+      .option("--std <x,y>", "deviation of each channel; default as the mean's", flag("std").parse)
       .option("--precision <name>", "auto, fp32 or bf16; default the run's own")
       .option("--fail-under <accuracy>", "exit with 3 where the accuracy is lower (0 to 1)", share)
       .option("--mirror <folder or url>", "where the original archives lie; default THAW_MIRROR")
       .option("--json", "print the result as JSON")
-      .action(async (name: string, options: Options) => {
-        const dir = findRun(name, options.out);
-        const precision = options.precision === undefined ? {} : { precision: options.precision };
-        const config = loadConfig(join(dir, "config.json"), precision);
-        await ensureNative();
-        const data = await openConfiguredData(config, options.mirror);
-        const trainedOn = readRun(dir).environment["dataset"] as
-          | { fingerprint?: string }
-          | undefined;
-        if (trainedOn?.fingerprint !== data.fingerprint) {
-          say("note: the data is not what the run was trained on: its fingerprint differs");
-        }
-        const result = await evaluateRun(dir, data, chooseCompute(config));
-        if (options.json) printJson({ run: dir, ...result });
-        else {
-          process.stdout.write(readFileSync(join(dir, "classification_report.txt"), "utf8"));
-          const interval = result.accuracy95.map((bound) => (100 * bound).toFixed(2)).join(" to ");
-          say(
-            `accuracy ${percent(result.accuracy)} (95 % interval ${interval} %), ${result.n} images`,
-          );
-        }
+      .action(async (run: string | undefined, options: Options) => {
+        refuseMixtures(run, options);
+        const result =
+          run === undefined ? await judgeWeights(options) : await judgeRun(run, options);
         if (options.failUnder !== undefined && result.accuracy < options.failUnder) {
           say(`below the ${percent(options.failUnder)} asked for`);
           process.exitCode = ExitCode.gate;
@@ -57,6 +70,96 @@ export const evaluate: CliCommand = {
       });
   },
 };
+
+async function judgeRun(name: string, options: Options): Promise<TestResult> {
+  const dir = findRun(name, options.out);
+  const precision = options.precision === undefined ? {} : { precision: options.precision };
+  const config = loadConfig(join(dir, "config.json"), precision);
+  await ensureNative();
+  const data = await openConfiguredData(config, options.mirror);
+  const trainedOn = readRun(dir).environment["dataset"] as { fingerprint?: string } | undefined;
+  if (trainedOn?.fingerprint !== data.fingerprint) {
+    say("note: the data is not what the run was trained on: its fingerprint differs");
+  }
+  const result = await evaluateRun(dir, data, chooseCompute(config));
+  const report = () => readFileSync(join(dir, "classification_report.txt"), "utf8");
+  print(options, { run: dir, ...result }, report, result);
+  return result;
+}
+
+async function judgeWeights(options: Options): Promise<TestResult> {
+  const { weights: reference = "", data: name = "", model, mirror, split: part = "test" } = options;
+  // Before anything is compiled or fetched: a slip of the pen is told at once.
+  if (model !== undefined) parseModelName(model);
+  const weights = await openWeights(reference, { out: options.out });
+  await ensureNative();
+  const { seed, device, precision } = trainConfigSchema.shape;
+  const data = await openConfiguredData({ data: name, seed: seed.parse(undefined) }, mirror);
+  const asked = precision.safeParse(options.precision);
+  if (!asked.success) {
+    throw new UsageError(
+      `--precision: "${options.precision}" given; allowed: one of auto, fp32, bf16, fp16`,
+    );
+  }
+  const compute = chooseCompute({ device: device.parse(undefined), precision: asked.data });
+  const question = { ...options, weights, split: part };
+  const answer = await evaluateWeights(data, question, compute);
+  const { mean, std, from } = answer.normalization;
+  say(weightsTable(answer.load, weights.reference));
+  say(`  ${answer.model} on ${data.name}, ${part}; ${compute.precision} on ${compute.device}`);
+  say(`  mean ${mean.join(", ")}, deviation ${std.join(", ")} (${from})`);
+  const told = { weights: weights.path, model: answer.model, data: data.name, split: part };
+  print(options, { ...told, mean, std, ...answer.result }, () => answer.report, answer.result);
+  return answer.result;
+}
+
+function print(
+  { json }: Options,
+  document: unknown,
+  report: () => string,
+  { accuracy, accuracy95, n }: TestResult,
+): void {
+  if (json) {
+    printJson(document);
+    return;
+  }
+  process.stdout.write(report());
+  const interval = accuracy95.map((bound) => (100 * bound).toFixed(2)).join(" to ");
+  say(`accuracy ${percent(accuracy)} (95 % interval ${interval} %), ${n} images`);
+}
+
+function refuseMixtures(run: string | undefined, options: Options): void {
+  const { weights, data, mean, std } = options;
+  if (run !== undefined && weights !== undefined) {
+    throw new UsageError(`a run (${run}) and --weights: one of them is judged`);
+  }
+  if (run === undefined && weights === undefined) {
+    throw new UsageError("nothing to judge: name a run, or give --weights", {
+      hint: "thaw evaluate --model resnet18 --weights model.pth --data cifar10",
+    });
+  }
+  const extra = weightsOnly.find((key) => options[key] !== undefined);
+  if (run !== undefined && extra !== undefined) {
+    throw new UsageError(`--${extra} goes with --weights; a run has it in its config`);
+  }
+  if (weights !== undefined && data === undefined) {
+    throw new UsageError("--weights: --data is missing", { hint: "as --data cifar10" });
+  }
+  if ((mean === undefined) !== (std === undefined)) {
+    throw new UsageError("--mean and --std go together");
+  }
+}
+
+function split(text: string): "train" | "val" | "test" {
+  if (text === "train" || text === "val" || text === "test") return text;
+  throw new UsageError(`--split: "${text}" given; allowed: one of train, val, test`);
+}
+
+function limit(text: string): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value > 0) return value;
+  throw new UsageError(`--limit: "${text}" given; allowed: a whole number of at least 1`);
+}
 
 function share(text: string): number {
   const value = Number(text);

@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
-import { open, rename, rm } from "node:fs/promises";
-import { get as httpGet, type IncomingMessage } from "node:http";
-import { get as httpsGet } from "node:https";
+import { mkdir, open, rename, rm } from "node:fs/promises";
+import type { IncomingMessage } from "node:http";
 import { dirname } from "node:path";
 import { ThawError } from "../../errors.ts";
+import { MAX_REDIRECTS, parseUrl, requestOnce, STALL_MS } from "./request.ts";
 
 export interface DownloadOptions<T> {
   /** Judges the whole file before it gets its name; what it throws ends the download. */
@@ -19,15 +19,9 @@ export interface DownloadOptions<T> {
 /** The server answers, and does not have the file. */
 export class NotOnServerError extends ThawError {}
 
-const MAX_REDIRECTS = 5;
-const DEFAULT_STALL_MS = 30_000;
-
 /**
  * Downloads `url` to `target`: into a temporary file beside it, which takes the name only once
  * `accept` has found it good and it is on the disk. A failed download leaves nothing behind.
- *
- * Not by `fetch`: that undoes a `Content-Encoding: x-gzip` which some servers put on every .gz
- * file, and the bytes would no longer have the archive's checksum.
  * @throws NotOnServerError on 404 and 410, ThawError on all else that goes wrong.
  */
 export async function downloadFile<T>(
@@ -35,7 +29,7 @@ export async function downloadFile<T>(
   target: string,
   options: DownloadOptions<T>,
 ): Promise<T> {
-  const stallMs = options.stallMs ?? DEFAULT_STALL_MS;
+  const stallMs = options.stallMs ?? STALL_MS;
   const response = await request(url, stallMs);
   const temporary = temporaryName(target);
   try {
@@ -112,7 +106,7 @@ async function save(
 async function request(url: string, stallMs: number): Promise<IncomingMessage> {
   let address = parseUrl(url);
   for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
-    const response = await requestOnce(address, stallMs);
+    const response = await requestOnce(address, { stallMs });
     const { statusCode: status = 0 } = response;
     if (status === 200) return response;
     response.destroy();
@@ -128,47 +122,23 @@ async function request(url: string, stallMs: number): Promise<IncomingMessage> {
   throw new ThawError(`${url}: more than ${MAX_REDIRECTS} redirects`);
 }
 
-function requestOnce(address: URL, stallMs: number): Promise<IncomingMessage> {
-  const get = address.protocol === "https:" ? httpsGet : httpGet;
-  return new Promise((resolve, reject) => {
-    let response: IncomingMessage | undefined;
-    const request = get(
-      address,
-      { headers: { "user-agent": "thaw", "accept-encoding": "identity" }, timeout: stallMs },
-      (answer) => {
-        response = answer;
-        resolve(answer);
-      },
-    );
-    // The time-out is of the socket: it also ends a body that stops coming.
-    request.on("timeout", () => {
-      const error = new Error(`nothing came for ${stallMs / 1000} s`);
-      response?.destroy(error);
-      request.destroy(error);
-    });
-    request.on("error", (cause) => {
-      reject(
-        new ThawError(`${address.href}: ${reasonOf(cause)}`, {
-          hint: "check the network, or use a mirror",
-          cause,
-        }),
-      );
-    });
-  });
-}
-
-/** An attempt at several addresses (IPv4 and IPv6) fails with an empty message of its own. */
-function reasonOf(cause: Error): string {
-  const first = cause instanceof AggregateError ? (cause.errors[0] as Error | undefined) : cause;
-  return first?.message || cause.message || "no connection";
-}
-
-function parseUrl(text: string): URL {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url?.protocol !== "http:" && url?.protocol !== "https:") {
-    throw new ThawError(`${text} is not an http or https address`);
+/** Writes a file that is never seen half: a temporary one beside it, synced, then renamed. */
+export async function writeWhole(path: string, parts: Iterable<Uint8Array>): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  const temporary = temporaryName(path);
+  try {
+    const file = await open(temporary, "wx");
+    try {
+      for (const part of parts) await file.writeFile(part);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+    await syncFolder(dirname(path));
+  } finally {
+    await rm(temporary, { force: true });
   }
-  return url;
 }
 
 /** So that the new name itself survives a power cut. */

@@ -25,8 +25,8 @@ export interface Content {
 export interface Artifact {
   /** Best first; the official one is first. */
   readonly packings: readonly Packing[];
-  /** Where the first packing comes from. */
-  readonly url: string;
+  /** Where the first packing comes from; undefined if only mirrors have it. */
+  readonly url?: string;
   /** The most that a packed file may have. */
   readonly maxBytes: number;
   readonly contents: readonly Content[];

@@ -30,8 +30,8 @@ export interface Obtained {
   readonly origin: string;
 }
 
-/** What errors and places need to know of a data set. */
-export type Obtainable = Pick<BuiltinDataset, "name" | "title" | "system">;
+/** Whose artifact it is; weights are such too. */
+export type Supplied = Pick<BuiltinDataset, "name" | "title" | "system">;
 
 /** Judges a packed file; a `DamagedFileError` sends the search on. */
 type Accept<T> = (path: string, packing: Packing) => Promise<T>;
@@ -46,7 +46,7 @@ type Place =
  * @throws ThawError that lists every source tried and why it did not do.
  */
 export async function obtainArtifact(
-  dataset: Obtainable,
+  dataset: Supplied,
   artifact: Artifact,
   options: SourceOptions,
 ): Promise<Obtained> {
@@ -64,7 +64,7 @@ export async function obtainArtifact(
  * is remembered and the next source tried.
  */
 export async function obtainFile<T>(
-  dataset: Obtainable,
+  dataset: Supplied,
   artifact: Artifact,
   options: SourceOptions,
   accept: Accept<T>,
@@ -120,7 +120,7 @@ export async function mirrorHasOfficial(
 }
 
 function placesOf(
-  dataset: Obtainable,
+  dataset: Supplied,
   { packings, url }: Artifact,
   { cacheFolder, mirror }: SourceOptions,
 ): Place[] {
@@ -143,7 +143,7 @@ function placesOf(
     places.push({ kind: "system", packing, path: join(dataset.system!.folder, packing.file) });
   }
   const official = packings[0];
-  if (official) places.push({ kind: "official", packing: official, url });
+  if (official && url !== undefined) places.push({ kind: "official", packing: official, url });
   return places;
 }
 
@@ -179,7 +179,7 @@ function unpackProgress({ file }: Packing, { onProgress }: SourceOptions) {
     onProgress?.({ phase: "unpack", file, received, total });
 }
 
-async function checkMirror(mirror: string | undefined): Promise<void> {
+export async function checkMirror(mirror: string | undefined): Promise<void> {
   if (mirror === undefined || isUrl(mirror)) return;
   const found = await stat(mirror).catch(() => undefined);
   if (found?.isDirectory()) return;
@@ -188,11 +188,11 @@ async function checkMirror(mirror: string | undefined): Promise<void> {
   });
 }
 
-function isUrl(mirror: string): boolean {
+export function isUrl(mirror: string): boolean {
   return /^https?:\/\//.test(mirror);
 }
 
-async function isFile(path: string): Promise<boolean> {
+export async function isFile(path: string): Promise<boolean> {
   try {
     return (await stat(path)).isFile();
   } catch (error) {
@@ -210,15 +210,19 @@ function asThawError(cause: unknown, address: string): ThawError {
 function withAdvice(error: ThawError, artifact: Artifact): ThawError {
   if (!(error instanceof DamagedFileError)) return error;
   return new DamagedFileError(error.message, {
-    hint: `replace that file by a good copy (${artifact.url}), or leave the mirror away`,
+    hint: `replace that file by a good copy (${addressOf(artifact)}), or leave the mirror away`,
     cause: error,
   });
 }
 
-function adviceFor(dataset: Obtainable, artifact: Artifact): string {
+function addressOf({ url, packings }: Artifact): string {
+  return url ?? packings.map(({ file }) => file).join(" or ");
+}
+
+function adviceFor(dataset: Supplied, artifact: Artifact): string {
   const ways = [
     ...(dataset.system ? [dataset.system.install] : []),
-    `put a good copy of ${artifact.url} into a folder and give that as --mirror or THAW_MIRROR`,
+    `put a good copy of ${addressOf(artifact)} into a folder and give that as --mirror or THAW_MIRROR`,
   ];
   return ways.join("; or ");
 }

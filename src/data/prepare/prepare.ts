@@ -1,7 +1,7 @@
 import { readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { UsageError } from "../../errors.ts";
-import { writeAtomically } from "../atomic.ts";
+import { writeWhole } from "../datasets/download.ts";
 import type { ListedFile, Listing, SplitName } from "../folders/listing.ts";
 import { MANIFEST, type Manifest, readManifest } from "../folders/manifest.ts";
 import { byCodePoint } from "../folders/names.ts";
@@ -252,9 +252,10 @@ async function writeReports(
 ): Promise<void> {
   const rows = rejected.map(({ file, className, reason }) => [file, className, reason]);
   try {
-    await writeAtomically(join(out, REJECTED), [formatCsv([["file", "class", "reason"], ...rows])]);
+    const csv = formatCsv([["file", "class", "reason"], ...rows]);
+    await writeWhole(join(out, REJECTED), [Buffer.from(csv)]);
     // Last: with it the folder counts as prepared.
-    await writeAtomically(join(out, MANIFEST), [`${JSON.stringify(manifest, null, 1)}\n`]);
+    await writeWhole(join(out, MANIFEST), [Buffer.from(`${JSON.stringify(manifest, null, 1)}\n`)]);
   } catch (cause) {
     throw outputError(join(out, MANIFEST), cause);
   }

@@ -125,6 +125,28 @@ describe("reading", () => {
     expect(() => parseSafetensors(file(metadata))).toThrow(/is not allowed/);
   });
 
+  it.each([
+    [
+      '{"w":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"w":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}',
+      "w",
+    ],
+    ['{"w":{"dtype":"U8","shape":[1],"dtype":"I8","data_offsets":[0,1]}}', "dtype"],
+    [
+      '{"__metadata__":{"a":"1","\\u0061":"2"},"w":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}',
+      "a",
+    ],
+  ])("refuses a key that stands twice: %s", (header, key) => {
+    expect(() => parseSafetensors(file(header, new Uint8Array(1)))).toThrow(
+      `"${key}" stands twice in its header`,
+    );
+  });
+
+  it("takes the same key in two objects, and quotes and brackets in names", () => {
+    const place = '{"dtype":"U8","shape":[0],"data_offsets":[0,0]}';
+    const header = `{"a\\"{,":${place},"b":${place}}`;
+    expect([...parseSafetensors(file(header)).tensors.keys()]).toEqual(['a"{,', "b"]);
+  });
+
   it("survives JSON nested a million deep", () => {
     const header = `{"a":${"[".repeat(1_000_000)}`;
     expect(() => parseSafetensors(file(header))).toThrow(ThawError);

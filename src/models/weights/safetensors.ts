@@ -1,5 +1,6 @@
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { ThawError } from "../../errors.ts";
+import { type OpenFile, readBytes, withFile } from "./file.ts";
+import { duplicateKey } from "./json-keys.ts";
 
 /** The element types Thaw trains, saves or loads; the format knows more (F8, unsigned wide integers), which are refused. */
 export type SafeDType =
@@ -48,8 +49,6 @@ export const MAX_HEADER_BYTES = 10_000_000;
 /** A file that claims more tensors than this is damaged or hostile. */
 export const MAX_TENSORS = 100_000;
 const MAX_RANK = 64;
-/** A single `read` on Linux moves at most 2 GiB. */
-const READ_CHUNK = 1 << 30;
 
 export const elementBytes: Readonly<Record<SafeDType, number>> = {
   F64: 8,
@@ -84,17 +83,15 @@ const layoutRank: Readonly<Record<SafeDType, number>> = {
  * @throws ThawError where the file is missing, truncated, damaged, or of a dtype Thaw does not have.
  */
 export function readSafetensors(path: string): Safetensors {
-  return withFile(path, (fd, size) => {
-    const header = readHeader(fd, size, path);
-    const data = allocate(header.dataBytes, path);
-    readFully(fd, data, header.dataOffset, path);
-    return materialize(header, data);
+  return withFile(path, (file) => {
+    const header = readHeader(file);
+    return materialize(header, readBytes(file, header.dataOffset, header.dataBytes));
   });
 }
 
 /** Reads names, shapes and metadata only: a few kilobytes, whatever the file's size. Errors as `readSafetensors`. */
 export function readSafetensorsHeader(path: string): SafetensorsHeader {
-  return withFile(path, (fd, size) => readHeader(fd, size, path));
+  return withFile(path, readHeader);
 }
 
 /** Parses a file already in memory; the tensors are views of `bytes`. `name` stands in messages. */
@@ -163,46 +160,10 @@ export function encodeSafetensors(
   return { header, chunks: [header, ...views], byteLength: header.length + offset };
 }
 
-function withFile<T>(path: string, use: (fd: number, size: number) => T): T {
-  let fd: number;
-  try {
-    fd = openSync(path, "r");
-  } catch (cause) {
-    throw new ThawError(`${path}: cannot be opened: ${(cause as Error).message}`, { cause });
-  }
-  try {
-    const stat = fstatSync(fd);
-    if (!stat.isFile()) throw new ThawError(`${path}: not a file`);
-    return use(fd, stat.size);
-  } finally {
-    closeSync(fd);
-  }
-}
-
-function readHeader(fd: number, size: number, path: string): SafetensorsHeader {
-  const first = new Uint8Array(Math.min(8, size));
-  readFully(fd, first, 0, path);
-  const json = new Uint8Array(headerLength(first, size, path));
-  readFully(fd, json, 8, path);
-  return parseHeader(json, size, path);
-}
-
-function readFully(fd: number, into: Uint8Array, position: number, path: string): void {
-  let done = 0;
-  while (done < into.length) {
-    const wanted = Math.min(READ_CHUNK, into.length - done);
-    const got = readSync(fd, into, done, wanted, position + done);
-    if (got === 0) throw damaged(path, `ended at byte ${position + done} while being read`);
-    done += got;
-  }
-}
-
-function allocate(bytes: number, path: string): Uint8Array {
-  try {
-    return new Uint8Array(new ArrayBuffer(bytes));
-  } catch (cause) {
-    throw new ThawError(`${path}: its ${bytes} bytes of tensors do not fit in memory`, { cause });
-  }
+function readHeader(file: OpenFile): SafetensorsHeader {
+  const { size, path } = file;
+  const length = headerLength(readBytes(file, 0, Math.min(8, size)), size, path);
+  return parseHeader(readBytes(file, 8, length), size, path);
 }
 
 function headerLength(first: Uint8Array, size: number, name: string): number {
@@ -219,13 +180,7 @@ function headerLength(first: Uint8Array, size: number, name: string): number {
 
 function parseHeader(json: Uint8Array, size: number, name: string): SafetensorsHeader {
   if (json[0] !== 0x7b) throw damaged(name, "its header does not begin with {");
-  let root: unknown;
-  try {
-    root = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(json));
-  } catch (cause) {
-    throw damaged(name, `its header is not JSON (${(cause as Error).message.slice(0, 120)})`);
-  }
-  if (!isObject(root)) throw damaged(name, "its header is not a JSON object");
+  const root = parseJson(json, name);
   const dataOffset = 8 + json.length;
   const dataBytes = size - dataOffset;
   const entries = Object.entries(root);
@@ -241,6 +196,21 @@ function parseHeader(json: Uint8Array, size: number, name: string): SafetensorsH
   }
   checkCoverage(tensors, dataBytes, name);
   return { tensors, metadata, dataOffset, dataBytes };
+}
+
+function parseJson(json: Uint8Array, name: string): Record<string, unknown> {
+  let text: string;
+  let root: unknown;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true }).decode(json);
+    root = JSON.parse(text);
+  } catch (cause) {
+    throw damaged(name, `its header is not JSON (${(cause as Error).message.slice(0, 120)})`);
+  }
+  if (!isObject(root)) throw damaged(name, "its header is not a JSON object");
+  const twice = duplicateKey(text);
+  if (twice !== undefined) throw damaged(name, `${brief(twice)} stands twice in its header`);
+  return root;
 }
 
 function parseMetadata(value: unknown, name: string): Record<string, string> {

@@ -1,5 +1,5 @@
 import { type DType, Tensor } from "../../tensor/index.ts";
-import type { SafeDType, TensorData } from "./safetensors.ts";
+import { elementBytes, type SafeDType, type TensorData } from "./safetensors.ts";
 
 const safeNames = {
   float64: "F64",
@@ -26,4 +26,11 @@ export function toTensorData(tensor: Tensor): TensorData {
 export function fromTensorData({ dtype, shape, bytes }: TensorData): Tensor {
   // Bytes are copied, so that where they lie in their file need not be aligned.
   return Tensor.from(bytes, shape, dtypes[dtype]);
+}
+
+/** A tensor over the file's own bytes where they are aligned, else a copy: to be read from, never written to. */
+export function borrowTensorData({ dtype, shape, bytes }: TensorData): Tensor {
+  const isAligned = bytes.byteOffset % elementBytes[dtype] === 0;
+  if (!isAligned || bytes.length === 0) return fromTensorData({ dtype, shape, bytes });
+  return Tensor.borrow(bytes, shape, dtypes[dtype]);
 }

@@ -1,0 +1,209 @@
+// Compiled once for each instruction set, with its name in THAW_KERNELS (CMakeLists.txt).
+#include "fused_kernels.h"
+
+#include <cmath>
+#include <cstring>
+
+namespace thaw {
+
+namespace {
+
+using Floats = float __attribute__((vector_size(4 * kLanes)));
+using Ints = int32_t __attribute__((vector_size(4 * kLanes)));
+using Words = uint32_t __attribute__((vector_size(4 * kLanes)));
+using Halves = uint16_t __attribute__((vector_size(2 * kLanes)));
+using Bytes = uint8_t __attribute__((vector_size(kLanes)));
+
+inline Floats Load(const float* from) {
+  Floats v;
+  std::memcpy(&v, from, sizeof v);
+  return v;
+}
+
+inline Floats Load(const uint16_t* from) {
+  Halves h;
+  std::memcpy(&h, from, sizeof h);
+  return reinterpret_cast<Floats>(__builtin_convertvector(h, Words) << 16);
+}
+
+inline void Store(float* to, Floats v) { std::memcpy(to, &v, sizeof v); }
+
+// Rounds to the nearest, to even where it is between two, as libtorch; NaN stays NaN.
+inline void Store(uint16_t* to, Floats v) {
+  const auto bits = reinterpret_cast<Words>(v);
+  const Words rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16;
+  const Words nan = Words{} + 0x7FC0;
+  const Halves h = __builtin_convertvector(v == v ? rounded : nan, Halves);
+  std::memcpy(to, &h, sizeof h);
+}
+
+inline Ints LoadBytes(const uint8_t* from) {
+  Bytes b;
+  std::memcpy(&b, from, sizeof b);
+  return __builtin_convertvector(b, Ints);
+}
+
+inline void StoreBytes(uint8_t* to, Ints v) {
+  const Bytes b = __builtin_convertvector(v, Bytes);
+  std::memcpy(to, &b, sizeof b);
+}
+
+inline void AddTo(double* totals, Floats v) {
+  for (int i = 0; i < kLanes; ++i) totals[i] += v[i];
+}
+
+template <typename T>
+void Statistics(const T* x, int64_t rows, int64_t channels, const float* shift, double* sum,
+                double* squares) {
+  // So few that fp32 sums stay exact enough and the rows stay in the second-level cache.
+  constexpr int64_t kBlock = 256;
+  for (int64_t first = 0; first < rows; first += kBlock) {
+    const int64_t last = first + kBlock < rows ? first + kBlock : rows;
+    for (int64_t c = 0; c < channels; c += kLanes) {
+      const Floats around = Load(shift + c);
+      Floats s{}, q{};
+      for (int64_t row = first; row < last; ++row) {
+        const Floats v = Load(x + row * channels + c) - around;
+        s += v;
+        q += v * v;
+      }
+      AddTo(sum + c, s);
+      AddTo(squares + c, q);
+    }
+  }
+}
+
+// The first pixel of each window of a pooled row.
+template <typename T>
+T* WindowRow(T* x, const PoolShape& shape, int64_t pooled_row) {
+  const int64_t image = pooled_row / shape.out_height();
+  const int64_t row = 2 * (pooled_row % shape.out_height());
+  return x + (image * shape.height + row) * shape.width * shape.channels;
+}
+
+template <typename T>
+void Forward(const T* x, const PoolShape& shape, const float* scale, const float* offset,
+             int64_t begin, int64_t end, T* y, uint8_t* which) {
+  const int64_t channels = shape.channels;
+  const int64_t below = shape.width * channels;
+  for (int64_t row = begin; row < end; ++row) {
+    const T* window = WindowRow(x, shape, row);
+    for (int64_t column = 0; column < shape.out_width(); ++column, window += 2 * channels) {
+      const int64_t out = (row * shape.out_width() + column) * channels;
+      for (int64_t c = 0; c < channels; c += kLanes) {
+        const Floats a = Load(scale + c), b = Load(offset + c);
+        const T* pixels[] = {window, window + channels, window + below, window + below + channels};
+        Floats largest = a * Load(pixels[0] + c) + b;
+        Ints place{};
+        for (int i = 1; i < 4; ++i) {
+          const Floats z = a * Load(pixels[i] + c) + b;
+          const Ints wins = (z > largest) | (z != z);  // NaN wins, as in libtorch's pooling
+          largest = wins ? z : largest;
+          place = wins ? Ints{} + i : place;
+        }
+        const Ints cut = largest <= Floats{};
+        Store(y + out + c, cut ? Floats{} : largest);
+        StoreBytes(which + out + c, cut ? Ints{} + kNone : place);
+      }
+    }
+  }
+}
+
+template <typename T>
+void Reduce(const T* x, const T* g, const uint8_t* which, const PoolShape& shape, const float* mean,
+            int64_t begin, int64_t end, double* sum, double* product) {
+  const int64_t channels = shape.channels;
+  const int64_t below = shape.width * channels;
+  for (int64_t row = begin; row < end; ++row) {
+    const T* first = WindowRow(x, shape, row);
+    const int64_t out = row * shape.out_width() * channels;
+    for (int64_t c = 0; c < channels; c += kLanes) {
+      const Floats mu = Load(mean + c);
+      Floats s{}, p{};
+      for (int64_t column = 0; column < shape.out_width(); ++column) {
+        const T* window = first + 2 * column * channels + c;
+        const int64_t at = out + column * channels + c;
+        const Ints place = LoadBytes(which + at);
+        const Floats gradient = place == kNone ? Floats{} : Load(g + at);
+        const Floats top = place == 0 ? Load(window) : Load(window + channels);
+        const Floats bottom = place == 2 ? Load(window + below) : Load(window + below + channels);
+        s += gradient;
+        p += gradient * ((place < 2 ? top : bottom) - mu);
+      }
+      AddTo(sum + c, s);
+      AddTo(product + c, p);
+    }
+  }
+}
+
+// dx of pixels that no window covers: only through the statistics.
+template <typename T>
+void Uncovered(const T* x, int64_t pixels, int64_t channels, const float* b, const float* c,
+               T* dx) {
+  for (int64_t pixel = 0; pixel < pixels; ++pixel) {
+    for (int64_t i = 0; i < channels; i += kLanes) {
+      const int64_t at = pixel * channels + i;
+      Store(dx + at, Load(b + i) + Load(c + i) * Load(x + at));
+    }
+  }
+}
+
+template <typename T>
+void Backward(const T* x, const T* g, const uint8_t* which, const PoolShape& shape, const float* a,
+              const float* b, const float* c, int64_t begin, int64_t end, T* dx) {
+  const int64_t channels = shape.channels;
+  const int64_t below = shape.width * channels;
+  for (int64_t row = begin; row < end; ++row) {
+    const T* window = WindowRow(x, shape, row);
+    T* to = WindowRow(dx, shape, row);
+    for (int64_t column = 0; column < shape.out_width(); ++column) {
+      const int64_t out = (row * shape.out_width() + column) * channels;
+      for (int64_t i = 0; i < channels; i += kLanes) {
+        const Ints place = LoadBytes(which + out + i);
+        const Floats gradient = Load(a + i) * Load(g + out + i);
+        const Floats constant = Load(b + i), slope = Load(c + i);
+        const int64_t pixels[] = {i, channels + i, below + i, below + channels + i};
+        for (int k = 0; k < 4; ++k) {
+          const Floats rest = constant + slope * Load(window + pixels[k]);
+          Store(to + pixels[k], rest + (place == k ? gradient : Floats{}));
+        }
+      }
+      window += 2 * channels;
+      to += 2 * channels;
+    }
+    if (shape.width % 2 == 1) {
+      Uncovered(window, 1, channels, b, c, to);
+      Uncovered(window + below, 1, channels, b, c, to + below);
+    }
+    const bool is_last = row % shape.out_height() == shape.out_height() - 1;
+    if (is_last && shape.height % 2 == 1) {
+      const int64_t next = 2 * below;
+      const T* rest = WindowRow(x, shape, row) + next;
+      Uncovered(rest, shape.width, channels, b, c, WindowRow(dx, shape, row) + next);
+    }
+  }
+}
+
+void Adam(float* __restrict parameter, const float* __restrict gradient, float* __restrict average,
+          float* __restrict square_average, int64_t count, const AdamOptions& options) {
+  const AdamOptions o = options;
+  for (int64_t i = 0; i < count; ++i) {
+    const float p = parameter[i] * o.shrink;
+    const float g = gradient[i] + o.l2 * p;
+    const float m = o.beta1 * average[i] + o.rest1 * g;
+    const float v = o.beta2 * square_average[i] + o.rest2 * g * g;
+    average[i] = m;
+    square_average[i] = v;
+    parameter[i] = p - o.rate * m / (std::sqrt(v) + o.eps);
+  }
+}
+
+template <typename T>
+constexpr PoolKernels<T> kPool = {Statistics<T>, Forward<T>, Reduce<T>, Backward<T>};
+
+}  // namespace
+
+extern const Kernels THAW_KERNELS;
+const Kernels THAW_KERNELS = {kPool<float>, kPool<uint16_t>, Adam};
+
+}  // namespace thaw

@@ -1,0 +1,122 @@
+import type { DatasetSplits, ImageSet } from "../data/imageset.ts";
+import { inMemory, subset } from "../data/imageset.ts";
+import { UsageError } from "../errors.ts";
+import { classificationReport, confusionMatrix } from "../metrics/index.ts";
+import {
+  type Classifier,
+  type ComputeChoice,
+  createModel,
+  type ModelName,
+  parseModelName,
+} from "../models/index.ts";
+import { type LoadReport, loadWeights } from "../models/weights/index.ts";
+import { withoutInit } from "../nn/index.ts";
+import { type Normalization, normalizationOf } from "../run/normalization.ts";
+import { type TestResult, testResult } from "../run/results.ts";
+import type { Weights } from "../run/weights.ts";
+import { Generator } from "../tensor/index.ts";
+import { judge } from "./judge.ts";
+
+export interface WeightsQuestion {
+  readonly weights: Weights;
+  /** Name of the architecture; default what the file says. */
+  readonly model?: string | undefined;
+  readonly split?: "train" | "val" | "test" | undefined;
+  /** The first so many images of the split; default all. */
+  readonly limit?: number | undefined;
+  /** A value a channel, of pixel/255; default the weights' own. */
+  readonly mean?: readonly number[] | undefined;
+  readonly std?: readonly number[] | undefined;
+}
+
+export interface WeightsAnswer {
+  readonly model: ModelName;
+  readonly result: TestResult;
+  /** In scikit-learn's layout. */
+  readonly report: string;
+  readonly normalization: Normalization;
+  readonly load: LoadReport;
+}
+
+/**
+ * Judges a file of weights on a split, without a run. Where the file names no classes, its outputs are taken to be the
+ * data's classes in their order.
+ * @throws UsageError where the model is not known or its outputs cannot be the data's classes; ThawError where the
+ * weights do not fit.
+ */
+export async function evaluateWeights(
+  data: DatasetSplits,
+  question: WeightsQuestion,
+  compute: ComputeChoice,
+): Promise<WeightsAnswer> {
+  const { weights, split = "test" } = question;
+  const name = modelOf(question);
+  const set = firstOf(inMemory(data)[split], question.limit);
+  const normalization = normalizationOf(weights, name, set.channels, question);
+  using model = build(name, weights, set);
+  const load = loadWeights(model, weights.tensors, { from: weights.reference, model: name });
+  model.to(compute).eval();
+  const classes = classesOf(weights, model, data.name, set);
+  const judged = { model, classes, input: normalization };
+  const predicted = await judge(judged, { name: data.name, set }, compute);
+  return {
+    model: name,
+    result: testResult(predicted),
+    report: classificationReport(confusionMatrix(predicted), classes),
+    normalization,
+    load,
+  };
+}
+
+function modelOf({ model, weights }: WeightsQuestion): ModelName {
+  const name = model ?? weights.model;
+  if (name === undefined) {
+    throw new UsageError(`--model is missing: ${weights.path} does not say what it is of`, {
+      hint: "name the architecture, as --model resnet18",
+    });
+  }
+  return parseModelName(name);
+}
+
+function firstOf(set: ImageSet, limit: number | undefined): ImageSet {
+  if (limit === undefined || limit >= set.count) return set;
+  return subset(
+    set,
+    Int32Array.from({ length: limit }, (_, i) => i),
+  );
+}
+
+/** A model of the file's number of outputs, which only the name of its head tells; it is filled at once. */
+function build(name: ModelName, { tensors }: Weights, set: ImageSet): Classifier {
+  using random = new Generator(0);
+  const of = (classes: number): Classifier =>
+    withoutInit(() =>
+      createModel(name, {
+        classes,
+        inChannels: set.channels,
+        imageSize: [set.height, set.width],
+        random: { init: random, dropout: random },
+      }),
+    );
+  const model = of(set.classes.length);
+  const head = [...model.stateDict()].find(([, tensor]) => tensor === model.head.weight)?.[0];
+  const outputs = tensors.get(head ?? "")?.shape[0] ?? set.classes.length;
+  if (outputs === set.classes.length || outputs < 1) return model;
+  model[Symbol.dispose]();
+  return of(outputs);
+}
+
+function classesOf(
+  { classes, path }: Weights,
+  model: Classifier,
+  data: string,
+  set: ImageSet,
+): readonly string[] {
+  const outputs = model.head.weight.size(0);
+  if (classes?.length === outputs) return classes;
+  if (outputs === set.classes.length) return set.classes;
+  throw new UsageError(
+    `${path} has ${outputs} outputs without names, and ${data} has ${set.classes.length} classes`,
+    { hint: "judge it on data of its own classes, or fine-tune it: thaw train --weights" },
+  );
+}

@@ -1,0 +1,203 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { afterAll, describe, expect, it } from "vitest";
+import { ThawError } from "../../errors.ts";
+import { readWeights } from "./read.ts";
+import { elementBytes, type SafeDType } from "./safetensors.ts";
+
+const fixtures = join(import.meta.dirname, "../../../test/fixtures/checkpoints");
+const { files } = JSON.parse(readFileSync(join(fixtures, "expected.json"), "utf8")) as {
+  files: Record<string, Record<string, { dtype: SafeDType; shape: number[]; hex: string }>>;
+};
+const folder = mkdtempSync(join(tmpdir(), "thaw-checkpoints-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const written = (name: string, bytes: Uint8Array): string => {
+  writeFileSync(join(folder, name), bytes);
+  return join(folder, name);
+};
+
+describe("what torch.save wrote, in both formats", () => {
+  it.each(Object.keys(files))("%s has PyTorch's tensors", (name) => {
+    const { tensors, format } = readWeights(join(fixtures, name));
+    expect(format).toBe(name.endsWith(".th") ? "torch legacy" : "torch zip");
+    const read = [...tensors].map(([key, { dtype, shape, bytes }]) => [
+      key,
+      { dtype, shape, hex: Buffer.from(bytes).toString("hex") },
+    ]);
+    expect(Object.fromEntries(read)).toEqual(files[name]);
+  });
+
+  it("the averaged weights are preferred, and prefixes are taken off", () => {
+    const { tensors } = readWeights(join(fixtures, "averaged.pth"));
+    expect([...tensors.keys()]).toContain("0.weight");
+    expect(tensors.get("0.weight")!.bytes.some((byte) => byte !== 0)).toBe(true);
+  });
+});
+
+it("a safetensors file whose header's length begins as a pickle does is none", () => {
+  const json = '{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'.padEnd(0x80, " ");
+  const bytes = Buffer.concat([
+    Buffer.from("8000000000000000", "hex"),
+    Buffer.from(json),
+    Buffer.alloc(4),
+  ]);
+  expect(readWeights(written("begins.safetensors", bytes)).format).toBe("safetensors");
+});
+
+describe("a pickle that asks for more than weights", () => {
+  it.each([
+    ["evil.pth", "posix.system"],
+    ["evil.th", "posix.system"],
+    ["evil-eval.pth", "__builtin__.eval"],
+    ["evil-protocol0.pt", "posix.system"],
+    ["whole-model.pth", "torch.nn.modules.container.Sequential"],
+  ])("%s: %s is named, and nothing is executed", (name, global) => {
+    const path = join(fixtures, name);
+    expect(() => readWeights(path)).toThrow(
+      `${path}: the pickle asks for ${global}, which is not allowed`,
+    );
+    expect(existsSync("thaw-was-here")).toBe(false);
+  });
+
+  it("says how to save the weights of a whole model", () => {
+    expect(() => readWeights(join(fixtures, "whole-model.pth"))).toThrow(
+      expect.objectContaining({
+        hint: expect.stringContaining("torch.save(model.state_dict(), …)"),
+      }),
+    );
+  });
+
+  it.each(["(S'true'\nios\nsystem\n.", "\x80\x04\x8c\x02os\x8c\x06system\x93."])(
+    "is refused in every way of naming: %j",
+    (pickle) => {
+      const path = written("named.pt", Buffer.from(pickle, "latin1"));
+      expect(() => readWeights(path)).toThrow(/os\.system|0x53 is not known/);
+    },
+  );
+});
+
+describe("what is no whole checkpoint", () => {
+  it.each([
+    ["big-endian.pth", 'its byte order is "big", not little'],
+    ["compressed.pth", "is compressed, which PyTorch never does"],
+    ["no-storage.pth", "its entry data/3 is missing"],
+    ["script.pth", "a TorchScript archive"],
+  ])("%s: %s", (name, message) => {
+    expect(() => readWeights(join(fixtures, name))).toThrow(message);
+  });
+
+  it.each(["trained.pth", "trained.th"])("%s, cut off anywhere, is an error", (name) => {
+    const whole = readFileSync(join(fixtures, name));
+    for (let size = 20; size < whole.length; size += 97) {
+      expect(() => readWeights(written(name, whole.subarray(0, size)))).toThrow(ThawError);
+    }
+  });
+
+  it("a changed element is found by the checksum", () => {
+    const bytes = readFileSync(join(fixtures, "dtypes.pth"));
+    const at = bytes.indexOf(Buffer.from(files["dtypes.pth"]!["t.f64"]!.hex, "hex"));
+    bytes[at + 3]! ^= 1;
+    expect(() => readWeights(written("flipped.pth", bytes))).toThrow(
+      /data\/\d does not match its checksum/,
+    );
+  });
+
+  it.each([
+    ["<!DOCTYPE html><html><body>Sign in</body></html>", "a web page"],
+    ["version https://git-lfs.github.com/spec/v1\noid sha256:00\n", "a Git LFS pointer"],
+  ])("%j is told for what it is", (text, what) => {
+    expect(() => readWeights(written("odd.pth", Buffer.from(text)))).toThrow(what);
+  });
+
+  it("a zip of something else, a pickle of something else", () => {
+    const zip = Buffer.from("504b0506".padEnd(44, "0"), "hex");
+    expect(() => readWeights(written("empty.pth", zip))).toThrow(ThawError);
+    const pickle = Buffer.from("\x80\x02K\x01.", "latin1");
+    expect(() => readWeights(written("one.pth", pickle))).toThrow(
+      "a pickle, but not one that torch.save wrote",
+    );
+  });
+});
+
+describe("hostile pickles stay small", () => {
+  const pickle = (text: string): unknown =>
+    readWeights(written("hostile.pth", Buffer.from(`\x80\x02${text}`, "latin1")));
+
+  it.each([
+    ["a million empty lists", "]".repeat(1_000_000), /makes more than \d+ objects/],
+    ["a list that is copied again and again", ordered(20_000), /makes more than \d+ objects/],
+    ["an integer of 4 GB", "\x8b\xff\xff\xff\xff", /an integer of 4294967295 bytes/],
+    ["a text of 4 GB", "X\xff\xff\xff\xff", /ends within an instruction/],
+    ["values that are not there", "\x85.", /takes more values than there are/],
+    ["marks without an end", "(".repeat(100_000), /ends within an instruction/],
+    ["an unknown instruction", "\xfe", /instruction 0xfe is not known/],
+    ["a call of a text", "X\x01\0\0\0a)R.", /calls what cannot be called/],
+  ])("%s", (_, text, message) => {
+    expect(() => pickle(text)).toThrow(message);
+  });
+
+  /** `OrderedDict(pairs)` of one long list, many times: three bytes each. */
+  function ordered(times: number): string {
+    const magic = readFileSync(join(fixtures, "dtypes.th")).subarray(2, 137).toString("latin1");
+    const list = `](${"N".repeat(1000)}eq\x01`;
+    const make = "ccollections\nOrderedDict\nq\x02";
+    return `${magic}\x80\x02${list}${make}${"h\x02h\x01\x85R".repeat(times)}.`;
+  }
+});
+
+describe("properties", () => {
+  const seeds = readdirSync(fixtures).filter((name) => /\.(pth|th|pt)$/.test(name));
+  const mutation = fc.record({
+    kind: fc.constantFrom("set", "cut", "insert", "copy"),
+    at: fc.nat(),
+    value: fc.integer({ min: 0, max: 255 }),
+  });
+
+  function mutated(seed: Buffer, steps: readonly { kind: string; at: number; value: number }[]) {
+    let bytes = Buffer.from(seed);
+    for (const { kind, at, value } of steps) {
+      const i = at % bytes.length;
+      const [before, after] = [bytes.subarray(0, i), bytes.subarray(i)];
+      if (kind === "set") bytes[i] = value;
+      else if (kind === "cut") bytes = Buffer.concat([before, after.subarray(value % 24)]);
+      else if (kind === "copy") {
+        bytes = Buffer.concat([before, after.subarray(0, value % 40), after]);
+      } else bytes = Buffer.concat([before, Buffer.from([value]), after]);
+    }
+    return bytes;
+  }
+
+  it("a mutated file gives an error of ours, or tensors that fit their shapes and the file", () => {
+    const count = { read: 0, refused: 0 };
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...seeds),
+        fc.array(mutation, { minLength: 1, maxLength: 4 }),
+        (name, steps) => {
+          const bytes = mutated(readFileSync(join(fixtures, name)), steps);
+          try {
+            const { tensors } = readWeights(written("mutated.pth", bytes));
+            const buffers = new Map<ArrayBufferLike, number>();
+            for (const { dtype, shape, bytes: view } of tensors.values()) {
+              expect(view.length).toBe(shape.reduce((p, n) => p * n, elementBytes[dtype]));
+              buffers.set(view.buffer, view.buffer.byteLength);
+            }
+            const held = [...buffers.values()].reduce((sum, size) => sum + size, 0);
+            // What was read of it once, and what was copied to be in order.
+            expect(held).toBeLessThanOrEqual(2 * bytes.length);
+            count.read++;
+          } catch (error) {
+            if (!(error instanceof ThawError)) throw error;
+            count.refused++;
+          }
+        },
+      ),
+      { seed: 3, numRuns: 2500 },
+    );
+    expect(count.read).toBeGreaterThan(50);
+    expect(count.refused).toBeGreaterThan(500);
+  });
+});

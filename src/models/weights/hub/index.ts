@@ -1,0 +1,8 @@
+export type { WeightsProgress } from "./download-blob.ts";
+export {
+  didYouMean,
+  formatReference,
+  parseWeightsReference,
+  type WeightsReference,
+} from "./reference.ts";
+export { type ResolvedWeights, type ResolveOptions, resolveWeights } from "./resolve.ts";

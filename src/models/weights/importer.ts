@@ -1,0 +1,10 @@
+import type { TensorData } from "./safetensors.ts";
+
+/** Reads one layout of other people's checkpoints: pure functions of names and tensors. */
+export interface Importer {
+  /** What people call it, as `Hugging Face ViTForImageClassification`. */
+  readonly format: string;
+  matches(keys: ReadonlySet<string>): boolean;
+  /** To our names, which are timm's. What the layout does not know keeps its name. */
+  convert(tensors: ReadonlyMap<string, TensorData>): Map<string, TensorData>;
+}

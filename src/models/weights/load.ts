@@ -1,0 +1,192 @@
+import { noGrad, ops, scope, Tensor } from "../../tensor/index.ts";
+import type { Classifier } from "../spec.ts";
+import { adaptInputChannels } from "./input-channels.ts";
+import { type Misfit, mismatch } from "./mismatch.ts";
+import type { TensorData } from "./safetensors.ts";
+import { borrowTensorData } from "./tensors.ts";
+
+/** A tensor that was changed to fit. */
+export interface Adaptation {
+  readonly name: string;
+  /** Its shape in the file, and in the model. */
+  readonly from: readonly number[];
+  readonly to: readonly number[];
+  /** What was done, in words. */
+  readonly how: string;
+}
+
+/** What became of a model's parameters and buffers, by name. */
+export interface LoadReport {
+  readonly loaded: readonly string[];
+  readonly adapted: readonly Adaptation[];
+  /** Left as the model was built: a head for other classes. */
+  readonly reinitialized: readonly string[];
+}
+
+export interface LoadOptions {
+  /** Where the tensors come from, for messages. */
+  readonly from?: string;
+  /** The model's name in the registry, for messages. */
+  readonly model?: string;
+  /**
+   * Where the file's head is for other classes, or there is none, leave the model's own as it was built. Without it that
+   * is an error: load into a model of the file's classes, then call `replaceHead`.
+   */
+  readonly newHead?: boolean;
+  /** Names in the order of the outputs, where the file has them: rows of the head are then matched by name. */
+  readonly classes?: { readonly file: readonly string[]; readonly model: readonly string[] };
+}
+
+/** What is to become of one of the model's tensors. */
+type Step =
+  | { readonly kind: "load" }
+  | { readonly kind: "adapt"; readonly how: string; readonly tensor: Tensor }
+  | { readonly kind: "reinitialize" };
+
+/**
+ * Copies weights into a model, converting their dtype. The first convolution is adapted to the images' channels as timm
+ * does, position embeddings and the like by the model's own `adapt`, the rows of the head by class name.
+ * @throws ThawError where anything but the head is missing, left over, or of a shape or dtype that cannot be adapted: it
+ * says which known model the weights look like; nothing is copied then.
+ */
+export function loadWeights(
+  model: Classifier,
+  tensors: ReadonlyMap<string, TensorData>,
+  options: LoadOptions = {},
+): LoadReport {
+  return scope(() => {
+    const own = model.stateDict();
+    const steps = new Map<string, Step>();
+    const misfit: Misfit = { missing: [], unexpected: [], shapes: [] };
+    const headRows = rowsOfHead(options.classes);
+    for (const [name, target] of own) {
+      const step = stepFor(name, target, { model, tensors, options, headRows, own, misfit });
+      if (step !== undefined) steps.set(name, step);
+    }
+    misfit.unexpected.push(
+      ...[...tensors.keys()].filter((key) => !own.has(key) && !isDerived(key)),
+    );
+    if (misfit.missing.length + misfit.unexpected.length + misfit.shapes.length > 0) {
+      throw mismatch(misfit, tensors, options);
+    }
+    noGrad(() => {
+      for (const [name, step] of steps) {
+        if (step.kind === "reinitialize") continue;
+        const value = step.kind === "adapt" ? step.tensor : borrowTensorData(tensors.get(name)!);
+        ops.copy_(own.get(name)!, value);
+        if (step.kind === "load") value.dispose();
+      }
+    });
+    return report(steps, tensors, own);
+  });
+}
+
+interface StepContext {
+  readonly model: Classifier;
+  readonly tensors: ReadonlyMap<string, TensorData>;
+  readonly options: LoadOptions;
+  readonly headRows: HeadRows;
+  readonly own: ReadonlyMap<string, Tensor>;
+  readonly misfit: Misfit;
+}
+
+/** Undefined where there is nothing to do, or where what is wrong was added to `misfit`. */
+function stepFor(name: string, target: Tensor, context: StepContext): Step | undefined {
+  const { model, tensors, options, headRows, misfit } = context;
+  const data = tensors.get(name);
+  const isHead = target === model.head.weight || target === model.head.bias;
+  if (data === undefined) {
+    if (isHead && options.newHead) return { kind: "reinitialize" };
+    // Counted since PyTorch 0.4.1, and used by nothing: older files lack it.
+    if (!name.endsWith(".num_batches_tracked")) misfit.missing.push(name);
+    return undefined;
+  }
+  const problem = {
+    name,
+    file: `${data.dtype} [${data.shape.join(", ")}]`,
+    model: `${target.dtype} [${target.shape.join(", ")}]`,
+    isHead,
+  };
+  if (target.dtype.includes("float") && !/F\d\d$/.test(data.dtype)) {
+    misfit.shapes.push(problem);
+    return undefined;
+  }
+  if (isHead && options.newHead && headRows === "other") return { kind: "reinitialize" };
+  if (isHead && Array.isArray(headRows) && data.shape[0] === options.classes?.file.length) {
+    return { kind: "adapt", how: "rows by class name", tensor: pickRows(data, headRows) };
+  }
+  if (sameShape(data.shape, target.shape)) return { kind: "load" };
+  if (isHead && options.newHead && sameShape(data.shape.slice(1), target.shape.slice(1))) {
+    return { kind: "reinitialize" };
+  }
+  const adapted = adapt(name, data, target, context);
+  if (adapted === undefined) misfit.shapes.push(problem);
+  return adapted;
+}
+
+function adapt(
+  name: string,
+  data: TensorData,
+  target: Tensor,
+  { model, own }: StepContext,
+): Step | undefined {
+  const firstConvolution = [...own].find(([, tensor]) => tensor.shape.length === 4)?.[0];
+  const [out, channels = 0, ...kernel] = target.shape;
+  const weight = borrowTensorData(data);
+  if (
+    name === firstConvolution &&
+    sameShape([data.shape[0], ...data.shape.slice(2)], [out, ...kernel])
+  ) {
+    const adapted = adaptInputChannels(weight, channels);
+    if (adapted !== undefined) return { kind: "adapt", ...adapted };
+  }
+  const tensor = model.adapt?.(name, weight);
+  if (tensor === undefined || !sameShape(tensor.shape, target.shape)) return undefined;
+  return { kind: "adapt", how: "resampled", tensor };
+}
+
+/** Rows of the file's head in the model's order; "same" order; "other" classes; "unnamed" where the file has no names. */
+type HeadRows = "unnamed" | "same" | "other" | readonly number[];
+
+function rowsOfHead(classes: LoadOptions["classes"]): HeadRows {
+  if (classes === undefined) return "unnamed";
+  const rows = classes.model.map((name) => classes.file.indexOf(name));
+  if (rows.includes(-1)) return "other";
+  const isSame = rows.length === classes.file.length && rows.every((row, i) => row === i);
+  return isSame ? "same" : rows;
+}
+
+function pickRows(data: TensorData, rows: readonly number[]): Tensor {
+  const index = Tensor.from(BigInt64Array.from(rows, BigInt), [rows.length]);
+  return ops.indexSelect(borrowTensorData(data), 0, index);
+}
+
+/** Tables that old checkpoints carry and networks compute themselves. */
+function isDerived(key: string): boolean {
+  return /(^|\.)(relative_position_index|attn_mask)$/.test(key);
+}
+
+function report(
+  steps: ReadonlyMap<string, Step>,
+  tensors: ReadonlyMap<string, TensorData>,
+  own: ReadonlyMap<string, Tensor>,
+): LoadReport {
+  const named = (kind: Step["kind"]) =>
+    [...steps].filter(([, step]) => step.kind === kind).map(([name]) => name);
+  return {
+    loaded: named("load"),
+    adapted: [...steps].flatMap(([name, step]) =>
+      step.kind === "adapt"
+        ? [{ name, from: tensors.get(name)!.shape, to: own.get(name)!.shape, how: step.how }]
+        : [],
+    ),
+    reinitialized: named("reinitialize"),
+  };
+}
+
+function sameShape(
+  a: readonly (number | undefined)[],
+  b: readonly (number | undefined)[],
+): boolean {
+  return a.length === b.length && a.every((size, i) => size === b[i]);
+}

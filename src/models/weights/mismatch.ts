@@ -1,0 +1,74 @@
+import { ThawError } from "../../errors.ts";
+import type { LoadOptions } from "./load.ts";
+import { lookAlike } from "./look-alike.ts";
+import type { TensorData } from "./safetensors.ts";
+
+/** Why weights do not fit a model; filled while they are compared. */
+export interface Misfit {
+  /** Of the model, not in the file; and the other way round. */
+  readonly missing: string[];
+  readonly unexpected: string[];
+  /** Both have it, with another shape or kind of number. */
+  readonly shapes: {
+    readonly name: string;
+    readonly file: string;
+    readonly model: string;
+    readonly isHead: boolean;
+  }[];
+}
+
+const SHOWN = 3;
+
+/** The error for weights that do not fit: a head for other classes, or another network and which one it looks like. */
+export function mismatch(
+  misfit: Misfit,
+  tensors: ReadonlyMap<string, TensorData>,
+  { from, model }: LoadOptions,
+): ThawError {
+  const { missing, unexpected, shapes } = misfit;
+  const classes = shapes.every(({ isHead }) => isHead)
+    ? /\[(\d+)/.exec(shapes[0]?.model ?? "")?.[1]
+    : undefined;
+  if (missing.length === 0 && unexpected.length === 0 && classes !== undefined) {
+    const { name, file, model: wanted } = shapes[0]!;
+    return new ThawError(
+      `${name}: file has ${shape(file)}, model wants ${shape(wanted)}: load first, then replaceHead(${classes})`,
+      {
+        hint: "the head is for other classes; loadWeights(…, { newHead: true }) leaves the model's own",
+      },
+    );
+  }
+  const alike = lookAlike(tensors);
+  const lines = [
+    ...some("missing", missing),
+    ...some("unexpected", unexpected),
+    ...some(
+      "different",
+      shapes.map(
+        ({ name, file, model: wanted }) => `${name} (file has ${file}, model wants ${wanted})`,
+      ),
+    ),
+  ];
+  const network = model ?? "the model";
+  const looks = alike === undefined || alike === model ? "" : `: it looks like ${alike}`;
+  return new ThawError(
+    `${from === undefined ? "the weights do" : `${from} does`} not fit ${network}${looks}\n${lines.join("\n")}`,
+    {
+      hint:
+        looks === ""
+          ? `the file must hold the weights of ${network}, under timm's or torchvision's names`
+          : `use --model ${alike}, or weights of ${network}`,
+    },
+  );
+}
+
+function some(what: string, names: readonly string[]): string[] {
+  if (names.length === 0) return [];
+  const rest = names.length > SHOWN ? `, and ${names.length - SHOWN} more` : "";
+  return [`  ${what}: ${names.slice(0, SHOWN).join(", ")}${rest}`];
+}
+
+/** `float32 [10, 512]` → `[10, 512]`. */
+function shape(described: string): string {
+  return described.slice(described.indexOf("["));
+}

@@ -1,0 +1,60 @@
+import { engine, hasOperator, Operator } from "../tensor/engine.ts";
+import { ops, scope, Tensor } from "../tensor/index.ts";
+
+// libtorch 2.0 and later; not in the oldest libtorch that the facades are generated from.
+const fused = new Operator("aten::scaled_dot_product_attention");
+
+/**
+ * softmax(q·kᵀ/√d + bias)·v of queries, keys and values [B, heads, N, d] (of the queries there may be
+ * fewer than of the others); `bias` [G, heads, N, N] is each B/G-th group's: G divides B, and 1 is
+ * for all alike. libtorch's fused kernel where it has one. (Vaswani et al. 2017, §3.2.1)
+ */
+export function attention(
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  options: { bias?: Tensor | null } = {},
+): Tensor {
+  const { bias = null } = options;
+  if (!hasOperator(fused.name)) return explicitAttention(q, k, v, bias);
+  return scope(() => {
+    // The scale, which libtorch 2.0 does not take as an argument, is its default.
+    const mask = bias === null ? null : fusedMask(bias, q).handle;
+    return new Tensor(engine().call(fused.index, q.handle, k.handle, v.handle, mask) as number);
+  });
+}
+
+/** In the queries' dtype and for each of their batch, as the kernel wants it. */
+function fusedMask(bias: Tensor, q: Tensor): Tensor {
+  const [groups, ...shape] = bias.shape as [number, ...number[]];
+  const mask = ops.toDtype(bias, q.dtype);
+  if (groups === 1) return mask;
+  const repeated = ops.expand(ops.unsqueeze(mask, 0), [q.size(0) / groups, -1, -1, -1, -1]);
+  return ops.reshape(repeated, [q.size(0), ...shape]);
+}
+
+/** The same by batched matrix products, which autocast runs in bf16. */
+export function explicitAttention(
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  bias: Tensor | null = null,
+): Tensor {
+  const [batch, heads, queries, width] = q.shape as [number, number, number, number];
+  const tokens = k.size(2);
+  const flat = (x: Tensor): Tensor => ops.reshape(x, [batch * heads, -1, width]);
+  return scope(() => {
+    const weights = scope(() => {
+      // Not baddbmm with beta 0 and the scale as alpha, which saves this pass of hundredths of the time:
+      // libtorch 1.13 multiplies its uninitialised result by beta where products are small, and NaN stays NaN.
+      const scaled = ops.mulScalar(flat(q), width ** -0.5);
+      const scores = ops.bmm(scaled, ops.transpose(flat(k), 1, 2));
+      if (bias !== null) {
+        const groups = bias.size(0);
+        ops.add_(ops.view(scores, [batch / groups, groups, heads, queries, tokens]), bias);
+      }
+      return ops.softmax(scores, 2);
+    });
+    return ops.view(ops.bmm(weights, flat(v)), [batch, heads, queries, width]);
+  });
+}

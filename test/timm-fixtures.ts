@@ -1,0 +1,52 @@
+import { readFileSync } from "node:fs";
+import type { InitTensor, ModelFixture } from "./torch-fixtures.ts";
+
+/** The numbers timm gave, as test/oracle/timm_*.py wrote them; its docstrings say what they mean. */
+interface TimmFixtures {
+  readonly convnext_tiny: ModelFixture;
+  readonly counts: CountsFixture;
+  readonly deit_tiny_patch16_224: ModelFixture;
+  readonly efficientnet_b0: ModelFixture;
+  readonly efficientnet_lite0: ModelFixture;
+  readonly mobilenetv3_large_100: ModelFixture;
+  readonly mobilenetv3_small_100: ModelFixture;
+  readonly swin_tiny_patch4_window7_224: ModelFixture;
+  readonly vit_pieces: VitPieces;
+  readonly vit_small_patch32_224: ModelFixture;
+  readonly vit_tiny_patch16_224: ModelFixture;
+}
+
+export interface CountsFixture {
+  readonly models: Readonly<
+    Record<
+      string,
+      {
+        /** By the number of classes. */
+        readonly parameters: Readonly<Record<"10" | "1000", number>>;
+        /** Of a line a tensor, `<key> <sizes joined by x>`, with 10 classes. */
+        readonly stateDictSha256: string;
+      }
+    >
+  >;
+}
+
+/** What timm's transformers rest on: initialisation, resampled position embeddings, transformers' layout. */
+export interface VitPieces {
+  /** Of a model of four classes and 32 pixels, from seed 42. */
+  readonly init: Readonly<Record<string, Readonly<Record<string, InitTensor>>>>;
+  readonly positions: readonly {
+    readonly from: readonly [number, number];
+    readonly to: readonly [number, number];
+    readonly width: number;
+    readonly values: readonly number[];
+  }[];
+  readonly huggingFace: {
+    readonly inputShape: readonly number[];
+    readonly stateDict: Readonly<Record<string, readonly number[]>>;
+    readonly logits: readonly number[];
+  };
+}
+
+export function readTimmFixture<Name extends keyof TimmFixtures>(name: Name): TimmFixtures[Name] {
+  return JSON.parse(readFileSync(new URL(`fixtures/timm/${name}.json`, import.meta.url), "utf8"));
+}
