@@ -1,3 +1,4 @@
+import type { TimingLine } from "../run/summary.ts";
 import type { StartInfo, StepProgress, TrainEvents } from "../train/index.ts";
 import { colors, say } from "./output.ts";
 
@@ -17,10 +18,16 @@ export function trainingProgress(stream: NodeJS.WriteStream = process.stderr): T
       say(
         `epoch ${epoch}  loss ${trainLoss.toFixed(4)}  accuracy ${percent(trainAccuracy)}  ` +
           `val loss ${valLoss.toFixed(4)}  val accuracy ${percent(valAccuracy)}  ` +
-          `${Math.round(timing.imagesPerSecond)} images/s${best ? colors.green("  best") : ""}`,
+          `${Math.round(timing.imagesPerSecond)} images/s${waiting(timing)}${best ? colors.green("  best") : ""}`,
       );
     },
   };
+}
+
+/** Worth a word where more than a twentieth of the time goes by without a batch. */
+function waiting({ train, dataWait = 0 }: TimingLine): string {
+  const share = dataWait / train;
+  return share > 0.05 ? `  ${Math.round(100 * share)} % of it waiting for data` : "";
 }
 
 export function percent(share: number): string {
