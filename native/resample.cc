@@ -20,6 +20,11 @@
 #define THAW_WIDE
 #endif
 
+#if defined(__x86_64__) && defined(__GNUC__)
+#define THAW_AVX2
+#include <immintrin.h>
+#endif
+
 namespace thaw {
 
 namespace {
@@ -122,36 +127,45 @@ void HorizontalRow(const uint8_t* from, uint8_t* to, int channels, const Plan& p
   }
 }
 
-#if defined(__GNUC__)
-typedef int32_t Int4 __attribute__((vector_size(16)));
-typedef uint8_t Byte4 __attribute__((vector_size(4)));
-
-// Rows of RGB: the three channels of a place in one vector, whose fourth lane is the next place's
-// red. Reads one byte past the last pixel used: not for the last row of a picture.
-THAW_WIDE
-void HorizontalRgbRows(const uint8_t* from, size_t from_stride, uint8_t* to, size_t to_stride,
-                       int rows, const Plan* plan, uint8_t* spare) {
-  const int size = static_cast<int>(plan->first.size());
-  const int taps = plan->taps;
-  for (int y = 0; y < rows; ++y) {
+#ifdef THAW_AVX2
+// Two rows of RGB at once: each has the three channels of a place in four lanes, the fourth of
+// which is the next place's red. Reads one byte past the last pixel used: not for the last row of a
+// picture.
+__attribute__((target("avx2"))) void HorizontalRgbRows(const uint8_t* from, size_t from_stride,
+                                                       uint8_t* to, size_t to_stride, int rows,
+                                                       const Plan& plan) {
+  const int size = static_cast<int>(plan.first.size());
+  const int taps = plan.taps;
+  std::vector<uint8_t> spare(2 * (to_stride + 4));
+  uint8_t* const upper = spare.data();
+  uint8_t* const lower = upper + to_stride + 4;
+  for (int y = 0; y < rows; y += 2) {
+    const int below = y + 1 < rows ? y + 1 : y;
     const uint8_t* row = from + y * from_stride;
+    const size_t apart = (below - y) * from_stride;
     for (int out = 0; out < size; ++out) {
-      const int32_t* weights = plan->weights.data() + static_cast<size_t>(out) * taps;
-      const uint8_t* pixel = row + static_cast<ptrdiff_t>(plan->first[out]) * 3;
-      const int count = plan->count[out];
-      Int4 sum = {kHalf, kHalf, kHalf, 0};
-      for (int i = 0; i < count; ++i) {
-        Byte4 bytes;
-        std::memcpy(&bytes, pixel + i * 3, 4);
-        sum += __builtin_convertvector(bytes, Int4) * weights[i];
+      const int32_t* weights = plan.weights.data() + static_cast<size_t>(out) * taps;
+      const uint8_t* pixel = row + static_cast<ptrdiff_t>(plan.first[out]) * 3;
+      const int count = plan.count[out];
+      __m256i sum = _mm256_set1_epi32(kHalf);
+      for (int i = 0; i < count; ++i, pixel += 3) {
+        int32_t pair[2];
+        std::memcpy(&pair[0], pixel, 4);
+        std::memcpy(&pair[1], pixel + apart, 4);
+        const __m128i bytes = _mm_insert_epi32(_mm_cvtsi32_si128(pair[0]), pair[1], 1);
+        const __m256i weight = _mm256_set1_epi32(weights[i]);
+        sum = _mm256_add_epi32(sum, _mm256_mullo_epi32(_mm256_cvtepu8_epi32(bytes), weight));
       }
-      sum >>= kPrecisionBits;
-      sum = sum < 0 ? Int4{} : sum;
-      sum = sum > 255 ? Int4{} + 255 : sum;
-      const Byte4 result = __builtin_convertvector(sum, Byte4);
-      std::memcpy(spare + out * 3, &result, 4);
+      sum = _mm256_srai_epi32(sum, kPrecisionBits);
+      sum = _mm256_packs_epi32(sum, sum);
+      sum = _mm256_packus_epi16(sum, sum);
+      const int32_t first = _mm_cvtsi128_si32(_mm256_castsi256_si128(sum));
+      const int32_t second = _mm_cvtsi128_si32(_mm256_extracti128_si256(sum, 1));
+      std::memcpy(upper + out * 3, &first, 4);
+      std::memcpy(lower + out * 3, &second, 4);
     }
-    std::memcpy(to + y * to_stride, spare, static_cast<size_t>(size) * 3);
+    std::memcpy(to + y * to_stride, upper, static_cast<size_t>(size) * 3);
+    std::memcpy(to + below * to_stride, lower, static_cast<size_t>(size) * 3);
   }
 }
 #endif
@@ -183,12 +197,13 @@ void Horizontal(const uint8_t* from, int from_width, uint8_t* to, int rows, int 
   const size_t from_stride = static_cast<size_t>(from_width) * channels;
   const size_t to_stride = plan.first.size() * channels;
   int done = 0;
-#if defined(__GNUC__)
-  if (channels == 3) {
+#ifdef THAW_AVX2
+  if (channels == 3 && __builtin_cpu_supports("avx2")) {
     done = last_row_is_last ? rows - 1 : rows;
-    std::vector<uint8_t> spare(to_stride + 1);
-    HorizontalRgbRows(from, from_stride, to, to_stride, done, &plan, spare.data());
+    HorizontalRgbRows(from, from_stride, to, to_stride, done, plan);
   }
+#else
+  static_cast<void>(last_row_is_last);
 #endif
   for (int y = done; y < rows; ++y) {
     HorizontalRow(from + y * from_stride, to + y * to_stride, channels, plan);

@@ -1,4 +1,5 @@
 import type { DatasetProgress } from "../data/datasets/index.ts";
+import type { TimingLine } from "../run/summary.ts";
 import type { StartInfo, StepProgress, TrainEvents } from "../train/index.ts";
 import { colors, say } from "./output.ts";
 import { weightsTable } from "./weights-table.ts";
@@ -20,7 +21,7 @@ export function trainingProgress(stream: NodeJS.WriteStream = process.stderr): T
       say(
         `epoch ${epoch}  loss ${trainLoss.toFixed(4)}  accuracy ${percent(trainAccuracy)}  ` +
           `val loss ${valLoss.toFixed(4)}  val accuracy ${percent(valAccuracy)}  ` +
-          `${Math.round(timing.imagesPerSecond)} images/s${best ? colors.green("  best") : ""}`,
+          `${Math.round(timing.imagesPerSecond)} images/s${waiting(timing)}${best ? colors.green("  best") : ""}`,
       );
     },
   };
@@ -61,6 +62,12 @@ export function downloadProgress(): (progress: DatasetProgress) => void {
     if (line !== told) say(line);
     told = line;
   };
+}
+
+/** Worth a word where more than a twentieth of the time goes by without a batch. */
+function waiting({ train, dataWait = 0 }: TimingLine): string {
+  const share = dataWait / train;
+  return share > 0.05 ? `  ${Math.round(100 * share)} % of it waiting for data` : "";
 }
 
 export function percent(share: number): string {

@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from "node:fs";
 import { ThawError } from "../../errors.ts";
-import { inMemoryFormat, ops, scope, Tensor } from "../../tensor/index.ts";
+import { inMemoryFormat, scope, Tensor } from "../../tensor/index.ts";
 import type { BatchPlan, BatchRequest } from "../batch.ts";
 import type { FileImageSet } from "../fileset.ts";
 import { checkStamp } from "../folders/stamp.ts";
@@ -8,7 +8,7 @@ import { decodeImage, decodeJpegSync, isSyncJpeg, PixelBuffer } from "../images/
 import { type Picture, reduceTo } from "../images/picture.ts";
 
 import { sampleStreams } from "../random.ts";
-import { normalize } from "../transforms/normalize.ts";
+import { normalizePacked } from "../transforms/normalize.ts";
 import { fitPicture, type ImageFit } from "./fit.ts";
 import type { PixelStore } from "./pixel-store.ts";
 
@@ -52,7 +52,7 @@ export class FileBatches {
     }
     return scope(() => {
       const stacked = Tensor.borrow(pixels, [rows.length, height, width, 3]);
-      const images = normalize(ops.permute(stacked, [0, 3, 1, 2]), this.#plan);
+      const images = normalizePacked(stacked, this.#plan);
       const labels = BigInt64Array.from(rows, (row) => BigInt(this.#files.labels[row]!));
       return {
         images: inMemoryFormat(images, this.#plan.memoryFormat),
