@@ -62,12 +62,11 @@ describe("a data thread that dies", () => {
 describe("a file that hangs", () => {
   it("is named when its time is over, and so is one that kills the thread", async () => {
     const files = {
-      paths: ["a.jpg", "b.jpg"],
-      fileBytes: Float64Array.of(1, 1),
-      labels: Uint8Array.of(0, 0),
+      files: ["a.jpg", "b.jpg"],
+      labels: Int32Array.of(0, 0),
       count: 2,
       classes: ["a"],
-      fingerprint: "x",
+      stamps: ["stat:1:0", "stat:1:0"],
     };
     const options = {
       batchSize: 2,
