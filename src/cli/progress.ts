@@ -52,8 +52,14 @@ export function counter(
   };
 }
 
+/** How far a data set or a file of weights is. */
+type Progress = Pick<DatasetProgress, "file" | "received"> & {
+  readonly phase?: DatasetProgress["phase"];
+  readonly total?: number | undefined;
+};
+
 /** Tells of a download or unpacking in steps of a tenth, on stderr. */
-export function downloadProgress(): (progress: DatasetProgress) => void {
+export function downloadProgress(): (progress: Progress) => void {
   let told = "";
   return ({ phase, received, total, file }) => {
     const share = total ? `: ${Math.floor((10 * received) / total) * 10} %` : "";

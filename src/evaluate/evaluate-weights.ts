@@ -6,6 +6,7 @@ import {
   type Classifier,
   type ComputeChoice,
   createModel,
+  freeze,
   type ModelName,
   parseModelName,
 } from "../models/index.ts";
@@ -55,7 +56,7 @@ export async function evaluateWeights(
   const normalization = normalizationOf(weights, name, set.channels, question);
   using model = build(name, weights, set);
   const load = loadWeights(model, weights.tensors, { from: weights.reference, model: name });
-  model.to(compute).eval();
+  freeze(model.to(compute), [set.channels, set.height, set.width], compute);
   const classes = classesOf(weights, model, data.name, set);
   const judged = { model, classes, input: normalization };
   const predicted = await judge(judged, { name: data.name, set }, compute);

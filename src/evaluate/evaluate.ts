@@ -1,5 +1,5 @@
 import { type DatasetSplits, inMemory } from "../data/imageset.ts";
-import type { ComputeChoice } from "../models/index.ts";
+import { type ComputeChoice, freeze } from "../models/index.ts";
 import { loadBestModel } from "../run/load-model.ts";
 import { type TestResult, writeResults } from "../run/results.ts";
 import { judge } from "./judge.ts";
@@ -16,6 +16,8 @@ export async function evaluateRun(
 ): Promise<TestResult> {
   const best = loadBestModel(dir, compute);
   using _owned = best.model;
+  const { channels, height, width } = best.input;
+  freeze(best.model, [channels, height, width], compute);
   const predicted = await judge(best, { name: data.name, set: inMemory(data).test }, compute);
   return writeResults(dir, { predictions: predicted, classes: best.classes });
 }

@@ -10,6 +10,7 @@ import {
   Sequential,
 } from "../nn/index.ts";
 import { type Generator, ops, scope, type Tensor } from "../tensor/index.ts";
+import { imagenetPreprocessing } from "./imagenet.ts";
 import {
   Classifier,
   type ModelOptions,
@@ -128,11 +129,21 @@ export class CifarResNet extends Classifier {
 }
 
 function cifarResNet(blocks: number): ModelSpec {
+  const layers = 6 * blocks + 2;
   return {
-    summary: `residual network of ${6 * blocks + 2} layers for small images`,
+    summary: `residual network of ${layers} layers for small images`,
     source: "He, Zhang, Ren & Sun 2016, Deep Residual Learning, §4.2",
     imageSize: [32, 32],
-    weights: [],
+    weights: [
+      {
+        // No repository of the hub: weights/hub/releases.ts has the address of its file.
+        repo: `akamaster/resnet${layers}_cifar`,
+        classes: 10,
+        preprocessing: imagenetPreprocessing({ size: [32, 32], crop: 1 }),
+        origin: "CIFAR-10 (Idelbayev 2018, pytorch_resnet_cifar10)",
+        licence: "BSD-2-Clause",
+      },
+    ],
     create: (options) => new CifarResNet(blocks, options),
   };
 }

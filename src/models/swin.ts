@@ -1,4 +1,4 @@
-import { UsageError } from "../errors.ts";
+import { ThawError, UsageError } from "../errors.ts";
 import {
   Conv2d,
   Dropout,
@@ -189,6 +189,19 @@ export class SwinTransformer extends Classifier {
     this.classifier.fc = new Linear(old.weight.size(1), classes, { random });
     initialiseLinears(this.classifier, random);
     old[Symbol.dispose]();
+  }
+
+  /**
+   * Bias tables are those of one window, and are not resampled.
+   * @throws ThawError for a table of another window, which images of another size make.
+   */
+  override adapt(name: string, tensor: Tensor): undefined {
+    const own = this.stateDict().get(name);
+    if (!name.endsWith(".relative_position_bias_table") || tensor.size(1) !== own?.size(1)) return;
+    throw new ThawError(
+      `${name}: file has ${tensor.size(0)} positions, and the windows of these images have ${own.size(0)}`,
+      { hint: "Swin's weights fit images whose smallest map fills a window, as 224×224 do" },
+    );
   }
 
   /** The final norm belongs to the last layer, so that it is trained whenever that is. */

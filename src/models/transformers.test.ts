@@ -6,7 +6,10 @@ import { readTimmFixture } from "../../test/timm-fixtures.ts";
 import { UsageError } from "../errors.ts";
 import { autocast, Generator, inference, ops, scope, Tensor, version } from "../tensor/index.ts";
 import { type Classifier, createModel, type ModelName } from "./index.ts";
+import { resamplePositionEmbedding } from "./position-embedding.ts";
 import { shiftMask } from "./shifted-windows.ts";
+import { loadWeights, type TensorData } from "./weights/index.ts";
+import { fromTensorData, toTensorData } from "./weights/tensors.ts";
 
 const pieces = readTimmFixture("vit_pieces");
 
@@ -150,5 +153,51 @@ describe("SwinTransformer", () => {
     const [same, other] = [0, -100];
     expect([...mask.subarray(16, 20)]).toEqual([same, other, same, other]);
     expect([...mask.subarray(48, 52)]).toEqual([same, other, other, other]);
+  });
+});
+
+describe("weights for images of another size", () => {
+  const weightsOf = (name: ModelName, imageSize: readonly [number, number]) => {
+    let tensors = new Map<string, TensorData>();
+    withModel(name, { imageSize, seed: 7 }, (model) => {
+      tensors = new Map([...model.stateDict()].map(([key, t]) => [key, toTensorData(t)]));
+    });
+    return tensors;
+  };
+
+  it("have their position embeddings resampled, as timm loads them", () => {
+    const { from, to, width } = { from: [2, 2], to: [3, 4], width: 192 } as const;
+    const tensors = weightsOf("vit_tiny_patch16_224", [32, 32]);
+    withModel("vit_tiny_patch16_224", { imageSize: [48, 64] }, (model) => {
+      const { adapted, loaded } = loadWeights(model, tensors);
+      const shapes = { from: [1, 5, width], to: [1, 13, width] };
+      expect(adapted).toEqual([{ name: "pos_embed", ...shapes, how: "resampled" }]);
+      expect(loaded).toHaveLength(tensors.size - 1);
+      const given = fromTensorData(tensors.get("pos_embed")!);
+      const wanted = resamplePositionEmbedding(given, { from, to, prefixTokens: 1 });
+      expect(ops.equal(model.stateDict().get("pos_embed")!, wanted)).toBe(true);
+    });
+  });
+
+  it("of a ViT are refused where the embedding is of no square, or another width", () => {
+    for (const [name, imageSize] of [
+      ["vit_tiny_patch16_224", [32, 48]],
+      ["vit_small_patch16_224", [32, 32]],
+    ] as const) {
+      const embedding = weightsOf(name, imageSize).get("pos_embed")!;
+      const tensors = weightsOf("vit_tiny_patch16_224", [32, 32]).set("pos_embed", embedding);
+      withModel("vit_tiny_patch16_224", { imageSize: [64, 64] }, (model) => {
+        expect(() => loadWeights(model, tensors)).toThrow("different: pos_embed (file has");
+      });
+    }
+  });
+
+  it("of a Swin whose windows shrank are refused in words", () => {
+    const tensors = weightsOf("swin_tiny_patch4_window7_224", [224, 224]);
+    withModel("swin_tiny_patch4_window7_224", { imageSize: [128, 128] }, (model) => {
+      expect(() => loadWeights(model, tensors)).toThrow(
+        "layers.3.blocks.0.attn.relative_position_bias_table: file has 169 positions, and the windows of these images have 49",
+      );
+    });
   });
 });

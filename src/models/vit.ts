@@ -15,7 +15,7 @@ import {
 import { type Generator, ops, scope, type Tensor } from "../tensor/index.ts";
 import { imagenetPreprocessing, inceptionStatistics } from "./imagenet.ts";
 import { INITIAL, initialiseLinears } from "./initialise-linears.ts";
-import type { Grid } from "./position-embedding.ts";
+import { type Grid, resamplePositionEmbedding, squareGrid } from "./position-embedding.ts";
 import {
   Classifier,
   type ModelOptions,
@@ -93,6 +93,15 @@ export class VisionTransformer extends Classifier {
     this.head = new Linear(old.weight.size(1), classes, { random });
     initialiseLinears(this.head, random);
     old[Symbol.dispose]();
+  }
+
+  /** Position embeddings of square images, resampled to these images' grid, as timm loads them. */
+  override adapt(name: string, tensor: Tensor): Tensor | undefined {
+    const [, tokens = 0, width] = tensor.shape;
+    if (name !== "pos_embed" || width !== this.pos_embed.size(2)) return undefined;
+    const from = squareGrid(tokens - 1);
+    if (from === undefined) return undefined;
+    return resamplePositionEmbedding(tensor, { from, to: this.grid, prefixTokens: 1 });
   }
 
   /** The final norm belongs to the last block, so that it is trained whenever that is. */

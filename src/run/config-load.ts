@@ -3,7 +3,13 @@ import { extname } from "node:path";
 import { parse as parseYaml } from "yaml";
 import type { z } from "zod";
 import { nearest, UsageError } from "../errors.ts";
-import { completeConfig, onlyWith, type TrainConfig, trainConfigSchema } from "./config.ts";
+import {
+  completeConfig,
+  hasWeights,
+  onlyWith,
+  type TrainConfig,
+  trainConfigSchema,
+} from "./config.ts";
 import { configFields } from "./config-fields.ts";
 import { flagOf } from "./config-flags.ts";
 import { recipeFor } from "./recipe.ts";
@@ -74,7 +80,7 @@ function isChoice(by: "opt" | "sched", value: string): boolean {
 function contradictions(config: TrainConfig, label: Label): string[] {
   const problems: string[] = [];
   const { warmupEpochs = 0, minLr = 0, nesterov, momentum, epochs, lr, classes } = config;
-  const { weights, strategy, mean, std } = config;
+  const { weights, pretrained, strategy, mean, std } = config;
   if (warmupEpochs > 0 && warmupEpochs >= epochs) {
     problems.push(
       `${label(["warmupEpochs"])}: ${warmupEpochs} of ${epochs} epochs leave none to train in`,
@@ -89,11 +95,17 @@ function contradictions(config: TrainConfig, label: Label): string[] {
   if (classes !== undefined && new Set(classes).size !== classes.length) {
     problems.push(`${label(["classes"])}: a class stands twice`);
   }
-  if (strategy === "full" && weights === undefined) {
-    problems.push(`${label(["strategy"])}: full starts from weights, and --weights gives none`);
+  if (weights !== undefined && pretrained === true) {
+    problems.push(`${label(["pretrained"])}: --weights gives other weights; one of them is used`);
   }
-  if (strategy === "scratch" && weights !== undefined) {
-    problems.push(`${label(["strategy"])}: scratch starts from random weights, not from --weights`);
+  if (strategy === "full" && !hasWeights(config)) {
+    problems.push(
+      `${label(["strategy"])}: full starts from weights; give --pretrained or --weights`,
+    );
+  }
+  if (strategy === "scratch" && hasWeights(config)) {
+    const given = weights === undefined ? "--pretrained" : "--weights";
+    problems.push(`${label(["strategy"])}: scratch starts from random weights, not from ${given}`);
   }
   if ((mean === undefined) !== (std === undefined) || mean?.length !== std?.length) {
     problems.push(`${label([mean === undefined ? "std" : "mean"])}: mean and std go together`);

@@ -25,11 +25,14 @@ export const trainConfigSchema = z.strictObject({
     .string()
     .min(1)
     .optional()
-    .describe("start from these: a .safetensors or .pth file, or a run's folder or name"),
+    .describe("start from these: a file, a run, hf-hub:owner/name[@revision], or a model's name"),
+  pretrained: z.boolean().optional().describe("start from the model's default published weights"),
   strategy: z
     .enum(["scratch", "full"])
     .optional()
-    .describe("scratch: everything from random weights; full: everything from --weights"),
+    .describe(
+      "scratch: everything from random weights; full: everything from --weights or --pretrained",
+    ),
   mean: z
     .array(z.number())
     .min(1)
@@ -121,10 +124,18 @@ export const onlyWith: Readonly<Partial<Record<TrainConfigKey, Applies>>> = {
   minLr: { by: "sched", to: ["linear", "cosine", "plateau"], fallback: 0 },
 };
 
+/** Does a run start from somebody's weights? */
+export function hasWeights({
+  weights,
+  pretrained,
+}: Pick<Parsed, "weights" | "pretrained">): boolean {
+  return weights !== undefined || pretrained === true;
+}
+
 /** Fills what depends on other keys. Expects that keys which do not apply are gone. */
 export function completeConfig(parsed: Parsed): TrainConfig {
   const config: Record<string, unknown> = { ...parsed };
-  config["strategy"] ??= parsed.weights === undefined ? "scratch" : "full";
+  config["strategy"] ??= hasWeights(parsed) ? "full" : "scratch";
   config["lr"] ??= parsed.opt === "sgd" ? 0.05 : 0.001;
   for (const [key, { by, to, fallback }] of Object.entries(onlyWith)) {
     if (to.includes(parsed[by])) config[key] ??= fallback;

@@ -17,8 +17,8 @@ export interface GivenNormalization {
 }
 
 /**
- * How images are normalised for weights: as given; else as the file says; else as the model's published weights were
- * trained; else by ImageNet's statistics, which is what nearly all published weights want.
+ * How images are normalised for weights: as given; else as the file or its repository says; else as the model's
+ * published weights were trained; else by ImageNet's statistics, which is what nearly all published weights want.
  */
 export function normalizationOf(
   weights: Weights,
@@ -36,6 +36,10 @@ export function normalizationOf(
   }
   if (weights.input !== undefined) {
     return fitted(weights.input.mean, weights.input.std, "of the weights' file");
+  }
+  if (weights.preprocessing !== undefined) {
+    const { mean, std } = weights.preprocessing;
+    return fitted(mean, std, `of ${weights.reference}`);
   }
   const published = models[model].weights[0]?.preprocessing;
   const { mean, std } = published ?? imagenetPreprocessing();

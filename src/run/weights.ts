@@ -1,10 +1,15 @@
-import { existsSync, statSync } from "node:fs";
-import { join } from "node:path";
 import { z } from "zod";
-import { ThawError, UsageError } from "../errors.ts";
+import { ThawError } from "../errors.ts";
+import type { Preprocessing } from "../models/index.ts";
+import {
+  formatReference,
+  parseWeightsReference,
+  type ResolveOptions,
+  resolveWeights,
+  type WeightsReference,
+} from "../models/weights/hub/index.ts";
 import { readWeights, type WeightsFile } from "../models/weights/index.ts";
 import { contentDigest } from "./checkpoint.ts";
-import { listRuns, RunRecord } from "./record.ts";
 
 const inputSchema = z.object({
   channels: z.int().min(1),
@@ -18,30 +23,43 @@ const inputSchema = z.object({
 export interface Weights extends WeightsFile {
   /** As a person named them. */
   readonly reference: string;
+  /** Where the file came from: a path, an address, or a repository at a revision. */
+  readonly source: string;
+  /** The hub's commit. */
+  readonly revision: string | undefined;
+  /** For people: what was passed over, or used in another's place. */
+  readonly notes: readonly string[];
+  /** Of published weights, as their files or the registry say it. */
+  readonly preprocessing: Preprocessing | undefined;
   /** Name of the model, of Thaw's own files. */
   readonly model: string | undefined;
-  /** Names in the order of the outputs, of Thaw's own files. */
+  /** Names in the order of the outputs, of Thaw's own files and of those with a config.json. */
   readonly classes: readonly string[] | undefined;
   /** Size and normalisation of the images, of Thaw's own files. */
   readonly input: z.output<typeof inputSchema> | undefined;
 }
 
-export interface WeightsPlaces {
+export interface WeightsPlaces extends Partial<ResolveOptions> {
   /** Folder of the runs; default `runs`. */
-  readonly out?: string;
-  /** Fetches what is neither a file nor a run. */
-  readonly fetch?: (reference: string) => Promise<{ readonly path: string }>;
+  readonly out?: string | undefined;
 }
 
 /**
- * Opens weights by file (safetensors, or what torch.save wrote), by a run's folder or name (its best model), or by a
- * folder as Hugging Face lays it out.
- * @throws UsageError where there is nothing of the name; ThawError where the file is damaged.
+ * Opens weights by file (safetensors, or what torch.save wrote), by a run's folder or name (its best model), by a folder
+ * as Hugging Face lays it out, by a repository of the hub or by a model's name (its default weights), which are fetched
+ * where they are not on this machine. `env` is the process's unless given.
+ * @throws UsageError where there is nothing of the name; ThawError where the file is damaged or cannot be had.
  */
-export async function openWeights(reference: string, places: WeightsPlaces = {}): Promise<Weights> {
-  const { out = "runs", fetch } = places;
-  const path = localWeights(reference, out) ?? (await fetch?.(reference))?.path;
-  if (path === undefined) throw notThere(reference, out);
+export async function openWeights(
+  reference: string | WeightsReference,
+  { out = "runs", env = process.env, ...places }: WeightsPlaces = {},
+): Promise<Weights> {
+  const parsed =
+    typeof reference === "string" ? parseWeightsReference(reference, { out }) : reference;
+  const { path, source, revision, preprocessing, classes, notes } = await resolveWeights(parsed, {
+    env,
+    ...places,
+  });
   const file = readWeights(path);
   const { sha256, ...rest } = file.metadata;
   // Of a run: other tools' files may call something else so.
@@ -55,40 +73,15 @@ export async function openWeights(reference: string, places: WeightsPlaces = {})
   const told = <T>(key: string, schema: z.ZodType<T>) => parse(path, rest, key, schema);
   return {
     ...file,
-    reference,
+    reference: typeof reference === "string" ? reference : formatReference(reference),
+    source,
+    revision,
+    notes,
+    preprocessing,
     model: rest["run"] === undefined ? undefined : rest["model"],
-    classes: told("classes", z.array(z.string())),
+    classes: told("classes", z.array(z.string())) ?? classes,
     input: told("input", inputSchema),
   };
-}
-
-/** The file of a local reference; undefined where there is none of the name. */
-function localWeights(reference: string, out: string): string | undefined {
-  if (isFile(reference)) return reference;
-  for (const dir of [reference, join(out, reference)]) {
-    const { best } = new RunRecord(dir);
-    const usual = ["model.safetensors", "pytorch_model.bin"].map((file) => join(dir, file));
-    const found = [best, ...usual].find(isFile);
-    if (found !== undefined) return found;
-    if (existsSync(join(dir, "environment.json"))) {
-      throw new ThawError(`${reference} has no best model yet (${best})`, {
-        hint: "its first epoch is not finished",
-      });
-    }
-  }
-  return undefined;
-}
-
-function isFile(path: string): boolean {
-  return existsSync(path) && statSync(path).isFile();
-}
-
-function notThere(reference: string, out: string): UsageError {
-  const runs = listRuns(out).slice(0, 20);
-  const known = runs.length === 0 ? "" : `; runs in ${out}: ${runs.join(", ")}`;
-  return new UsageError(`--weights ${reference}: there is no such file or run`, {
-    hint: `give a .safetensors, .pth, .pt, .th or .bin file, or a run's folder or name${known}`,
-  });
 }
 
 /** Undefined where the file does not have the key, or has something else under it: other tools write metadata too. */

@@ -1,8 +1,9 @@
 import type { ComputeChoice } from "../models/compute.ts";
 import type { LoadReport } from "../models/weights/index.ts";
+import type { TrainConfig } from "../run/config.ts";
 import type { RunRecord } from "../run/record.ts";
 import type { EpochLine, Summary, TimingLine } from "../run/summary.ts";
-import type { WeightsPlaces } from "../run/weights.ts";
+import type { Weights } from "../run/weights.ts";
 
 /** What a run tells while it goes on; every listener is optional. */
 export interface TrainEvents {
@@ -41,8 +42,8 @@ export interface StepProgress {
 }
 
 export interface TrainOptions extends TrainEvents {
-  /** Fetches the config's weights where they are neither a file nor a run. */
-  readonly fetchWeights?: WeightsPlaces["fetch"];
+  /** Opens the config's weights where they are needed, which a resumed run seldom does; default `openStartWeights`. */
+  readonly openWeights?: (config: TrainConfig) => Promise<Weights | undefined>;
   /** Go on with the run of the config's name. */
   readonly resume?: boolean;
   readonly overwrite?: boolean;

@@ -3,12 +3,25 @@ import { createReadStream } from "node:fs";
 import { pipeline } from "node:stream/promises";
 import type { MemorySplits } from "../data/imageset.ts";
 import { parseModelName } from "../models/index.ts";
+import { pretrainedReference } from "../models/weights/hub/index.ts";
 import { loadWeights } from "../models/weights/index.ts";
 import type { TrainConfig } from "../run/config.ts";
 import { forChannels, normalizationOf } from "../run/normalization.ts";
-import type { Weights } from "../run/weights.ts";
+import { openWeights, type Weights, type WeightsPlaces } from "../run/weights.ts";
 import type { TrainEvents } from "./events.ts";
 import type { Session } from "./session.ts";
+
+/**
+ * Opens the weights that a config starts from; undefined where it starts from random ones.
+ * @throws UsageError where they are not there, or nobody published any of the model.
+ */
+export async function openStartWeights(
+  { weights, pretrained, model, out }: TrainConfig,
+  places: WeightsPlaces = {},
+): Promise<Weights | undefined> {
+  const reference = pretrained === true ? pretrainedReference(model) : weights;
+  return reference === undefined ? undefined : openWeights(reference, { out, ...places });
+}
 
 /** The config with the normalisation that is used, so that a resumed run needs its weights no more. */
 export function withNormalization(
@@ -56,11 +69,14 @@ export function startFrom(
 }
 
 /** What the environment records of the weights: a file of the same name may be another tomorrow. */
-export async function describeWeights({ reference, path, format, layout }: Weights) {
+export async function describeWeights(weights: Weights) {
+  const { reference, source, revision, path, format, layout } = weights;
   const hash = createHash("sha256");
   await pipeline(createReadStream(path), hash);
   return {
     reference,
+    source,
+    ...(revision !== undefined && { revision }),
     path,
     format,
     ...(layout !== undefined && { layout }),

@@ -5,12 +5,17 @@ import type { TrainConfig } from "../run/config.ts";
 import { describeEnvironment } from "../run/environment.ts";
 import { readRun } from "../run/read.ts";
 import { createRun, defaultRunName, type RunRecord, resumeRun } from "../run/record.ts";
-import { openWeights, type Weights } from "../run/weights.ts";
 import { getThreads, resetPeakMemory, setThreads, version } from "../tensor/index.ts";
 import type { TrainOptions, TrainResult } from "./events.ts";
 import { engineFingerprint, resumeSession } from "./resume.ts";
 import { Session } from "./session.ts";
-import { describeWeights, normalizedAs, startFrom, withNormalization } from "./start-weights.ts";
+import {
+  describeWeights,
+  normalizedAs,
+  openStartWeights,
+  startFrom,
+  withNormalization,
+} from "./start-weights.ts";
 import { Trainer } from "./trainer.ts";
 
 /**
@@ -27,7 +32,7 @@ export async function train(
   const started = performance.now();
   const source = inMemory(splits);
   refuseEmpty(source);
-  const open = () => weightsOf(asked, options);
+  const open = () => (options.openWeights ?? openStartWeights)(asked);
   // A run that is resumed has its numbers in a checkpoint, and its normalisation in its config.
   let weights = options.resume && asked.mean !== undefined ? undefined : await open();
   const config = withNormalization(asked, weights, source);
@@ -66,14 +71,6 @@ export async function train(
     started,
   });
   return { run, summary: await trainer.fit() };
-}
-
-async function weightsOf(
-  { weights, out }: TrainConfig,
-  { fetchWeights }: TrainOptions,
-): Promise<Weights | undefined> {
-  if (weights === undefined) return undefined;
-  return openWeights(weights, { out, ...(fetchWeights && { fetch: fetchWeights }) });
 }
 
 function refuseEmpty({ name, train, val, test }: MemorySplits): void {

@@ -2,19 +2,14 @@ import type { MemorySplits } from "../data/imageset.ts";
 import { Loader } from "../data/loader.ts";
 import { accuracy, logLoss, predictions } from "../metrics/index.ts";
 import type { ComputeChoice } from "../models/compute.ts";
+import { freeze } from "../models/index.ts";
 import { predictProbabilities } from "../models/predict.ts";
-import { fromTensorData } from "../models/weights/tensors.ts";
-import {
-  type Fingerprint,
-  type Json,
-  loadModel,
-  saveCheckpoint,
-  saveModel,
-} from "../run/checkpoint.ts";
+import { type Fingerprint, type Json, saveCheckpoint, saveModel } from "../run/checkpoint.ts";
 import type { TrainConfig } from "../run/config.ts";
+import { loadBestModel } from "../run/load-model.ts";
 import type { RunRecord } from "../run/record.ts";
 import type { EpochLine, RunStatus, Summary } from "../run/summary.ts";
-import { getThreads, scope } from "../tensor/index.ts";
+import { getThreads } from "../tensor/index.ts";
 import type { TrainOptions } from "./events.ts";
 import { digestOf } from "./resume.ts";
 import { EVALUATION_BATCH, type Session } from "./session.ts";
@@ -208,12 +203,11 @@ export class Trainer {
 
   /** Judges the best epoch's model on the test set and closes the record. */
   async #finish(): Promise<Summary> {
-    const { model } = this.#session;
     const { test, mean, std } = this.#data;
-    scope(() => {
-      const { tensors } = loadModel(this.#run.best);
-      model.loadStateDict(new Map([...tensors].map(([name, t]) => [name, fromTensorData(t)])));
-    });
+    // As `thaw evaluate` judges it, so that both say the same to the last bit.
+    const { model } = loadBestModel(this.#run.dir, this.#compute);
+    using _owned = model;
+    freeze(model, [test.channels, test.height, test.width], this.#compute);
     const { memoryFormat } = this.#compute;
     await using loader = new Loader(test, {
       mean,

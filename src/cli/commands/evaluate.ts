@@ -4,6 +4,7 @@ import { ExitCode, UsageError } from "../../errors.ts";
 import { evaluateRun, evaluateWeights } from "../../evaluate/index.ts";
 import { ensureNative } from "../../libtorch/index.ts";
 import { chooseCompute, parseModelName } from "../../models/index.ts";
+import { pretrainedReference } from "../../models/weights/hub/index.ts";
 import { trainConfigSchema } from "../../run/config.ts";
 import { configFlags } from "../../run/config-flags.ts";
 import { loadConfig } from "../../run/config-load.ts";
@@ -15,11 +16,13 @@ import type { CliCommand } from "../command.ts";
 import { openConfiguredData } from "../dataset.ts";
 import { printJson, say } from "../output.ts";
 import { percent } from "../progress.ts";
+import { announce, mirrorHelp, offlineHelp, type WeightsFlags, weightsPlaces } from "../weights.ts";
 import { weightsTable } from "../weights-table.ts";
 
-interface Options {
+interface Options extends WeightsFlags {
   out: string;
   weights?: string;
+  pretrained?: true;
   model?: string;
   data?: string;
   split?: "train" | "val" | "test";
@@ -28,11 +31,10 @@ interface Options {
   std?: number[];
   precision?: string;
   failUnder?: number;
-  mirror?: string;
   json?: true;
 }
 
-/** Only with --weights: a run has them in its config. */
+/** Only for weights: a run has them in its config. */
 const weightsOnly = ["model", "data", "split", "limit", "mean", "std"] as const;
 
 export const evaluate: CliCommand = {
@@ -42,9 +44,10 @@ export const evaluate: CliCommand = {
       .argument("[run]", "a run's folder, or its name")
       .option("--out <folder>", "folder of the runs", "runs")
       .option(
-        "--weights <file>",
-        "instead of a run: a .safetensors or .pth file, or a run's folder",
+        "--weights <name>",
+        "instead of a run: a file, a run, hf-hub:owner/name[@revision], or a model's name",
       )
+      .option("--pretrained", "instead of a run: the default published weights of --model")
       .option("--model <name>", "architecture of the weights; default what their file says")
       .option("--data <name>", "data set to judge the weights on")
       .option("--split <name>", "train, val or test (default test)", split)
@@ -57,7 +60,8 @@ export const evaluate: CliCommand = {
       .option("--std <x,y>", "deviation of each channel; default as the mean's", flag("std").parse)
       .option("--precision <name>", "auto, fp32 or bf16; default the run's own")
       .option("--fail-under <accuracy>", "exit with 3 where the accuracy is lower (0 to 1)", share)
-      .option("--mirror <folder or url>", "where the original archives lie; default THAW_MIRROR")
+      .option("--mirror <folder or url>", mirrorHelp)
+      .option("--offline", offlineHelp)
       .option("--json", "print the result as JSON")
       .action(async (run: string | undefined, options: Options) => {
         refuseMixtures(run, options);
@@ -88,10 +92,12 @@ async function judgeRun(name: string, options: Options): Promise<TestResult> {
 }
 
 async function judgeWeights(options: Options): Promise<TestResult> {
-  const { weights: reference = "", data: name = "", model, mirror, split: part = "test" } = options;
+  const { data: name = "", model, mirror, split: part = "test" } = options;
   // Before anything is compiled or fetched: a slip of the pen is told at once.
   if (model !== undefined) parseModelName(model);
-  const weights = await openWeights(reference, { out: options.out });
+  const reference = options.pretrained ? pretrainedReference(model!) : options.weights!;
+  const weights = await openWeights(reference, { out: options.out, ...weightsPlaces(options) });
+  announce(weights);
   await ensureNative();
   const { seed, device, precision } = trainConfigSchema.shape;
   const data = await openConfiguredData({ data: name, seed: seed.parse(undefined) }, mirror);
@@ -129,12 +135,16 @@ function print(
 }
 
 function refuseMixtures(run: string | undefined, options: Options): void {
-  const { weights, data, mean, std } = options;
-  if (run !== undefined && weights !== undefined) {
-    throw new UsageError(`a run (${run}) and --weights: one of them is judged`);
+  const { weights, pretrained, model, data, mean, std } = options;
+  const given = weights !== undefined ? "--weights" : pretrained ? "--pretrained" : undefined;
+  if (weights !== undefined && pretrained) {
+    throw new UsageError("--weights and --pretrained: one of them is judged");
   }
-  if (run === undefined && weights === undefined) {
-    throw new UsageError("nothing to judge: name a run, or give --weights", {
+  if (run !== undefined && given !== undefined) {
+    throw new UsageError(`a run (${run}) and ${given}: one of them is judged`);
+  }
+  if (run === undefined && given === undefined) {
+    throw new UsageError("nothing to judge: name a run, or give --weights or --pretrained", {
       hint: "thaw evaluate --model resnet18 --weights model.pth --data cifar10",
     });
   }
@@ -142,8 +152,11 @@ function refuseMixtures(run: string | undefined, options: Options): void {
   if (run !== undefined && extra !== undefined) {
     throw new UsageError(`--${extra} goes with --weights; a run has it in its config`);
   }
-  if (weights !== undefined && data === undefined) {
-    throw new UsageError("--weights: --data is missing", { hint: "as --data cifar10" });
+  if (given !== undefined && data === undefined) {
+    throw new UsageError(`${given}: --data is missing`, { hint: "as --data cifar10" });
+  }
+  if (pretrained && model === undefined) {
+    throw new UsageError("--pretrained: --model is missing", { hint: "as --model resnet18" });
   }
   if ((mean === undefined) !== (std === undefined)) {
     throw new UsageError("--mean and --std go together");

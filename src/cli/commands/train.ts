@@ -8,18 +8,19 @@ import { configFlags, overridesFromFlags } from "../../run/config-flags.ts";
 import { loadConfig } from "../../run/config-load.ts";
 import { findRun } from "../../run/record.ts";
 import type { Summary } from "../../run/summary.ts";
-import { train as trainModel } from "../../train/index.ts";
+import type { Weights } from "../../run/weights.ts";
+import { openStartWeights, train as trainModel } from "../../train/index.ts";
 import type { CliCommand } from "../command.ts";
 import { openConfiguredData } from "../dataset.ts";
 import { Interrupt } from "../interrupt.ts";
 import { printJson, say } from "../output.ts";
 import { duration, percent, trainingProgress } from "../progress.ts";
+import { announce, mirrorHelp, offlineHelp, type WeightsFlags, weightsPlaces } from "../weights.ts";
 
-interface Options extends Record<string, unknown> {
+interface Options extends Record<string, unknown>, WeightsFlags {
   config?: string;
   resume?: string;
   overwrite?: true;
-  mirror?: string;
   json?: true;
 }
 
@@ -29,7 +30,8 @@ export const train: CliCommand = {
       .option("--config <file>", "YAML or JSON file with any of the keys below; flags win over it")
       .option("--resume <run>", "go on with a run that was interrupted, with its own config")
       .option("--overwrite", "replace a run of the same name")
-      .option("--mirror <folder or url>", "where the original archives lie; default THAW_MIRROR")
+      .option("--mirror <folder or url>", mirrorHelp)
+      .option("--offline", offlineHelp)
       .option("--json", "print the summary as JSON");
     for (const { usage, negation, help, parse } of configFlags()) {
       if (negation === undefined) command.option(usage, help, parse);
@@ -39,6 +41,8 @@ export const train: CliCommand = {
       const config = resolve(options);
       // Before anything is compiled or fetched: a slip of the pen is told at once.
       parseModelName(config.model);
+      const openWeights = weightsOpener(options);
+      const weights = options.resume === undefined ? await openWeights(config) : undefined;
       await ensureNative();
       const data = await openConfiguredData(config, options.mirror);
       using interrupt = new Interrupt();
@@ -46,6 +50,7 @@ export const train: CliCommand = {
         ...trainingProgress(),
         resume: options.resume !== undefined,
         overwrite: options.overwrite === true,
+        openWeights: async (asked) => weights ?? openWeights(asked),
         stopRequested: () => interrupt.requested,
       });
       await writeCurves(run.dir);
@@ -56,6 +61,14 @@ export const train: CliCommand = {
     });
   },
 };
+
+function weightsOpener(flags: WeightsFlags) {
+  return async (config: TrainConfig): Promise<Weights | undefined> => {
+    const weights = await openStartWeights(config, weightsPlaces(flags));
+    if (weights !== undefined) announce(weights);
+    return weights;
+  };
+}
 
 function resolve({ config, resume, ...options }: Options): TrainConfig {
   const overrides = overridesFromFlags(options);

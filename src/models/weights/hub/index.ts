@@ -3,6 +3,7 @@ export {
   didYouMean,
   formatReference,
   parseWeightsReference,
+  pretrainedReference,
   type WeightsReference,
 } from "./reference.ts";
 export { type ResolvedWeights, type ResolveOptions, resolveWeights } from "./resolve.ts";

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { UsageError } from "../../../errors.ts";
-import { formatReference, parseWeightsReference } from "./reference.ts";
+import { formatReference, parseWeightsReference, pretrainedReference } from "./reference.ts";
 
 let folder: string;
 const before = process.cwd();
@@ -45,6 +45,35 @@ test("a model's name means its default weights", () => {
     kind: "hub",
     repo: "akamaster/resnet56_cifar",
   });
+});
+
+test("--pretrained: the model's default weights, or who has some", () => {
+  expect(pretrainedReference("vit_tiny_patch16_224")).toEqual({
+    kind: "hub",
+    repo: "timm/vit_tiny_patch16_224.augreg_in21k_ft_in1k",
+  });
+  expect(() => pretrainedReference("simple_cnn")).toThrow(
+    expect.objectContaining({
+      message: "--pretrained: simple_cnn has no published weights",
+      hint: expect.stringMatching(/take one of convnext_tiny, .*resnet56_cifar/),
+    }),
+  );
+});
+
+test("a run by its name in the folder of the runs", () => {
+  mkdirSync("mine/first/checkpoints", { recursive: true });
+  writeFileSync("mine/first/checkpoints/best.safetensors", "");
+  mkdirSync("mine/begun");
+  const run = { kind: "run", path: join("mine", "first") };
+  expect(parseWeightsReference("first", { out: "mine" })).toEqual(run);
+  // A folder of the name that has no weights is not what was meant.
+  mkdirSync("first");
+  expect(parseWeightsReference("first", { out: "mine" })).toEqual(run);
+  const parse = (text: string) => () => parseWeightsReference(text, { out: "mine" });
+  expect(parse("begun")).toThrow(`--weights ${join("mine", "begun")}: no weights in that folder`);
+  expect(parse("frist")).toThrow(
+    expect.objectContaining({ hint: expect.stringContaining("runs in mine: first; --weights") }),
+  );
 });
 
 test.each([".safetensors", ".pth", ".th", ".pt", ".bin", ".PTH"])("a %s file", (extension) => {

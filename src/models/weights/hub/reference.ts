@@ -1,4 +1,4 @@
-import { type Stats, statSync } from "node:fs";
+import { readdirSync, type Stats, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { nearest, UsageError } from "../../../errors.ts";
 import { pretrainedModels, publishedRepos, repoOfModel } from "./published.ts";
@@ -18,15 +18,20 @@ export const hubWeightFiles = ["model.safetensors", "pytorch_model.bin"] as cons
 export const runWeightsFile = join("checkpoints", "best.safetensors");
 
 const FORMS =
-  "--weights takes a file (.safetensors, .pth, .th, .pt, .bin), a run's folder, or a repository as hf-hub:owner/name, owner/name or owner/name@revision";
+  "--weights takes a file (.safetensors, .pth, .th, .pt, .bin), a run's folder or name, a model's name, or a repository as hf-hub:owner/name, owner/name or owner/name@revision";
 const MAX_REPO = 96;
+const MAX_NAMED = 20;
 
 /**
- * Reads a `--weights` value: `hf-hub:owner/name`, `owner/name@revision`, a path. What exists as a path wins over a
- * repository of that name.
+ * Reads a `--weights` value: `hf-hub:owner/name`, `owner/name@revision`, a path, the name of a run in the folder `out`
+ * (default `runs`), or a model's for its default weights. What exists as a path, then a run, wins over a repository of
+ * that name.
  * @throws UsageError for what is neither, or could be meant as either.
  */
-export function parseWeightsReference(text: string): WeightsReference {
+export function parseWeightsReference(
+  text: string,
+  { out = "runs" }: { readonly out?: string } = {},
+): WeightsReference {
   const hub = /^hf[-_]hub:(.*)$/.exec(text)?.[1];
   if (hub !== undefined) return parseRepo(hub, text);
   if (text === "") throw new UsageError("--weights is empty", { hint: FORMS });
@@ -36,15 +41,31 @@ export function parseWeightsReference(text: string): WeightsReference {
     });
   }
   const found = statOf(text);
-  if (found !== undefined) return existing(text, found);
+  if (found?.isDirectory() === false) return plainFile(text);
+  const folder = inFolder(text) ?? inFolder(join(out, text));
+  if (folder !== undefined) return folder;
+  if (found !== undefined) throw emptyFolder(text);
+  if (statOf(join(out, text))?.isDirectory()) throw emptyFolder(join(out, text));
   if (looksLikePath(text)) throw missingPath(text);
   if (text.includes("/")) return parseRepo(text, text);
   const repo = repoOfModel(text);
   if (repo !== undefined) return { kind: "hub", repo };
   throw new UsageError(
-    `--weights ${text}: neither a file, a folder nor a repository's owner/name`,
-    { hint: `${didYouMean(text)}${FORMS}` },
+    `--weights ${text}: neither a file, a folder, a run nor a repository's owner/name`,
+    { hint: `${didYouMean(text)}${runsIn(out)}${FORMS}` },
   );
+}
+
+/**
+ * What `--pretrained` means: the default weights of a model.
+ * @throws UsageError for a model that nobody published any of; it names those with some.
+ */
+export function pretrainedReference(model: string): WeightsReference {
+  const repo = repoOfModel(model);
+  if (repo !== undefined) return { kind: "hub", repo };
+  throw new UsageError(`--pretrained: ${model} has no published weights`, {
+    hint: `give a file or a run as --weights, or take one of ${pretrainedModels().join(", ")}`,
+  });
 }
 
 /** As people write it: `owner/name@revision`, or the path. */
@@ -68,21 +89,34 @@ function nameOf(repo: string): string {
   return repo.slice(repo.indexOf("/") + 1);
 }
 
-function existing(path: string, found: Stats): WeightsReference {
-  if (found.isDirectory()) {
-    if (statOf(join(path, runWeightsFile))?.isFile()) return { kind: "run", path };
-    const file = hubWeightFiles.find((name) => statOf(join(path, name))?.isFile());
-    if (file !== undefined) return { kind: "file", path: join(path, file) };
-    throw new UsageError(`--weights ${path}: no weights in that folder`, {
-      hint: `a run's folder has ${runWeightsFile} once its first epoch is finished, a model's has ${hubWeightFiles.join(" or ")}; a repository of that name is hf-hub:${path}`,
-    });
-  }
+/** Undefined where there are no weights at such a place. */
+function inFolder(path: string): WeightsReference | undefined {
+  if (statOf(join(path, runWeightsFile))?.isFile()) return { kind: "run", path };
+  const file = hubWeightFiles.find((name) => statOf(join(path, name))?.isFile());
+  return file === undefined ? undefined : { kind: "file", path: join(path, file) };
+}
+
+function emptyFolder(path: string): UsageError {
+  return new UsageError(`--weights ${path}: no weights in that folder`, {
+    hint: `a run's folder has ${runWeightsFile} once its first epoch is finished, a model's has ${hubWeightFiles.join(" or ")}; a repository of that name is hf-hub:${path}`,
+  });
+}
+
+function plainFile(path: string): WeightsReference {
   if (!weightExtensions.some((extension) => path.toLowerCase().endsWith(extension))) {
     throw new UsageError(`--weights ${path}: not a kind of file that holds weights`, {
       hint: `known are ${weightExtensions.join(", ")}`,
     });
   }
   return { kind: "file", path };
+}
+
+/** "runs in runs: first, second; ", or nothing where none has weights yet. */
+function runsIn(out: string): string {
+  const names = statOf(out)?.isDirectory() ? readdirSync(out).sort() : [];
+  const runs = names.filter((name) => statOf(join(out, name, runWeightsFile))?.isFile());
+  const more = runs.length > MAX_NAMED ? ", …" : "";
+  return runs.length === 0 ? "" : `runs in ${out}: ${runs.slice(0, MAX_NAMED).join(", ")}${more}; `;
 }
 
 function looksLikePath(text: string): boolean {

@@ -1,6 +1,7 @@
-import { ThawError } from "../../errors.ts";
-import type { Importer } from "./importer.ts";
-import type { TensorData } from "./safetensors.ts";
+import { ThawError } from "../../../errors.ts";
+import type { Importer } from "../importer.ts";
+import type { TensorData } from "../safetensors.ts";
+import { type Rule, renamed } from "./rename.ts";
 
 const PARTS = ["query", "key", "value"] as const;
 type Part = (typeof PARTS)[number];
@@ -9,7 +10,7 @@ const SPLIT =
   /^vit\.encoder\.layer\.(\d+)\.attention\.attention\.(query|key|value)\.(weight|bias)$/;
 
 /** transformers' names and timm's; what follows a name (`.weight`) stays. */
-const NAMES: readonly (readonly [RegExp, string])[] = [
+const rules: readonly Rule[] = [
   [/^vit\.embeddings\.cls_token$/, "cls_token"],
   [/^vit\.embeddings\.position_embeddings$/, "pos_embed"],
   [/^vit\.embeddings\.patch_embeddings\.projection\./, "patch_embed.proj."],
@@ -40,7 +41,7 @@ export const huggingFaceViT: Importer = {
     for (const [key, tensor] of tensors) {
       const [, layer, part, kind] = SPLIT.exec(key) ?? [];
       if (part === undefined) {
-        converted.set(renamed(key), tensor);
+        converted.set(renamed(key, rules), tensor);
         continue;
       }
       const name = `blocks.${layer}.attn.qkv.${kind}`;
@@ -50,11 +51,6 @@ export const huggingFaceViT: Importer = {
     return converted;
   },
 };
-
-function renamed(key: string): string {
-  const rule = NAMES.find(([pattern]) => pattern.test(key));
-  return rule === undefined ? key : key.replace(...rule);
-}
 
 /** The three one after the other in their first dimension, which lies outermost in memory. */
 function joined(name: string, parts: Partial<Record<Part, TensorData>>): TensorData {

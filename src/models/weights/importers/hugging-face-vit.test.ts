@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { formulaInput, formulaTensor } from "../../../test/formula.ts";
-import { expectNoLeaks } from "../../../test/support/no-leaks.ts";
-import { readTimmFixture } from "../../../test/timm-fixtures.ts";
-import { Generator, scope, Tensor } from "../../tensor/index.ts";
-import { createModel } from "../index.ts";
+import { formulaInput, formulaTensor } from "../../../../test/formula.ts";
+import { expectNoLeaks } from "../../../../test/support/no-leaks.ts";
+import { readTimmFixture } from "../../../../test/timm-fixtures.ts";
+import { Generator, scope, Tensor } from "../../../tensor/index.ts";
+import { createModel } from "../../index.ts";
+import type { TensorData } from "../safetensors.ts";
+import { fromTensorData } from "../tensors.ts";
 import { huggingFaceViT } from "./hugging-face-vit.ts";
-import type { TensorData } from "./safetensors.ts";
-import { fromTensorData } from "./tensors.ts";
 
 const { stateDict, inputShape, logits } = readTimmFixture("vit_pieces").huggingFace;
 
