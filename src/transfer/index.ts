@@ -1,0 +1,7 @@
+export {
+  freezeStages,
+  type RateOptions,
+  type Transfer,
+  trainedStages,
+  transferGroups,
+} from "./stages.ts";
