@@ -1,3 +1,5 @@
+export { cachedFeatures, type FeatureCacheOptions, type FeatureSource } from "./feature-cache.ts";
+export { FeatureLoader, type FeatureLoaderOptions } from "./feature-loader.ts";
 export {
   freezeStages,
   type RateOptions,
