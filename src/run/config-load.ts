@@ -3,7 +3,14 @@ import { extname } from "node:path";
 import { parse as parseYaml } from "yaml";
 import type { z } from "zod";
 import { nearest, UsageError } from "../errors.ts";
-import { completeConfig, onlyWith, type TrainConfig, trainConfigSchema } from "./config.ts";
+import {
+  type Applies,
+  completeConfig,
+  defaultStrategy,
+  onlyWith,
+  type TrainConfig,
+  trainConfigSchema,
+} from "./config.ts";
 import { configFields } from "./config-fields.ts";
 import { flagOf } from "./config-flags.ts";
 import { recipeFor } from "./recipe.ts";
@@ -33,11 +40,12 @@ export function parseConfig(document: Document, name = "config"): TrainConfig {
 
 function resolveConfig(written: Document, overrides: Document, label: Label): TrainConfig {
   const document = { ...recipeFor(merge(written, overrides)), ...written };
-  const choice = (by: "opt" | "sched", layers: readonly Document[]): string => {
+  const merged = merge(document, overrides);
+  const defaults = { ...fixedDefaults, strategy: defaultStrategy(merged) };
+  const choice = (by: Applies["by"], layers: readonly Document[]): string => {
     const given = layers.map((layer) => layer[by]).find((value) => value !== undefined);
     return String(given ?? defaults[by]);
   };
-  const merged = merge(document, overrides);
   const problems: string[] = [];
   for (const [key, { by, to }] of Object.entries(onlyWith)) {
     const own = choice(by, [document]);
@@ -61,12 +69,12 @@ function resolveConfig(written: Document, overrides: Document, label: Label): Tr
   return config;
 }
 
-const defaults = {
+const fixedDefaults = {
   opt: trainConfigSchema.shape.opt.parse(undefined),
   sched: trainConfigSchema.shape.sched.parse(undefined),
 };
 
-function isChoice(by: "opt" | "sched", value: string): boolean {
+function isChoice(by: Applies["by"], value: string): boolean {
   return trainConfigSchema.shape[by].safeParse(value).success;
 }
 
@@ -89,8 +97,10 @@ function contradictions(config: TrainConfig, label: Label): string[] {
   if (classes !== undefined && new Set(classes).size !== classes.length) {
     problems.push(`${label(["classes"])}: a class stands twice`);
   }
-  if (strategy === "full" && weights === undefined) {
-    problems.push(`${label(["strategy"])}: full starts from weights, and --weights gives none`);
+  if (strategy !== "scratch" && weights === undefined) {
+    problems.push(
+      `${label(["strategy"])}: ${strategy} starts from weights, and --weights gives none`,
+    );
   }
   if (strategy === "scratch" && weights !== undefined) {
     problems.push(`${label(["strategy"])}: scratch starts from random weights, not from --weights`);

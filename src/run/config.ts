@@ -27,9 +27,22 @@ export const trainConfigSchema = z.strictObject({
     .optional()
     .describe("start from these: a .safetensors or .pth file, or a run's folder or name"),
   strategy: z
-    .enum(["scratch", "full"])
+    .enum(["scratch", "freeze", "partial", "gradual", "full"])
     .optional()
-    .describe("scratch: everything from random weights; full: everything from --weights"),
+    .describe(
+      "what trains: all from random weights (scratch), or of given weights the head (freeze), the last stages and the head (partial), one stage more every few epochs (gradual), all (full); default scratch, with weights full",
+    ),
+  unfreeze: z
+    .int()
+    .min(1)
+    .optional()
+    .describe("stages before the head that partial trains; default 2"),
+  unfreezeEvery: count().optional().describe("epochs until gradual trains a stage more; default 1"),
+  views: count()
+    .optional()
+    .describe(
+      "freeze: augmented views of each image, whose features are computed once; default 1, without augmentation",
+    ),
   mean: z
     .array(z.number())
     .min(1)
@@ -44,6 +57,11 @@ export const trainConfigSchema = z.strictObject({
   batchSize: count().default(128).describe("images a step"),
   opt: z.enum(["sgd", "adam", "adamw"]).default("adam").describe("optimizer"),
   lr: positive().optional().describe("learning rate; default 0.001, with sgd 0.05"),
+  headLr: positive().optional().describe("learning rate of the head; default that of the rest"),
+  layerDecay: positive()
+    .max(1)
+    .optional()
+    .describe("factor of the rate from a stage to the one before it; default 1"),
   momentum: share().optional().describe("momentum of sgd"),
   nesterov: z.boolean().optional().describe("Nesterov's momentum"),
   weightDecay: z.number().min(0).default(1e-4).describe("weight decay"),
@@ -104,13 +122,18 @@ export type TrainConfigInput = z.input<typeof trainConfigSchema>;
 
 /** A key that only some choices of `by` use, and its value where nothing is given. */
 export interface Applies {
-  readonly by: "opt" | "sched";
+  readonly by: "opt" | "sched" | "strategy";
   readonly to: readonly string[];
   readonly fallback: unknown;
 }
 
 const adams = ["adam", "adamw"];
 export const onlyWith: Readonly<Partial<Record<TrainConfigKey, Applies>>> = {
+  unfreeze: { by: "strategy", to: ["partial"], fallback: 2 },
+  unfreezeEvery: { by: "strategy", to: ["gradual"], fallback: 1 },
+  views: { by: "strategy", to: ["freeze"], fallback: undefined },
+  headLr: { by: "strategy", to: ["partial", "gradual", "full"], fallback: undefined },
+  layerDecay: { by: "strategy", to: ["partial", "gradual", "full"], fallback: 1 },
   momentum: { by: "opt", to: ["sgd"], fallback: 0.9 },
   nesterov: { by: "opt", to: ["sgd"], fallback: false },
   betas: { by: "opt", to: adams, fallback: [0.9, 0.999] },
@@ -121,13 +144,18 @@ export const onlyWith: Readonly<Partial<Record<TrainConfigKey, Applies>>> = {
   minLr: { by: "sched", to: ["linear", "cosine", "plateau"], fallback: 0 },
 };
 
+/** What a person means who says nothing of it. */
+export function defaultStrategy(given: { readonly weights?: unknown }): "scratch" | "full" {
+  return given.weights === undefined ? "scratch" : "full";
+}
+
 /** Fills what depends on other keys. Expects that keys which do not apply are gone. */
 export function completeConfig(parsed: Parsed): TrainConfig {
-  const config: Record<string, unknown> = { ...parsed };
-  config["strategy"] ??= parsed.weights === undefined ? "scratch" : "full";
+  const strategy = parsed.strategy ?? defaultStrategy(parsed);
+  const config: Record<string, unknown> = { ...parsed, strategy };
   config["lr"] ??= parsed.opt === "sgd" ? 0.05 : 0.001;
   for (const [key, { by, to, fallback }] of Object.entries(onlyWith)) {
-    if (to.includes(parsed[by])) config[key] ??= fallback;
+    if (to.includes(by === "strategy" ? strategy : parsed[by])) config[key] ??= fallback;
   }
   // In the schema's order, so that config.json reads the same however the run was given.
   const keys = Object.keys(trainConfigSchema.shape).filter((key) => config[key] !== undefined);

@@ -9,7 +9,8 @@ import { fromTensorData, toTensorData } from "../models/weights/tensors.ts";
 import type { Optimizer, Schedule, ScheduleState } from "../optim/index.ts";
 import type { TrainConfig } from "../run/config.ts";
 import { Generator, scope, type Tensor } from "../tensor/index.ts";
-import { makeOptimizer, makeSchedule } from "./plan.ts";
+import { freezeStages } from "../transfer/index.ts";
+import { makeOptimizer, makeSchedule, transferOf } from "./plan.ts";
 
 /** Where a run stands, beside its tensors: everything that a resumed run needs to be the same run. */
 export interface Progress {
@@ -64,6 +65,7 @@ export class Session implements AsyncDisposable {
       ...(dropout !== undefined && { dropout }),
       random: { init: this.#init, dropout: this.#dropout },
     }).to(compute);
+    freezeStages(this.model, transferOf(config), 1);
     this.optimizer = makeOptimizer(config, this.model);
     const plan = { mean, std, memoryFormat: compute.memoryFormat, seed };
     const { augment, batchSize } = config;

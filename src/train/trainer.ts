@@ -15,7 +15,9 @@ import type { TrainConfig } from "../run/config.ts";
 import type { RunRecord } from "../run/record.ts";
 import type { EpochLine, RunStatus, Summary } from "../run/summary.ts";
 import { getThreads, scope } from "../tensor/index.ts";
+import { freezeStages } from "../transfer/index.ts";
 import type { TrainOptions } from "./events.ts";
+import { transferOf } from "./plan.ts";
 import { digestOf } from "./resume.ts";
 import { EVALUATION_BATCH, type Session } from "./session.ts";
 import { DivergedError, trainStep } from "./step.ts";
@@ -91,6 +93,7 @@ export class Trainer {
     const from = progress.batch;
     const began = performance.now();
     let lr = 0;
+    freezeStages(model, transferOf(this.#config), epoch);
     model.train();
     for await (const batch of train.epoch(epoch, from)) {
       lr = this.#config.lr * this.#session.schedule.at(progress.step);
