@@ -6,6 +6,7 @@ import {
   scope,
   Tensor,
 } from "../tensor/index.ts";
+import type { ImageFit } from "./files/fit.ts";
 import { seedStream } from "./random.ts";
 import { type Augmentation, cropAndFlip, rotate } from "./transforms/augment.ts";
 import { type Normalization, normalize } from "./transforms/normalize.ts";
@@ -14,6 +15,8 @@ import { type Normalization, normalize } from "./transforms/normalize.ts";
 export interface BatchPlan extends Normalization {
   readonly memoryFormat: MemoryFormat;
   readonly augment?: Augmentation;
+  /** Of images in files: how they are brought to one size. */
+  readonly fit?: ImageFit;
   readonly seed: number;
 }
 

@@ -15,6 +15,23 @@ export interface ImageSet {
   readonly indices?: Int32Array;
 }
 
+/** Images in files, of whatever size and colours; a loader decodes them to RGB of one size. */
+export interface FileImageSet {
+  readonly paths: readonly string[];
+  /** [count], of each file when it was examined: another length later is another file. */
+  readonly fileBytes: Float64Array;
+  /** [count], hexadecimal; where given, the bytes are held against it too. */
+  readonly sha256?: readonly string[];
+  /** [count], indices into `classes`. */
+  readonly labels: Uint8Array | Int32Array;
+  readonly count: number;
+  readonly classes: readonly string[];
+  /** [count], the row of each image in the source's own split (absent: row i is image i). */
+  readonly indices?: Int32Array;
+  /** Of names and contents: pixels kept under it are those of these files. */
+  readonly fingerprint: string;
+}
+
 /** What a run trains on, chooses its best epoch by, and is judged on. */
 export interface DatasetSplits {
   readonly name: string;
