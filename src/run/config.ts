@@ -57,6 +57,12 @@ export const trainConfigSchema = z.strictObject({
   batchSize: count().default(128).describe("images a step"),
   opt: z.enum(["sgd", "adam", "adamw"]).default("adam").describe("optimizer"),
   lr: positive().optional().describe("learning rate; default 0.001, with sgd 0.05"),
+  featureCache: z
+    .boolean()
+    .optional()
+    .describe(
+      "freeze: compute the backbone's features once where they stay the same; default true",
+    ),
   headLr: positive().optional().describe("learning rate of the head; default that of the rest"),
   layerDecay: positive()
     .max(1)
@@ -132,6 +138,7 @@ export const onlyWith: Readonly<Partial<Record<TrainConfigKey, Applies>>> = {
   unfreeze: { by: "strategy", to: ["partial"], fallback: 2 },
   unfreezeEvery: { by: "strategy", to: ["gradual"], fallback: 1 },
   views: { by: "strategy", to: ["freeze"], fallback: undefined },
+  featureCache: { by: "strategy", to: ["freeze"], fallback: true },
   headLr: { by: "strategy", to: ["partial", "gradual", "full"], fallback: undefined },
   layerDecay: { by: "strategy", to: ["partial", "gradual", "full"], fallback: 1 },
   momentum: { by: "opt", to: ["sgd"], fallback: 0.9 },

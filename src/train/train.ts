@@ -8,6 +8,7 @@ import { createRun, defaultRunName, type RunRecord, resumeRun } from "../run/rec
 import { openWeights, type Weights } from "../run/weights.ts";
 import { getThreads, resetPeakMemory, setThreads, version } from "../tensor/index.ts";
 import type { TrainOptions, TrainResult } from "./events.ts";
+import { trainOnFeatures } from "./features.ts";
 import { engineFingerprint, resumeSession } from "./resume.ts";
 import { Session } from "./session.ts";
 import { describeWeights, normalizedAs, startFrom, withNormalization } from "./start-weights.ts";
@@ -54,6 +55,7 @@ export async function train(
       if (weights !== undefined) startFrom(weights, config, data, session, options);
     }
   }
+  await trainOnFeatures(session, config, data, compute, options);
   const trainer = new Trainer({
     config,
     data,

@@ -88,13 +88,13 @@ export class Trainer {
 
   /** One epoch, or the rest of it. Returns why it was left early, after a checkpoint. */
   async #epoch(): Promise<"interrupted" | "preempted" | undefined> {
-    const { progress, train, model } = this.#session;
+    const { progress, train, model, network } = this.#session;
     const epoch = progress.epoch + 1;
     const from = progress.batch;
     const began = performance.now();
     let lr = 0;
     freezeStages(model, transferOf(this.#config), epoch);
-    model.train();
+    network.train();
     for await (const batch of train.epoch(epoch, from)) {
       lr = this.#config.lr * this.#session.schedule.at(progress.step);
       const { loss, correct, gradNorm } = this.#step(batch, lr);
@@ -126,10 +126,10 @@ export class Trainer {
   }
 
   #step(batch: Parameters<typeof trainStep>[2], lr: number): ReturnType<typeof trainStep> {
-    const { model, optimizer, progress } = this.#session;
+    const { network, optimizer, progress } = this.#session;
     const { smoothing, clipGrad } = this.#config;
     try {
-      return trainStep(model, optimizer, batch, {
+      return trainStep(network, optimizer, batch, {
         ...this.#compute,
         lr,
         labelSmoothing: smoothing,
@@ -192,9 +192,9 @@ export class Trainer {
   }
 
   async #validate(epoch: number, lr: number): Promise<{ loss: number; accuracy: number }> {
-    const { val, model } = this.#session;
+    const { val, network } = this.#session;
     const probabilities = await predictProbabilities(
-      model,
+      network,
       val.epoch(epoch),
       val.count,
       this.#compute,

@@ -3,18 +3,10 @@ import { existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { writeWhole } from "../data/datasets/download.ts";
-import type { Batch } from "../data/loader.ts";
+import type { BatchSource } from "../data/loader.ts";
 import { encodeSafetensors, readSafetensors, type TensorData } from "../models/weights/index.ts";
 import { fromTensorData, toTensorData } from "../models/weights/tensors.ts";
 import { inference, ops, scope, type Tensor, unscoped } from "../tensor/index.ts";
-
-/** Where the images come from: a loader that gives them in their order, another view each epoch. */
-export interface FeatureSource {
-  readonly count: number;
-  readonly batchSize: number;
-  readonly batches: number;
-  epoch(epoch: number, from?: number): AsyncGenerator<Batch>;
-}
 
 export interface FeatureCacheOptions {
   /** Folder of all cached features. */
@@ -38,9 +30,11 @@ const SHARD = 16;
 /**
  * The features of every image in every view, [views · count, width] by view: read from the cache where
  * they are there and whole, computed and kept where not. An interrupted computation goes on.
+ *
+ * @param source The images in their own order, another view each epoch.
  */
 export async function cachedFeatures(
-  source: FeatureSource,
+  source: Omit<BatchSource, typeof Symbol.asyncDispose>,
   options: FeatureCacheOptions,
 ): Promise<Tensor> {
   const { views, onProgress, onNote } = options;
@@ -72,7 +66,7 @@ export async function cachedFeatures(
 }
 
 async function computeShard(
-  source: FeatureSource,
+  source: Omit<BatchSource, typeof Symbol.asyncDispose>,
   view: number,
   first: number,
   last: number,

@@ -1,4 +1,4 @@
-import type { Batch } from "../data/loader.ts";
+import type { Batch, BatchSource } from "../data/loader.ts";
 import { epochOrder } from "../data/random.ts";
 import { ops, Tensor, unscoped } from "../tensor/index.ts";
 
@@ -10,7 +10,7 @@ export interface FeatureLoaderOptions {
 }
 
 /** Batches of features [n, width] in place of images, another of their views each epoch. */
-export class FeatureLoader implements Disposable {
+export class FeatureLoader implements BatchSource {
   readonly count: number;
   readonly batchSize: number;
   readonly #features: Tensor;
@@ -51,12 +51,13 @@ export class FeatureLoader implements Disposable {
           labels: ops.indexSelect(this.#labels, 0, picked),
           size: rows.length,
           index,
+          rows,
         };
       });
     }
   }
 
-  [Symbol.dispose](): void {
+  async [Symbol.asyncDispose](): Promise<void> {
     this.#features.dispose();
     this.#labels.dispose();
   }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { expectNoLeaks } from "../../test/support/no-leaks.ts";
 import { ops, scope, Tensor, unscoped } from "../tensor/index.ts";
-import { cachedFeatures, type FeatureSource } from "./feature-cache.ts";
+import { cachedFeatures } from "./feature-cache.ts";
 import { FeatureLoader } from "./feature-loader.ts";
 
 expectNoLeaks();
@@ -12,7 +12,7 @@ const root = mkdtempSync(join(tmpdir(), "thaw-features-"));
 afterAll(() => rmSync(root, { recursive: true }));
 
 /** Images of one pixel, the image's number plus a hundredth of the view's; counts what was read. */
-class Numbers implements FeatureSource {
+class Numbers {
   readonly count: number;
   readonly batchSize = 2;
   read = 0;
@@ -33,7 +33,7 @@ class Numbers implements FeatureSource {
       yield unscoped(() => ({
         images: Tensor.from(values, [size, 1, 1, 1]),
         labels: Tensor.from(new BigInt64Array(size), [size]),
-        ...{ size, index },
+        ...{ size, index, rows: new Int32Array(size) },
       }));
     }
   }
@@ -127,7 +127,7 @@ describe("FeatureLoader", () => {
   it("gives every row of an epoch's view once, in an order of its own", async () => {
     const values = Float32Array.from({ length: 12 }, (_, i) => i);
     const features = unscoped(() => Tensor.from(values, [12, 1]));
-    using loader = new FeatureLoader(features, new Uint8Array(6), {
+    await using loader = new FeatureLoader(features, new Uint8Array(6), {
       ...{ batchSize: 4, shuffle: true, seed: 3 },
     });
     const [one, two, three] = [

@@ -1,4 +1,5 @@
-export { cachedFeatures, type FeatureCacheOptions, type FeatureSource } from "./feature-cache.ts";
+export { cachedFeatures, type FeatureCacheOptions } from "./feature-cache.ts";
+export { FeatureHead } from "./feature-head.ts";
 export { FeatureLoader, type FeatureLoaderOptions } from "./feature-loader.ts";
 export {
   freezeStages,
