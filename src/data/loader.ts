@@ -7,7 +7,7 @@ import { newStore, removeStore, type StoreSpec } from "./files/pixel-store.ts";
 import { storePlan } from "./files/store-plan.ts";
 import type { FileImageSet } from "./fileset.ts";
 import type { SplitSet } from "./imageset.ts";
-import { seedStream, shuffle } from "./random.ts";
+import { epochOrder } from "./random.ts";
 
 export interface LoaderOptions extends BatchPlan {
   readonly batchSize: number;
@@ -35,6 +35,18 @@ export interface Batch {
   readonly rows: Int32Array;
 }
 
+/** Where a trainer's batches come from. */
+export interface BatchSource extends AsyncDisposable {
+  readonly count: number;
+  readonly batchSize: number;
+  /** Batches of an epoch; the last one may be smaller. */
+  readonly batches: number;
+  /** Seconds that readers have waited for a batch, since it was made. */
+  readonly waited: number;
+  /** An epoch's batches in order, from the batch `from` on. One epoch is read at a time. */
+  epoch(epoch: number, from?: number): AsyncGenerator<Batch>;
+}
+
 /** Batches that are under way while the step trains: one ready, one for unevenness, and one a thread. */
 const SPARE = 2;
 
@@ -42,7 +54,7 @@ const SPARE = 2;
  * Batches of a split, prepared in threads of their own while the current one is trained on. Order and
  * augmentation depend on seed, epoch and image alone: any epoch can be read again from any batch on.
  */
-export class Loader implements AsyncDisposable {
+export class Loader implements BatchSource {
   readonly count: number;
   readonly batchSize: number;
   /** Seconds that readers have waited for a batch, since the loader was made. */
@@ -103,7 +115,8 @@ export class Loader implements AsyncDisposable {
   /** An epoch's batches in order, from the batch `from` on. One epoch is read at a time. */
   async *epoch(epoch: number, from = 0): AsyncGenerator<Batch> {
     const { batchSize } = this;
-    const order = this.#order(epoch);
+    const { shuffle = false, seed } = this.#options;
+    const order = epochOrder(this.count, epoch, { shuffle, seed });
     const pending: Promise<Reply>[] = [];
     this.#pending = pending;
     const rowsOf = (index: number) => order.slice(index * batchSize, (index + 1) * batchSize);
@@ -145,13 +158,6 @@ export class Loader implements AsyncDisposable {
     await Promise.all(this.#threads.map((thread) => thread.close()));
     if (this.#store) removeStore(this.#store);
     for (const tensor of this.#held) tensor.dispose();
-  }
-
-  #order(epoch: number): Int32Array {
-    if (this.#options.shuffle) {
-      return shuffle(this.count, seedStream(this.#options.seed, `shuffle/${epoch}`));
-    }
-    return Int32Array.from({ length: this.count }, (_, i) => i);
   }
 
   /** Batches go round the threads, so that each is made of as many. */

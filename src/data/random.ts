@@ -108,6 +108,16 @@ export function shuffle(n: number, stream: RandomStream): Int32Array {
 }
 
 /** Shuffles `values` where they lie and returns them. */
+/** The order of an epoch's samples: shuffled anew from the seed each epoch, or as they stand. */
+export function epochOrder(
+  count: number,
+  epoch: number,
+  options: { readonly shuffle: boolean; readonly seed: number },
+): Int32Array {
+  if (options.shuffle) return shuffle(count, seedStream(options.seed, `shuffle/${epoch}`));
+  return Int32Array.from({ length: count }, (_, i) => i);
+}
+
 export function shuffleInPlace(values: Int32Array, stream: RandomStream): Int32Array {
   for (let i = values.length - 1; i > 0; i--) {
     const j = stream.int(0, i + 1);

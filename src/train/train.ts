@@ -7,6 +7,7 @@ import { readRun } from "../run/read.ts";
 import { createRun, defaultRunName, type RunRecord, resumeRun } from "../run/record.ts";
 import { getThreads, resetPeakMemory, setThreads, version } from "../tensor/index.ts";
 import type { TrainOptions, TrainResult } from "./events.ts";
+import { trainOnFeatures } from "./features.ts";
 import { engineFingerprint, resumeSession } from "./resume.ts";
 import { Session } from "./session.ts";
 import {
@@ -60,6 +61,7 @@ export async function train(
       if (weights !== undefined) startFrom(weights, config, data, session, options);
     }
   }
+  await trainOnFeatures(session, config, data, compute, options);
   const trainer = new Trainer({
     config,
     data,

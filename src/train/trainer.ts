@@ -10,7 +10,9 @@ import { loadBestModel } from "../run/load-model.ts";
 import type { RunRecord } from "../run/record.ts";
 import type { EpochLine, RunStatus, Summary } from "../run/summary.ts";
 import { getThreads } from "../tensor/index.ts";
+import { freezeStages } from "../transfer/index.ts";
 import type { TrainOptions } from "./events.ts";
+import { transferOf } from "./plan.ts";
 import { digestOf } from "./resume.ts";
 import { EVALUATION_BATCH, type Session } from "./session.ts";
 import { DivergedError, trainStep } from "./step.ts";
@@ -81,13 +83,14 @@ export class Trainer {
 
   /** One epoch, or the rest of it. Returns why it was left early, after a checkpoint. */
   async #epoch(): Promise<"interrupted" | "preempted" | undefined> {
-    const { progress, train, model } = this.#session;
+    const { progress, train, model, network } = this.#session;
     const epoch = progress.epoch + 1;
     const from = progress.batch;
     const began = performance.now();
     const waited = train.waited;
     let lr = 0;
-    model.train();
+    freezeStages(model, transferOf(this.#config), epoch);
+    network.train();
     for await (const batch of train.epoch(epoch, from)) {
       lr = this.#config.lr * this.#session.schedule.at(progress.step);
       const { loss, correct, gradNorm } = this.#step(batch, lr);
@@ -120,10 +123,10 @@ export class Trainer {
   }
 
   #step(batch: Parameters<typeof trainStep>[2], lr: number): ReturnType<typeof trainStep> {
-    const { model, optimizer, progress } = this.#session;
+    const { network, optimizer, progress } = this.#session;
     const { smoothing, clipGrad } = this.#config;
     try {
-      return trainStep(model, optimizer, batch, {
+      return trainStep(network, optimizer, batch, {
         ...this.#compute,
         lr,
         labelSmoothing: smoothing,
@@ -186,9 +189,9 @@ export class Trainer {
   }
 
   async #validate(epoch: number, lr: number): Promise<{ loss: number; accuracy: number }> {
-    const { val, model } = this.#session;
+    const { val, network } = this.#session;
     const probabilities = await predictProbabilities(
-      model,
+      network,
       val.epoch(epoch),
       val.count,
       this.#compute,
