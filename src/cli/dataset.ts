@@ -1,7 +1,7 @@
 import { openDataset } from "../data/datasets/index.ts";
 import type { DatasetSplits } from "../data/imageset.ts";
 import type { TrainConfig } from "../run/config.ts";
-import { say } from "./output.ts";
+import { downloadProgress } from "./progress.ts";
 
 /** What of a config chooses the data. */
 type DataChoice = Pick<TrainConfig, "data" | "seed"> &
@@ -12,7 +12,6 @@ export async function openConfiguredData(
   config: DataChoice,
   mirror?: string,
 ): Promise<DatasetSplits> {
-  let told = "";
   return openDataset({
     data: config.data,
     seed: config.seed,
@@ -22,12 +21,6 @@ export async function openConfiguredData(
     valSize: config.valSize,
     testSize: config.testSize,
     mirror,
-    onProgress: (progress) => {
-      const { received, total, file } = progress;
-      const share = total ? Math.floor((10 * received) / total) * 10 : 0;
-      const line = `fetching ${file}: ${share} %`;
-      if (line !== told) say(line);
-      told = line;
-    },
+    onProgress: downloadProgress(),
   });
 }

@@ -1,4 +1,4 @@
-import type { DatasetSplits } from "../data/imageset.ts";
+import { type DatasetSplits, inMemory } from "../data/imageset.ts";
 import type { ComputeChoice } from "../models/index.ts";
 import { loadBestModel } from "../run/load-model.ts";
 import { readRun } from "../run/read.ts";
@@ -17,10 +17,10 @@ export async function evaluateRun(
   data: DatasetSplits,
   compute: ComputeChoice,
 ): Promise<TestResult> {
-  const best = loadBestModel(dir, compute);
-  using _owned = best.model;
-  const predicted = await judge(best, { name: data.name, set: data.test }, compute);
   return withRunLock(dir, async () => {
+    const best = loadBestModel(dir, compute);
+    using _owned = best.model;
+    const predicted = await judge(best, { name: data.name, set: inMemory(data).test }, compute);
     const run = new RunRecord(dir);
     const result = run.writeResults({ predictions: predicted, classes: best.classes });
     const { summary } = readRun(dir);

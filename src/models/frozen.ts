@@ -20,7 +20,7 @@ export function freeze(
   scope(() => foldBatchNorms(model, ops.zeros([1, ...input], { device: compute.device })));
   const dtype = compute.autocast;
   for (const [, module] of model.namedModules()) {
-    if (!(module instanceof Conv2d || module instanceof Linear)) continue;
+    if (!(module instanceof Conv2d || module instanceof Linear) || module === model.head) continue;
     if (dtype !== null) module.to({ dtype, memoryFormat: compute.memoryFormat });
     for (const parameter of module.parameters()) parameter.requiresGrad = false;
   }

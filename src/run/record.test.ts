@@ -12,9 +12,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { formatCsv, parseCsv } from "../data/formats/csv.ts";
 import { ThawError, UsageError } from "../errors.ts";
 import { predictions } from "../metrics/index.ts";
-import { formatCsv, parseCsv } from "./csv.ts";
 import { describeEnvironment } from "./environment.ts";
 import { openRun, readRun } from "./read.ts";
 import {

@@ -161,7 +161,10 @@ export function defaultRunName(config: {
   readonly strategy: string;
   readonly seed: number;
 }): string {
-  const dataset = basename(resolve(config.data)).replace(/\.(zip|tar|tgz|tar\.gz)$/, "");
+  const dataset = basename(resolve(config.data)).replace(
+    /\.(zip|csv|tgz|txz|tar(\.(gz|xz))?)$/i,
+    "",
+  );
   const name = `${dataset}-${config.model}-${config.strategy}-s${config.seed}`;
   return name.replaceAll(/[^\w.-]+/g, "_").replace(/^[.-]+/, "");
 }

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { formatCsv, parseCsv } from "../data/formats/csv.ts";
 import { ThawError } from "../errors.ts";
 import {
   accuracy,
@@ -12,7 +13,6 @@ import {
   type Predictions,
   wilson95,
 } from "../metrics/index.ts";
-import { formatCsv, parseCsv } from "./csv.ts";
 import { writeDurably } from "./durable.ts";
 import type { Summary } from "./summary.ts";
 

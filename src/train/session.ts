@@ -1,4 +1,4 @@
-import type { DatasetSplits } from "../data/imageset.ts";
+import type { MemorySplits } from "../data/imageset.ts";
 import { Loader } from "../data/loader.ts";
 import { streamSeed } from "../data/random.ts";
 import { ThawError } from "../errors.ts";
@@ -52,7 +52,7 @@ export class Session implements AsyncDisposable {
   readonly #init: Generator;
   readonly #dropout: Generator;
 
-  constructor(config: TrainConfig, data: DatasetSplits, compute: ComputeChoice) {
+  constructor(config: TrainConfig, data: MemorySplits, compute: ComputeChoice) {
     const { seed, dropout } = config;
     const { train, val, mean, std } = data;
     this.#init = new Generator(streamSeed(seed, "init"));

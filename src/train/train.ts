@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { DatasetSplits } from "../data/imageset.ts";
+import { type DatasetSplits, inMemory, type MemorySplits } from "../data/imageset.ts";
 import { UsageError } from "../errors.ts";
 import { type ComputeChoice, chooseCompute } from "../models/compute.ts";
 import type { TrainConfig } from "../run/config.ts";
@@ -23,10 +23,11 @@ import { Trainer } from "./trainer.ts";
  */
 export async function train(
   asked: TrainConfig,
-  source: DatasetSplits,
+  splits: DatasetSplits,
   options: TrainOptions = {},
 ): Promise<TrainResult> {
   const started = performance.now();
+  const source = inMemory(splits);
   refuseEmpty(source);
   const open = () => weightsOf(asked, options);
   // A run that is resumed has its numbers in a checkpoint, and its normalisation in its config.
@@ -83,7 +84,7 @@ async function weightsOf(
   return openWeights(weights, { out, ...(fetchWeights && { fetch: fetchWeights }) });
 }
 
-function refuseEmpty({ name, train, val, test }: DatasetSplits): void {
+function refuseEmpty({ name, train, val, test }: MemorySplits): void {
   for (const [split, set] of Object.entries({ training: train, validation: val, test })) {
     if (set.count > 0) continue;
     throw new UsageError(`${name}: there are no ${split} images`, {
@@ -94,7 +95,7 @@ function refuseEmpty({ name, train, val, test }: DatasetSplits): void {
 
 function newRecord(
   config: TrainConfig,
-  data: DatasetSplits,
+  data: MemorySplits,
   compute: ComputeChoice,
   options: TrainOptions,
   origin: Readonly<Record<string, unknown>>,

@@ -1,4 +1,4 @@
-import type { DatasetSplits } from "../data/imageset.ts";
+import type { MemorySplits } from "../data/imageset.ts";
 import { Loader } from "../data/loader.ts";
 import { accuracy, logLoss, predictions } from "../metrics/index.ts";
 import type { ComputeChoice } from "../models/compute.ts";
@@ -23,7 +23,7 @@ import { parameterCounts, summarise } from "./summary.ts";
 
 export interface TrainerParts {
   readonly config: TrainConfig;
-  readonly data: DatasetSplits;
+  readonly data: MemorySplits;
   readonly compute: ComputeChoice;
   readonly run: RunRecord;
   readonly session: Session;
@@ -36,7 +36,7 @@ export interface TrainerParts {
 /** The epochs of one run, from wherever its session stands. */
 export class Trainer {
   readonly #config: TrainConfig;
-  readonly #data: DatasetSplits;
+  readonly #data: MemorySplits;
   readonly #compute: ComputeChoice;
   readonly #run: RunRecord;
   readonly #session: Session;
@@ -90,6 +90,7 @@ export class Trainer {
     const epoch = progress.epoch + 1;
     const from = progress.batch;
     const began = performance.now();
+    const waited = train.waited;
     let lr = 0;
     model.train();
     for await (const batch of train.epoch(epoch, from)) {
@@ -116,7 +117,8 @@ export class Trainer {
         return stop;
       }
     }
-    await this.#endEpoch(epoch, lr, seconds(began), train.count - from * train.batchSize);
+    const spent = { train: seconds(began), dataWait: train.waited - waited };
+    await this.#endEpoch(epoch, lr, spent, train.count - from * train.batchSize);
     if (this.#isLast()) return undefined;
     const stop = this.#options.stopRequested?.();
     if (stop !== undefined && !this.#isCheckpointDue()) this.#checkpoint();
@@ -161,7 +163,7 @@ export class Trainer {
     );
   }
 
-  async #endEpoch(epoch: number, lr: number, trained: number, images: number): Promise<void> {
+  async #endEpoch(epoch: number, lr: number, spent: Spent, images: number): Promise<void> {
     const { progress, schedule, train } = this.#session;
     const began = performance.now();
     this.#refuseNonFinite(lr);
@@ -178,9 +180,9 @@ export class Trainer {
     };
     const timing = {
       epoch,
-      train: trained,
+      ...spent,
       validation,
-      imagesPerSecond: images / trained,
+      imagesPerSecond: images / spent.train,
     };
     schedule.observe(valLoss);
     const isBest = improves(line, progress.best);
@@ -342,6 +344,12 @@ export class Trainer {
   #note(text: string): void {
     this.#options.onNote?.(text);
   }
+}
+
+/** Seconds of an epoch's steps, and those of them that went by waiting for batches. */
+interface Spent {
+  readonly train: number;
+  readonly dataWait: number;
 }
 
 /** More accurate, or as accurate with a lower loss: with equal counts of right answers the surer one. */

@@ -205,16 +205,19 @@ describe("lookAlike", () => {
   );
 });
 
-it("withoutInit leaves the generator where it was", () => {
-  using random = new Generator(5);
-  using other = new Generator(5);
-  const options = { classes: 2, inChannels: 3, imageSize: [32, 32] as const };
-  using _model = withoutInit(() =>
-    createModel("simple_cnn", { ...options, random: { init: random, dropout: random } }),
-  );
-  const state = ({ state }: Generator) => {
-    using copy = state;
-    return copy.toBytes();
-  };
-  expect(state(random)).toEqual(state(other));
-});
+it.each(["simple_cnn", "vit_tiny_patch16_224"] as const)(
+  "withoutInit leaves the generator where it was: %s",
+  (name) => {
+    using random = new Generator(5);
+    using other = new Generator(5);
+    const options = { classes: 2, inChannels: 3, imageSize: [32, 32] as const };
+    using _model = withoutInit(() =>
+      createModel(name, { ...options, random: { init: random, dropout: random } }),
+    );
+    const state = ({ state }: Generator) => {
+      using copy = state;
+      return copy.toBytes();
+    };
+    expect(state(random)).toEqual(state(other));
+  },
+);
