@@ -109,6 +109,14 @@ describe("a run record", () => {
 });
 
 describe("starting a run whose name is taken", () => {
+  it("clears away what a kill in the middle of replacing one has left, and nothing else", () => {
+    for (const folder of [".a.17.replaced", ".a.x.replaced", ".ab.17.replaced", "b"]) {
+      mkdirSync(join(out, folder, "checkpoints"), { recursive: true });
+    }
+    create();
+    expect(readdirSync(out).sort()).toEqual([".a.x.replaced", ".ab.17.replaced", "a", "b"]);
+  });
+
   it("refuses a finished one, unless told to overwrite it", () => {
     create().writeSummary(summary("finished"));
     expect(() => create()).toThrow(/the run a is finished/);

@@ -45,8 +45,8 @@ export function makeSchedule(config: TrainConfig, stepsPerEpoch: number): Schedu
     case "cosine":
       return schedules.cosine({ total, warmup, minFactor });
     case "onecycle":
-      // A cycle goes up and down: of a run of one step it is the way up.
-      return schedules.onecycle({ total: Math.max(2, total) });
+      // Up and down takes two steps at least; of a run of one step the first is taken.
+      return schedules.onecycle({ total: Math.max(total, 2) });
     case "plateau":
       return schedules.plateau({
         mode: "min",

@@ -1,10 +1,12 @@
+import { join } from "node:path";
 import { type DatasetSplits, inMemory, type MemorySplits } from "../data/imageset.ts";
 import { UsageError } from "../errors.ts";
 import { type ComputeChoice, chooseCompute } from "../models/compute.ts";
 import type { TrainConfig } from "../run/config.ts";
 import { describeEnvironment } from "../run/environment.ts";
 import { readRun } from "../run/read.ts";
-import { createRun, defaultRunName, type RunRecord, resumeRun } from "../run/record.ts";
+import { createRun, defaultRunName, findRun, type RunRecord, resumeRun } from "../run/record.ts";
+import { withRunLock } from "../run/run-lock.ts";
 import { getThreads, resetPeakMemory, setThreads, version } from "../tensor/index.ts";
 import type { TrainOptions, TrainResult } from "./events.ts";
 import { trainOnFeatures } from "./features.ts";
@@ -48,31 +50,37 @@ export async function train(
     startFrom(weights, config, data, session, options);
   }
   const origin = weights === undefined ? {} : { weights: await describeWeights(weights) };
-  const run = openRecord(config, data, compute, options, origin);
-  if (options.resume) {
-    const { summary } = readRun(run.dir);
-    if (summary?.status === "finished") {
-      options.onNote?.(`${run.name} is finished: nothing is left to train`);
-      return { run, summary };
+  const name = config.name ?? defaultRunName(config);
+  const dir = options.resume ? findRun(name, config.out) : join(config.out, name);
+  const note = (text: string) => options.onNote?.(text);
+  const record = async (): Promise<TrainResult> => {
+    const run = options.resume ? resumeRun(dir) : newRecord(config, data, compute, options, origin);
+    if (options.resume) {
+      const { summary } = readRun(run.dir);
+      if (summary?.status === "finished") {
+        options.onNote?.(`${run.name} is finished: nothing is left to train`);
+        return { run, summary };
+      }
+      if (!resumeSession(run, config, data, session, fingerprint, note)) {
+        weights ??= await open();
+        if (weights !== undefined) startFrom(weights, config, data, session, options);
+      }
+      run.removeResults();
     }
-    const note = (text: string) => options.onNote?.(text);
-    if (!resumeSession(run, config, data, session, fingerprint, note)) {
-      weights ??= await open();
-      if (weights !== undefined) startFrom(weights, config, data, session, options);
-    }
-  }
-  await trainOnFeatures(session, config, data, compute, options);
-  const trainer = new Trainer({
-    config,
-    data,
-    compute,
-    run,
-    session,
-    options,
-    fingerprint,
-    started,
-  });
-  return { run, summary: await trainer.fit() };
+    await trainOnFeatures(session, config, data, compute, options);
+    const trainer = new Trainer({
+      config,
+      data,
+      compute,
+      run,
+      session,
+      options,
+      fingerprint,
+      started,
+    });
+    return { run, summary: await trainer.fit() };
+  };
+  return await withRunLock(dir, record, note);
 }
 
 function refuseEmpty({ name, train, val, test }: MemorySplits): void {
@@ -84,7 +92,7 @@ function refuseEmpty({ name, train, val, test }: MemorySplits): void {
   }
 }
 
-function openRecord(
+function newRecord(
   config: TrainConfig,
   data: MemorySplits,
   compute: ComputeChoice,
@@ -92,7 +100,6 @@ function openRecord(
   origin: Readonly<Record<string, unknown>>,
 ): RunRecord {
   const name = config.name ?? defaultRunName(config);
-  if (options.resume) return resumeRun(name, config.out);
   return createRun({
     out: config.out,
     name,

@@ -15,7 +15,7 @@ import type { TrainOptions } from "./events.ts";
 import { transferOf } from "./plan.ts";
 import { digestOf } from "./resume.ts";
 import { EVALUATION_BATCH, type Session } from "./session.ts";
-import { DivergedError, trainStep } from "./step.ts";
+import { DivergedError, firstNonFinite, trainStep } from "./step.ts";
 import { parameterCounts, summarise } from "./summary.ts";
 
 export interface TrainerParts {
@@ -110,6 +110,7 @@ export class Trainer {
       // At an epoch's last step the epoch is finished first: its checkpoint is the better one.
       if (stop !== undefined && progress.batch < train.batches) {
         this.#openSeconds = seconds(began);
+        this.#refuseNonFinite(lr);
         this.#checkpoint();
         return stop;
       }
@@ -138,6 +139,16 @@ export class Trainer {
     }
   }
 
+  /**
+   * Before anything is kept. A step's gradient is looked at where it is clipped only: else the loss of
+   * the next step shows that it was no number, and here there is none.
+   */
+  #refuseNonFinite(lr: number): void {
+    const name = firstNonFinite(this.#session.model);
+    if (name === undefined) return;
+    throw this.#diverged(`${name} is no longer finite`, this.#session.progress.step, lr);
+  }
+
   #diverged(what: string, step: number, lr: number, cause?: Error): DivergedError {
     const epoch = this.#session.progress.epoch + 1;
     const kept = this.#session.progress.epoch > 0 ? "the last good checkpoint is kept; " : "";
@@ -153,6 +164,7 @@ export class Trainer {
   async #endEpoch(epoch: number, lr: number, spent: Spent, images: number): Promise<void> {
     const { progress, schedule, train } = this.#session;
     const began = performance.now();
+    this.#refuseNonFinite(lr);
     const { loss: valLoss, accuracy: valAccuracy } = await this.#validate(epoch, lr);
     const validation = seconds(began);
     const line: EpochLine = {
