@@ -60,7 +60,7 @@ export function truncatedNormal_(
   random: Generator,
   options: { std: number },
 ): void {
-  noGrad(() => {
+  initialise(() => {
     ops.uniform_(weight, { from: -1, to: 1, generator: random });
     ops.mul_Scalar(ops.erfinv_(weight), options.std * Math.SQRT2);
     ops.clamp_(weight, { min: -2, max: 2 });
@@ -68,7 +68,15 @@ export function truncatedNormal_(
 }
 
 export function normal_(weight: Tensor, random: Generator, options: { std: number }): void {
-  noGrad(() => ops.normal_(weight, { mean: 0, std: options.std, generator: random }));
+  initialise(() => void ops.normal_(weight, { mean: 0, std: options.std, generator: random }));
+}
+
+export function uniform_(
+  weight: Tensor,
+  random: Generator,
+  { from, to }: { readonly from: number; readonly to: number },
+): void {
+  initialise(() => void ops.uniform_(weight, { from, to, generator: random }));
 }
 
 export function constant_(tensor: Tensor, value: number): void {
