@@ -72,16 +72,30 @@ export {
   type ComputeChoice,
   chooseCompute,
   createModel,
+  freeze,
   type ModelName,
   type ModelOptions,
   type ModelRandom,
   type ModelSpec,
   modelNames,
   models,
+  multiplyAdds,
+  type Preprocessing,
+  type PublishedWeights,
   parseModelName,
   type Stage,
+  stageParameters,
 } from "./models/index.ts";
 export { type Compute, predictProbabilities } from "./models/predict.ts";
+export {
+  parseWeightsReference,
+  pretrainedReference,
+  type ResolvedWeights,
+  type ResolveOptions,
+  resolveWeights,
+  type WeightsProgress,
+  type WeightsReference,
+} from "./models/weights/hub/index.ts";
 export {
   type Adaptation,
   encodeSafetensors,

@@ -10,8 +10,9 @@ import {
   normal_,
   Sequential,
   SqueezeExcite,
+  uniform_,
 } from "../nn/index.ts";
-import { type Generator, noGrad, ops, scope, type Tensor } from "../tensor/index.ts";
+import { type Generator, ops, scope, type Tensor } from "../tensor/index.ts";
 import { Classifier, type ModelOptions, type ModelRandom, type Stage } from "./spec.ts";
 
 export interface Squeeze {
@@ -243,7 +244,7 @@ export function initialise(network: MobileNetwork, random: Generator): void {
       if (module.bias) constant_(module.bias, 0);
     } else if (module instanceof Linear) {
       const bound = 1 / Math.sqrt(module.weight.size(0));
-      noGrad(() => ops.uniform_(module.weight, { from: -bound, to: bound, generator: random }));
+      uniform_(module.weight, random, { from: -bound, to: bound });
       if (module.bias) constant_(module.bias, 0);
     }
   }

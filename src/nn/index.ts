@@ -22,6 +22,7 @@ export {
   kaimingUniform_,
   normal_,
   truncatedNormal_,
+  uniform_,
   withoutInit,
 } from "./init.ts";
 export { LayerNorm } from "./layer-norm.ts";

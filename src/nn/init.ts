@@ -71,6 +71,14 @@ export function normal_(weight: Tensor, random: Generator, options: { std: numbe
   initialise(() => void ops.normal_(weight, { mean: 0, std: options.std, generator: random }));
 }
 
+export function uniform_(
+  weight: Tensor,
+  random: Generator,
+  { from, to }: { readonly from: number; readonly to: number },
+): void {
+  initialise(() => void ops.uniform_(weight, { from, to, generator: random }));
+}
+
 export function constant_(tensor: Tensor, value: number): void {
   initialise(() => void ops.fill_Scalar(tensor, value));
 }

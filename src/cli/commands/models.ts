@@ -110,7 +110,7 @@ const plain = {
   chars: Object.fromEntries(
     [
       ...["top", "top-mid", "top-left", "top-right", "bottom", "bottom-mid", "bottom-left"],
-      ...["bottom-right", "left", "left-mid", "mid", "mid-mid", "right", "right-mid"],
+      ...["bottom-right", "left", "left-mid", "mid", "mid-mid", "middle", "right", "right-mid"],
     ].map((part) => [part, ""]),
   ),
   style: { head: [], border: [], "padding-left": 0, "padding-right": 2 },

@@ -169,6 +169,11 @@ function isRevision(text: string): boolean {
   return parts.every((part) => /^[\w+=~,()-][\w.+=~,()-]*$/.test(part) && !part.includes(".."));
 }
 
+/** Undefined also for what cannot be a path here, as one below a plain file. */
 function statOf(path: string): Stats | undefined {
-  return statSync(path, { throwIfNoEntry: false });
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch {
+    return undefined;
+  }
 }
