@@ -25,6 +25,8 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   InitRandom(env, exports);
   InitRuntime(env, exports);
   InitProfiler(env, exports);
+  InitJpeg(env, exports);
+  InitResample(env, exports);
   return exports;
 }
 

@@ -3,9 +3,12 @@
 // operators, which it falls back to where its kernel does not apply.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+#include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/custom_function.h>
+#include <torch/csrc/autograd/variable.h>
 #include <torch/library.h>
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -13,6 +16,20 @@
 #include "modules.h"
 
 namespace thaw {
+
+namespace {
+
+// Batch norm, ReLU and pooling of libtorch's operators. The maximum and the ReLU commute, values
+// and gradients alike, and after pooling the ReLU passes over a quarter of the memory.
+at::Tensor Composed(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
+                    const at::Tensor& running_mean, const at::Tensor& running_var, bool training,
+                    double momentum, double eps) {
+  const auto z = at::batch_norm(x, weight, bias, running_mean, running_var, training, momentum, eps,
+                                /*cudnn_enabled=*/true);
+  return at::relu(at::max_pool2d(z, 2));
+}
+
+}  // namespace
 
 #ifdef THAW_HAS_KERNELS
 
@@ -119,8 +136,9 @@ struct BatchNormReluMaxPool : torch::autograd::Function<BatchNormReluMaxPool> {
       for (int64_t c = 0; c < channels; ++c) {
         const double from_shift = sum[c] / static_cast<double>(rows);
         const double center = Data<float>(shift)[c] + from_shift;
-        const double variance =
-            std::max(0.0, squares[c] / static_cast<double>(rows) - from_shift * from_shift);
+        const double rounded = squares[c] / static_cast<double>(rows) - from_shift * from_shift;
+        // Not std::max, which would make 0 of NaN.
+        const double variance = rounded < 0 ? 0 : rounded;
         const double inverse = 1 / std::sqrt(variance + eps);
         Data<float>(mean)[c] = static_cast<float>(center);
         Data<float>(inverse_std)[c] = static_cast<float>(inverse);
@@ -136,14 +154,20 @@ struct BatchNormReluMaxPool : torch::autograd::Function<BatchNormReluMaxPool> {
                           Data<uint8_t>(which));
       });
     });
-    context->save_for_backward({x, weight, mean, inverse_std, which});
+    context->save_for_backward({x, weight, bias, mean, inverse_std, which});
+    context->saved_data["eps"] = eps;
     return y;
   }
 
   static variable_list backward(AutogradContext* context, variable_list gradients) {
     const auto saved = context->get_saved_variables();
-    const auto &x = saved[0], &weight = saved[1], &mean = saved[2], &inverse_std = saved[3],
-               &which = saved[4];
+    const auto &x = saved[0], &weight = saved[1], &bias = saved[2], &mean = saved[3],
+               &inverse_std = saved[4], &which = saved[5];
+    // With create_graph; the kernels' results would stand in no graph.
+    if (at::GradMode::is_enabled()) {
+      return ComposedBackward({x, weight, bias}, gradients[0],
+                              context->saved_data["eps"].toDouble());
+    }
     const auto g = gradients[0].to(x.scalar_type()).contiguous(at::MemoryFormat::ChannelsLast);
     const PoolShape shape = ShapeOf(x);
     const int64_t channels = shape.channels;
@@ -179,16 +203,39 @@ struct BatchNormReluMaxPool : torch::autograd::Function<BatchNormReluMaxPool> {
   }
 
  private:
+  static variable_list ComposedBackward(const variable_list& inputs, const at::Tensor& gradient,
+                                        double eps) {
+    const auto y = Composed(inputs[0], inputs[1], inputs[2], {}, {}, true, 0, eps);
+    variable_list wanted;
+    for (const auto& input : inputs) {
+      if (input.requires_grad()) wanted.push_back(input);
+    }
+    const auto found = torch::autograd::grad({y}, wanted, {gradient}, true, true);
+    variable_list result(7);
+    size_t next = 0;
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      if (inputs[i].requires_grad()) result[i] = found[next++];
+    }
+    return result;
+  }
+
   static void Blend(float& running, double now, double momentum) {
     running = static_cast<float>((1 - momentum) * running + momentum * now);
   }
 };
 
-bool KernelApplies(const at::Tensor& x, const at::Tensor& weight) {
+// What does not fit, libtorch's operators compute or refuse.
+bool KernelApplies(const at::Tensor& x, at::TensorList of_channels) {
   const auto dtype = x.scalar_type();
-  return x.is_cpu() && x.dim() == 4 && (dtype == at::kFloat || dtype == at::kBFloat16) &&
-         weight.scalar_type() == at::kFloat && x.size(1) % kLanes == 0 && x.size(0) > 0 &&
-         x.size(2) >= 2 && x.size(3) >= 2 && x.is_contiguous(at::MemoryFormat::ChannelsLast);
+  if (!x.is_cpu() || x.dim() != 4 || (dtype != at::kFloat && dtype != at::kBFloat16) ||
+      x.size(1) % kLanes != 0 || x.size(0) == 0 || x.size(2) < 2 || x.size(3) < 2 ||
+      !x.is_contiguous(at::MemoryFormat::ChannelsLast)) {
+    return false;
+  }
+  return std::all_of(of_channels.begin(), of_channels.end(), [&](const at::Tensor& tensor) {
+    return tensor.is_cpu() && tensor.scalar_type() == at::kFloat && tensor.dim() == 1 &&
+           tensor.size(0) == x.size(1) && tensor.is_contiguous();
+  });
 }
 
 // All of one layout each: the kernel takes them as flat memory.
@@ -198,11 +245,15 @@ void FusedAdam(at::TensorList parameters, at::TensorList gradients, at::TensorLi
                double eps, bool amsgrad, bool maximize, bool decoupled) {
   TORCH_CHECK(!amsgrad && !maximize && max_square_averages.empty(),
               "amsgrad and maximize are not supported");
+  TORCH_CHECK(gradients.size() == parameters.size() && averages.size() == parameters.size() &&
+                  square_averages.size() == parameters.size() && steps.size() == parameters.size(),
+              "wants as many of each as there are parameters");
   for (size_t i = 0; i < parameters.size(); ++i) {
     for (const auto& tensor : {parameters[i], gradients[i], averages[i], square_averages[i]}) {
       TORCH_CHECK(tensor.is_cpu() && tensor.scalar_type() == at::kFloat &&
-                      tensor.sizes() == parameters[i].sizes(),
-                  "wants float32 tensors of one shape on the CPU");
+                      tensor.sizes() == parameters[i].sizes() &&
+                      tensor.is_non_overlapping_and_dense(),
+                  "wants dense float32 tensors of one shape on the CPU");
     }
     const double step = steps[i].item<double>();
     const double correction = std::sqrt(1 - std::pow(beta2, step));
@@ -224,6 +275,8 @@ void FusedAdam(at::TensorList parameters, at::TensorList gradients, at::TensorLi
       BestKernels().adam(parameter + begin, gradient + begin, average + begin,
                          square_average + begin, end - begin, options);
     });
+    // A graph that still holds the old values must see that they are gone.
+    torch::autograd::impl::bump_version(parameters[i]);
   }
 }
 
@@ -247,15 +300,11 @@ at::Tensor BatchNormReluMaxPoolOperator(const at::Tensor& x, const at::Tensor& w
                                         const at::Tensor& running_var, bool training,
                                         double momentum, double eps) {
 #ifdef THAW_HAS_KERNELS
-  if (training && KernelApplies(x, weight)) {
+  if (training && KernelApplies(x, {weight, bias, running_mean, running_var})) {
     return BatchNormReluMaxPool::apply(x, weight, bias, running_mean, running_var, momentum, eps);
   }
 #endif
-  // The maximum and the ReLU commute, values and gradients alike, and after pooling the ReLU passes
-  // over a quarter of the memory.
-  const auto z = at::batch_norm(x, weight, bias, running_mean, running_var, training, momentum, eps,
-                                /*cudnn_enabled=*/true);
-  return at::relu(at::max_pool2d(z, 2));
+  return Composed(x, weight, bias, running_mean, running_var, training, momentum, eps);
 }
 
 }  // namespace
@@ -272,9 +321,17 @@ TORCH_LIBRARY(thaw, library) {
       "(Tensor(a!)[] self, Tensor[] grads, Tensor(b!)[] exp_avgs, Tensor(c!)[] exp_avg_sqs, "
       "Tensor[] max_exp_avg_sqs, Tensor[] state_steps, float lr, float beta1, float beta2, "
       "float weight_decay, float eps, bool amsgrad, bool maximize) -> ()";
-  library.def(("_fused_adam_" + adam).c_str(), FusedAdamOperator<false>);
-  library.def(("_fused_adamw_" + adam).c_str(), FusedAdamOperator<true>);
+  library.def(("_fused_adam_" + adam).c_str());
+  library.def(("_fused_adamw_" + adam).c_str());
 #endif
 }
+
+#ifdef THAW_HAS_KERNELS
+// For the CPU alone, so that no other device is told to have them.
+TORCH_LIBRARY_IMPL(thaw, CPU, library) {
+  library.impl("_fused_adam_", FusedAdamOperator<false>);
+  library.impl("_fused_adamw_", FusedAdamOperator<true>);
+}
+#endif
 
 }  // namespace thaw

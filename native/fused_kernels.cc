@@ -103,7 +103,7 @@ void Forward(const T* x, const PoolShape& shape, const float* scale, const float
         }
         const Ints cut = largest <= Floats{};
         Store(y + out + c, cut ? Floats{} : largest);
-        StoreBytes(which + out + c, cut ? Ints{} + kNone : place);
+        StoreBytes(which + out + c, cut ? Ints{} + kCutOff : place);
       }
     }
   }
@@ -124,7 +124,7 @@ void Reduce(const T* x, const T* g, const uint8_t* which, const PoolShape& shape
         const T* window = first + 2 * column * channels + c;
         const int64_t at = out + column * channels + c;
         const Ints place = LoadBytes(which + at);
-        const Floats gradient = place == kNone ? Floats{} : Load(g + at);
+        const Floats gradient = place == kCutOff ? Floats{} : Load(g + at);
         const Floats top = place == 0 ? Load(window) : Load(window + channels);
         const Floats bottom = place == 2 ? Load(window + below) : Load(window + below + channels);
         s += gradient;

@@ -17,9 +17,9 @@ struct PoolShape {
 
 constexpr int kLanes = 16;
 
-// Which of the four pixels of a window was the largest, row by row; kNone where the ReLU cut it
+// Which of the four pixels of a window was the largest, row by row; kCutOff where the ReLU cut it
 // off.
-constexpr int kNone = 4;
+constexpr int kCutOff = 4;
 
 struct AdamOptions {
   float rate;          // learning rate with both bias corrections

@@ -13,5 +13,7 @@ void InitAllocator(Napi::Env env, Napi::Object exports);
 void InitRandom(Napi::Env env, Napi::Object exports);
 void InitRuntime(Napi::Env env, Napi::Object exports);
 void InitProfiler(Napi::Env env, Napi::Object exports);
+void InitJpeg(Napi::Env env, Napi::Object exports);
+void InitResample(Napi::Env env, Napi::Object exports);
 
 }  // namespace thaw

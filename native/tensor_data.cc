@@ -8,6 +8,7 @@
 #include <mutex>
 #include <vector>
 
+#include "bytes.h"
 #include "convert.h"
 #include "errors.h"
 #include "modules.h"
@@ -62,24 +63,7 @@ std::shared_ptr<Lender>& LenderOf(Napi::Env env) {
   return *env.GetInstanceData<std::shared_ptr<Lender>>();
 }
 
-struct Source {
-  void* data;
-  size_t bytes;
-};
-
-Source SourceOf(const Napi::Value& value) {
-  if (value.IsTypedArray()) {
-    const auto array = value.As<Napi::TypedArray>();
-    Napi::ArrayBuffer buffer = array.ArrayBuffer();
-    if (!buffer.IsArrayBuffer()) {
-      throw std::invalid_argument("the array lies in a SharedArrayBuffer, copy it first");
-    }
-    return {static_cast<char*>(buffer.Data()) + array.ByteOffset(), array.ByteLength()};
-  }
-  throw std::invalid_argument("a typed array is wanted");
-}
-
-void CheckBytes(const Source& source, const std::vector<int64_t>& shape, at::ScalarType dtype) {
+void CheckBytes(const Bytes& source, const std::vector<int64_t>& shape, at::ScalarType dtype) {
   int64_t elements = 1;
   for (const int64_t size : shape) {
     if (size < 0 || (size > 0 && elements > (int64_t{1} << 53) / size)) {
@@ -88,8 +72,8 @@ void CheckBytes(const Source& source, const std::vector<int64_t>& shape, at::Sca
     elements *= size;
   }
   const size_t wanted = static_cast<size_t>(elements) * c10::elementSize(dtype);
-  if (source.bytes != wanted) {
-    throw std::invalid_argument("the array has " + std::to_string(source.bytes) +
+  if (source.size != wanted) {
+    throw std::invalid_argument("the array has " + std::to_string(source.size) +
                                 " bytes, the shape and dtype want " + std::to_string(wanted));
   }
 }
@@ -97,12 +81,12 @@ void CheckBytes(const Source& source, const std::vector<int64_t>& shape, at::Sca
 // fromTypedArray(array, dtype, shape): a tensor with a copy of the bytes.
 Napi::Value FromTypedArray(const Napi::CallbackInfo& info) {
   return Guarded(info, [&]() -> Napi::Value {
-    const Source source = SourceOf(info[0]);
+    const Bytes source = BytesOf(info[0]);
     const at::ScalarType dtype = ParseDType(info[1].As<Napi::String>());
     const auto shape = IntsFromJs(info[2]);
     CheckBytes(source, shape, dtype);
     at::Tensor tensor = at::empty(shape, at::TensorOptions().dtype(dtype));
-    if (source.bytes > 0) std::memcpy(tensor.data_ptr(), source.data, source.bytes);
+    if (source.size > 0) std::memcpy(tensor.data_ptr(), source.data, source.size);
     return Napi::Value(info.Env(), TensorToJs(info.Env(), std::move(tensor)));
   });
 }
@@ -114,7 +98,7 @@ Napi::Value BorrowTypedArray(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
     auto lender = LenderOf(env);
     lender->Drain(env);
-    const Source source = SourceOf(info[0]);
+    const Bytes source = BytesOf(info[0]);
     const at::ScalarType dtype = ParseDType(info[1].As<Napi::String>());
     const auto shape = IntsFromJs(info[2]);
     CheckBytes(source, shape, dtype);

@@ -20,12 +20,29 @@
 export {
   type BuiltinDatasetName,
   builtinDatasetNames,
+  type DataLocation,
   type DatasetProgress,
   type DatasetSpec,
+  locateData,
   openDataset,
+  type Source,
 } from "./data/datasets/index.ts";
-export type { DatasetSplits, ImageSet } from "./data/imageset.ts";
+export type { FileImageSet } from "./data/fileset.ts";
+export type {
+  DatasetSplits,
+  FileSplits,
+  ImageSet,
+  MemorySplits,
+  SplitSet,
+} from "./data/imageset.ts";
+export { examineSurvey, type InfoReport } from "./data/info/report.ts";
+export { type Survey, surveySource } from "./data/info/survey.ts";
 export { type Batch, Loader, type LoaderOptions } from "./data/loader.ts";
+export {
+  type Prepared,
+  type PrepareOptions as PrepareDataOptions,
+  prepareImages,
+} from "./data/prepare/prepare.ts";
 // The engine: `ensureNative` first, everything that computes needs it.
 export { ExitCode, ThawError, UsageError } from "./errors.ts";
 // Training and judging.

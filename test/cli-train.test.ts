@@ -43,7 +43,7 @@ describe("wrong usage: exit code 2, what is meant, and nothing in --out", () => 
     [
       ["--model", "simple_cn"],
       'thaw: unknown model "simple_cn": did you mean simple_cnn?',
-      "models: convnext_tiny,",
+      "→ models: ",
     ],
     [
       ["--data", "fashion-mnits"],

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
@@ -43,6 +43,14 @@ test("gives the numbers and the files that the end of training gave", async () =
   expect(await evaluate(data)).toEqual(trained);
   expect(openRun("a", out).summary!.test).toEqual(trained);
   expect(read()).toEqual(written);
+});
+
+test("what it finds is in the summary, as in the files", async () => {
+  const path = join(out, "a", "summary.json");
+  const written = readFileSync(path, "utf8");
+  writeFileSync(path, JSON.stringify({ ...JSON.parse(written), test: null }));
+  await evaluate(data);
+  expect(readFileSync(path, "utf8")).toBe(written);
 });
 
 test("classes are matched by name: another order changes nothing", async () => {

@@ -15,13 +15,27 @@ function formulaHash(stream: number, i: number): number {
 
 /** [count] in [-1, 1): stream `stream` of the formula. */
 export function formulaUniform(stream: number, count: number): Float32Array {
-  return Float32Array.from(
-    { length: count },
-    (_, i) => (formulaHash(stream, i) >>> 8) / 2 ** 23 - 1,
-  );
+  return fill(stream, count, { offset: 0, scale: 1 });
 }
 
-function offsetAndScale(name: string, shape: readonly number[]): { offset: number; scale: number } {
+interface Range {
+  readonly offset: number;
+  readonly scale: number;
+}
+
+/**
+ * A plain loop: networks have tens of millions of weights. The arithmetic is float64 and typed arrays round once on
+ * store, as numpy's astype does.
+ */
+function fill(stream: number, count: number, { offset, scale }: Range): Float32Array {
+  const values = new Float32Array(count);
+  for (let i = 0; i < count; i++) {
+    values[i] = offset + scale * ((formulaHash(stream, i) >>> 8) / 2 ** 23 - 1);
+  }
+  return values;
+}
+
+function offsetAndScale(name: string, shape: readonly number[]): Range {
   if (name.endsWith("running_mean")) return { offset: 0, scale: 0.1 };
   if (name.endsWith("running_var")) return { offset: 1, scale: 0.2 };
   if (shape.length >= 2) return { offset: 0, scale: Math.sqrt(3 / numel(shape.slice(1))) };
@@ -33,14 +47,12 @@ function offsetAndScale(name: string, shape: readonly number[]): { offset: numbe
  * `index` counts the floating tensors of the state dict in its order (num_batches_tracked is not counted).
  */
 export function formulaTensor(name: string, index: number, shape: readonly number[]): Float32Array {
-  const { offset, scale } = offsetAndScale(name, shape);
-  // The arithmetic is float64 and typed arrays round once on store, as numpy's astype does.
-  return formulaUniform(index, numel(shape)).map((u) => offset + scale * u);
+  return fill(index, numel(shape), offsetAndScale(name, shape));
 }
 
 /** In [-2, 2), about what normalized images look like; row-major. */
 export function formulaInput(shape: readonly number[]): Float32Array {
-  return formulaUniform(INPUT_STREAM, numel(shape)).map((u) => 2 * u);
+  return fill(INPUT_STREAM, numel(shape), { offset: 0, scale: 2 });
 }
 
 /** [count] in [0, classes). */

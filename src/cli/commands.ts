@@ -16,6 +16,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "judge a run's best model, or a file of weights",
     load: async () => (await import("./commands/evaluate.ts")).evaluate,
   },
+  data: {
+    summary: "look into a data set, or prepare one from a folder of images",
+    load: async () => (await import("./commands/data.ts")).data,
+  },
   models: {
     summary: "list the architectures, or describe one",
     load: async () => (await import("./commands/models.ts")).models,

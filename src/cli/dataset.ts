@@ -1,7 +1,7 @@
 import { openDataset } from "../data/datasets/index.ts";
 import type { DatasetSplits } from "../data/imageset.ts";
 import type { TrainConfig } from "../run/config.ts";
-import { fetchingProgress } from "./fetching.ts";
+import { downloadProgress } from "./progress.ts";
 
 /** What of a config chooses the data. */
 type DataChoice = Pick<TrainConfig, "data" | "seed"> &
@@ -21,6 +21,6 @@ export async function openConfiguredData(
     valSize: config.valSize,
     testSize: config.testSize,
     mirror,
-    onProgress: fetchingProgress(),
+    onProgress: downloadProgress(),
   });
 }

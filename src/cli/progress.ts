@@ -1,3 +1,5 @@
+import type { DatasetProgress } from "../data/datasets/index.ts";
+import type { TimingLine } from "../run/summary.ts";
 import type { StartInfo, StepProgress, TrainEvents } from "../train/index.ts";
 import { colors, say } from "./output.ts";
 import { weightsTable } from "./weights-table.ts";
@@ -10,7 +12,7 @@ export function trainingProgress(stream: NodeJS.WriteStream = process.stderr): T
     onWeights: (report, from) => say(weightsTable(report, from)),
     onNote: (text) => {
       bar.clear();
-      say(`${colors.yellow("note:")} ${text}`);
+      note(text);
     },
     onStep: (progress) => bar.draw(progress),
     onEpoch: (line, timing, best) => {
@@ -19,10 +21,59 @@ export function trainingProgress(stream: NodeJS.WriteStream = process.stderr): T
       say(
         `epoch ${epoch}  loss ${trainLoss.toFixed(4)}  accuracy ${percent(trainAccuracy)}  ` +
           `val loss ${valLoss.toFixed(4)}  val accuracy ${percent(valAccuracy)}  ` +
-          `${Math.round(timing.imagesPerSecond)} images/s${best ? colors.green("  best") : ""}`,
+          `${Math.round(timing.imagesPerSecond)} images/s${waiting(timing)}${best ? colors.green("  best") : ""}`,
       );
     },
   };
+}
+
+/** A note or, where the text says so itself, a warning. */
+export function note(text: string): void {
+  const warning = text.startsWith("warning: ");
+  say(`${colors.yellow(warning ? "warning:" : "note:")} ${text.replace(/^warning: /, "")}`);
+}
+
+/** "checked 120/807", redrawn on a terminal; silent elsewhere. */
+export function counter(
+  verb: string,
+  stream: NodeJS.WriteStream = process.stderr,
+): { draw(done: number, total: number): void; clear(): void } {
+  let drawn = 0;
+  return {
+    draw(done, total) {
+      const now = performance.now();
+      if (!stream.isTTY || (now - drawn < REDRAW_MS && done < total)) return;
+      drawn = now;
+      stream.write(`\r\x1b[K${verb} ${done}/${total}`);
+    },
+    clear() {
+      if (stream.isTTY) stream.write("\r\x1b[K");
+    },
+  };
+}
+
+/** How far a data set or a file of weights is. */
+type Progress = Pick<DatasetProgress, "file" | "received"> & {
+  readonly phase?: DatasetProgress["phase"];
+  readonly total?: number | undefined;
+};
+
+/** Tells of a download or unpacking in steps of a tenth, on stderr. */
+export function downloadProgress(): (progress: Progress) => void {
+  let told = "";
+  return ({ phase, received, total, file }) => {
+    const share = total ? `: ${Math.floor((10 * received) / total) * 10} %` : "";
+    const doing = phase === "decode" ? "decoding" : total ? "fetching" : "unpacking";
+    const line = `${doing} ${file}${share}`;
+    if (line !== told) say(line);
+    told = line;
+  };
+}
+
+/** Worth a word where more than a twentieth of the time goes by without a batch. */
+function waiting({ train, dataWait = 0 }: TimingLine): string {
+  const share = dataWait / train;
+  return share > 0.05 ? `  ${Math.round(100 * share)} % of it waiting for data` : "";
 }
 
 export function percent(share: number): string {

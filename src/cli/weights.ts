@@ -1,6 +1,6 @@
 import type { Weights, WeightsPlaces } from "../run/weights.ts";
-import { fetchingProgress } from "./fetching.ts";
 import { colors, say } from "./output.ts";
+import { downloadProgress } from "./progress.ts";
 
 /** Flags that say where weights may come from. */
 export interface WeightsFlags {
@@ -15,7 +15,7 @@ export const offlineHelp =
 
 /** A download of weights is told on stderr. */
 export function weightsPlaces({ mirror, offline }: WeightsFlags): WeightsPlaces {
-  return { mirror, offline, onProgress: fetchingProgress() };
+  return { mirror, offline, onProgress: downloadProgress() };
 }
 
 /** Says where weights come from, unless it is what the person wrote, and what there is to know of them. */

@@ -6,7 +6,8 @@ import {
   scope,
   Tensor,
 } from "../tensor/index.ts";
-import { seedStream } from "./random.ts";
+import type { ImageFit } from "./files/fit.ts";
+import { sampleStreams } from "./random.ts";
 import { type Augmentation, cropAndFlip, rotate } from "./transforms/augment.ts";
 import { type Normalization, normalize } from "./transforms/normalize.ts";
 
@@ -14,6 +15,8 @@ import { type Normalization, normalize } from "./transforms/normalize.ts";
 export interface BatchPlan extends Normalization {
   readonly memoryFormat: MemoryFormat;
   readonly augment?: Augmentation;
+  /** Of images in files: how they are brought to one size. */
+  readonly fit?: ImageFit;
   readonly seed: number;
 }
 
@@ -25,7 +28,7 @@ export interface SplitHandles {
   readonly labels: Handle;
 }
 
-/** Which batch: its place decides its random draws, so that a batch does not depend on those before it. */
+/** Which batch: epoch and row decide an image's random draws, so that they do not depend on the batch. */
 export interface BatchRequest {
   readonly epoch: number;
   readonly index: number;
@@ -36,14 +39,16 @@ export interface BatchRequest {
 export function prepareBatch(
   split: { readonly images: Tensor; readonly labels: Tensor },
   plan: BatchPlan,
-  { epoch, index, rows }: BatchRequest,
+  { epoch, rows }: BatchRequest,
 ): { images: Tensor; labels: Tensor } {
   return scope(() => {
     const picked = Tensor.from(rows, [rows.length]);
     const labels = ops.indexSelect(split.labels, 0, picked);
     let images = ops.indexSelect(split.images, 0, picked);
     if (plan.augment) {
-      const random = seedStream(plan.seed, `augment/${epoch}/${index}`);
+      const streamOf = sampleStreams(plan.seed, epoch);
+      const streams = Array.from(rows, streamOf);
+      const random = (image: number) => streams[image]!;
       images = cropAndFlip(images, plan.augment, random);
       if (plan.augment.rotation > 0) {
         images = rotate(ops.toDtype(images, "float32"), plan.augment, random);

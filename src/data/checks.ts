@@ -1,5 +1,5 @@
 import { ThawError } from "../errors.ts";
-import { classCounts, type ImageSet } from "./imageset.ts";
+import { classCounts, type SplitSet } from "./imageset.ts";
 
 /**
  * What a user should hear about a split before training on it, one sentence each.
@@ -7,9 +7,9 @@ import { classCounts, type ImageSet } from "./imageset.ts";
  * that could be asked for but never learnt.
  */
 export function checkSplits(splits: {
-  readonly train: ImageSet;
-  readonly val: ImageSet;
-  readonly test: ImageSet;
+  readonly train: SplitSet;
+  readonly val: SplitSet;
+  readonly test: SplitSet;
 }): string[] {
   const { classes } = splits.train;
   const train = classCounts(splits.train, "training split");

@@ -1,4 +1,5 @@
-import { ThawError } from "../errors.ts";
+import { ThawError, UsageError } from "../errors.ts";
+import type { FileImageSet } from "./fileset.ts";
 
 /** Images of one size held in memory as uint8, with one label each. */
 export interface ImageSet {
@@ -15,21 +16,49 @@ export interface ImageSet {
   readonly indices?: Int32Array;
 }
 
-/** What a run trains on, chooses its best epoch by, and is judged on. */
-export interface DatasetSplits {
+/** One split, in memory or in files. */
+export type SplitSet = ImageSet | FileImageSet;
+
+interface SplitsInfo {
   readonly name: string;
   /** sha256 over the content, the class list and which rows are in which split. */
   readonly fingerprint: string;
+  /** A value a channel, of pixel/255: what batches are normalised with. */
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
+  /** For the user: where the data came from, odd counts, classes missing from a split. */
+  readonly notes: readonly string[];
+}
+
+/** Small images of one size; mean and population standard deviation are the training split's own. */
+export interface MemorySplits extends SplitsInfo {
+  readonly kind: "memory";
   readonly train: ImageSet;
   /** Empty (count 0) where no validation was asked for. */
   readonly val: ImageSet;
   readonly test: ImageSet;
-  /** A value a channel, over the training split alone, of pixel/255. */
-  readonly mean: readonly number[];
-  /** Population standard deviation, otherwise as `mean`. */
-  readonly std: readonly number[];
-  /** For the user: where the data came from, odd counts, classes missing from a split. */
-  readonly notes: readonly string[];
+}
+
+/** Photographs in their files. Mean and deviation are ImageNet's: to measure would be to decode all. */
+export interface FileSplits extends SplitsInfo {
+  readonly kind: "files";
+  readonly train: FileImageSet;
+  readonly val: FileImageSet;
+  readonly test: FileImageSet;
+}
+
+/** What a run trains on, chooses its best epoch by, and is judged on. */
+export type DatasetSplits = MemorySplits | FileSplits;
+
+/** @throws UsageError for images in files, which are not trained on yet. */
+export function inMemory(splits: DatasetSplits): MemorySplits {
+  if (splits.kind === "memory") return splits;
+  throw new UsageError(
+    `${splits.name}: images of different or large sizes cannot be trained on yet`,
+    {
+      hint: "images of one size up to 64 pixels can",
+    },
+  );
 }
 
 /** Bytes of one image: channels × height × width. */
@@ -38,23 +67,31 @@ export function imageBytes(set: Pick<ImageSet, "channels" | "height" | "width">)
 }
 
 /**
- * The images at `indices`, in that order. An unbroken ascending run is a view of the same memory,
- * everything else a copy.
+ * The images at `indices`, in that order. Of images in memory an unbroken ascending run is a view of
+ * the same memory, everything else a copy.
  */
-export function subset(set: ImageSet, indices: Int32Array): ImageSet {
-  const size = imageBytes(set);
-  const count = indices.length;
+export function subset<S extends SplitSet>(set: S, indices: Int32Array): S {
   for (const index of indices) {
     if (index < 0 || index >= set.count) {
       throw new ThawError(`subset: index ${index} is outside a set of ${set.count} images`);
     }
   }
-  const rows = { count, indices: set.indices ? gather(set.indices, indices) : indices };
+  const rows = {
+    count: indices.length,
+    indices: set.indices ? gather(set.indices, indices) : indices,
+  };
+  if (!("files" in set)) return { ...set, ...rows, ...pickImages(set, indices) };
+  const pick = (values: readonly string[]) => Array.from(indices, (index) => values[index]!);
+  const labels = gather(set.labels, indices);
+  return { ...set, ...rows, labels, files: pick(set.files), stamps: pick(set.stamps) };
+}
+
+function pickImages(set: ImageSet, indices: Int32Array): Pick<ImageSet, "images" | "labels"> {
+  const size = imageBytes(set);
+  const count = indices.length;
   if (isRun(indices)) {
     const first = indices[0] ?? 0;
     return {
-      ...set,
-      ...rows,
       images: set.images.subarray(first * size, (first + count) * size),
       labels: set.labels.subarray(first, first + count),
     };
@@ -68,7 +105,7 @@ export function subset(set: ImageSet, indices: Int32Array): ImageSet {
     images.set(set.images.subarray(first * size, (first + end - start) * size), start * size);
     start = end;
   }
-  return { ...set, ...rows, images, labels: gather(set.labels, indices) };
+  return { images, labels: gather(set.labels, indices) };
 }
 
 function isRun(indices: Int32Array): boolean {
@@ -86,7 +123,7 @@ function gather<T extends Uint8Array | Int32Array>(values: T, indices: Int32Arra
 }
 
 /** [classes.length], how many images each class has. A label outside the class list is an error. */
-export function classCounts(set: Pick<ImageSet, "labels" | "classes">, where: string): Int32Array {
+export function classCounts(set: Pick<SplitSet, "labels" | "classes">, where: string): Int32Array {
   const counts = new Int32Array(set.classes.length);
   for (let i = 0; i < set.labels.length; i++) {
     const label = set.labels[i]!;

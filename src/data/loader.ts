@@ -1,14 +1,27 @@
-import { Worker } from "node:worker_threads";
+import { availableParallelism, freemem } from "node:os";
 import { ThawError } from "../errors.ts";
-import { getThreads, type Handle, Tensor, unscoped } from "../tensor/index.ts";
+import { getThreads, Tensor, unscoped } from "../tensor/index.ts";
 import type { BatchPlan, BatchRequest } from "./batch.ts";
-import type { ImageSet } from "./imageset.ts";
-import { seedStream, shuffle } from "./random.ts";
+import { DataThread, type Reply } from "./data-thread.ts";
+import { newStore, removeStore, type StoreSpec } from "./files/pixel-store.ts";
+import { storePlan } from "./files/store-plan.ts";
+import type { FileImageSet } from "./fileset.ts";
+import type { SplitSet } from "./imageset.ts";
+import { epochOrder } from "./random.ts";
 
 export interface LoaderOptions extends BatchPlan {
   readonly batchSize: number;
   /** A new order every epoch, from the seed. */
   readonly shuffle?: boolean;
+  /** Threads that decode files; default one a core, at most 8. Images in memory take one. */
+  readonly workers?: number;
+  /**
+   * Decoded pictures are kept for the next epoch: in memory where they fit into a quarter of what is
+   * free, else in a file of this folder. Absent: nothing is kept.
+   */
+  readonly keepIn?: string;
+  /** So many seconds may one file take before its name is told and the epoch ends; default 120. */
+  readonly stallSeconds?: number;
 }
 
 /** float32 [size, C, H, W] and int64 [size]; the receiver disposes them. */
@@ -18,51 +31,80 @@ export interface Batch {
   readonly size: number;
   /** Its place in the epoch, from 0. */
   readonly index: number;
+  /** [size], which rows of the split. */
+  readonly rows: Int32Array;
 }
 
-/** Batches that are under way while the step trains: one being made, one ready, one for unevenness. */
-const AHEAD = 3;
-
-type Reply = { images: Handle; labels: Handle } | { error: string };
-
-/**
- * Batches of a split, prepared in a thread of their own while the current one is trained on. Order and
- * augmentation depend on seed, epoch and place alone: any epoch can be read again from any batch on.
- */
-export class Loader implements AsyncDisposable {
+/** Where a trainer's batches come from. */
+export interface BatchSource extends AsyncDisposable {
   readonly count: number;
   readonly batchSize: number;
-  readonly #options: LoaderOptions;
-  readonly #images: Tensor;
-  readonly #labels: Tensor;
-  readonly #worker: Worker;
-  readonly #waiting: ((reply: Reply) => void)[] = [];
-  #pending: readonly Promise<Reply>[] = [];
-  #failure: Error | undefined;
+  /** Batches of an epoch; the last one may be smaller. */
+  readonly batches: number;
+  /** Seconds that readers have waited for a batch, since it was made. */
+  readonly waited: number;
+  /** An epoch's batches in order, from the batch `from` on. One epoch is read at a time. */
+  epoch(epoch: number, from?: number): AsyncGenerator<Batch>;
+}
 
-  constructor(set: ImageSet, options: LoaderOptions) {
+/** Batches that are under way while the step trains: one ready, one for unevenness, and one a thread. */
+const SPARE = 2;
+
+/**
+ * Batches of a split, prepared in threads of their own while the current one is trained on. Order and
+ * augmentation depend on seed, epoch and image alone: any epoch can be read again from any batch on.
+ */
+export class Loader implements BatchSource {
+  readonly count: number;
+  readonly batchSize: number;
+  /** Seconds that readers have waited for a batch, since the loader was made. */
+  waited = 0;
+  readonly #options: LoaderOptions;
+  readonly #held: readonly Tensor[];
+  readonly #store: StoreSpec | undefined;
+  readonly #threads: readonly DataThread[];
+  #pending: readonly Promise<Reply>[] = [];
+
+  constructor(set: SplitSet, options: LoaderOptions) {
     this.count = set.count;
     this.batchSize = options.batchSize;
     this.#options = options;
+    // libtorch settles this thread's own thread count now, before workers choose one for themselves.
+    getThreads();
+    const { mean, std, memoryFormat, augment, fit, seed } = options;
+    const plan = {
+      mean,
+      std,
+      memoryFormat,
+      seed,
+      ...(augment && { augment }),
+      ...(fit && { fit }),
+    };
+    if ("files" in set) {
+      if (fit === undefined) throw new ThawError("images in files need a fit: to which size?");
+      this.#held = [];
+      this.#store = storeFor(set, options);
+      const { files: paths, stamps, labels, indices } = set;
+      const files = { files: paths, stamps, labels, ...(indices && { indices }) };
+      const count = options.workers ?? Math.min(8, availableParallelism());
+      this.#threads = Array.from({ length: Math.max(1, count) }, () => {
+        const watch = new Int32Array(new SharedArrayBuffer(8));
+        return new DataThread({
+          workerData: { files, plan, watch, ...(this.#store && { store: this.#store }) },
+          watch,
+          nameOf: (row) => paths[row]!,
+          ...(options.stallSeconds !== undefined && { stallSeconds: options.stallSeconds }),
+        });
+      });
+      return;
+    }
     const { images, labels } = unscoped(() => ({
       images: Tensor.borrow(set.images, [set.count, set.channels, set.height, set.width]),
       labels: Tensor.from(BigInt64Array.from(set.labels, BigInt), [set.count]),
     }));
-    this.#images = images;
-    this.#labels = labels;
-    // libtorch settles this thread's own thread count now, before the worker chooses one for itself.
-    getThreads();
-    const { mean, std, memoryFormat, augment, seed } = options;
-    this.#worker = new Worker(workerEntry(), {
-      workerData: {
-        handles: { images: images.handle, labels: labels.handle },
-        plan: { mean, std, memoryFormat, seed, ...(augment && { augment }) },
-      },
-    });
-    this.#worker.unref();
-    this.#worker.on("message", (reply: Reply) => this.#waiting.shift()!(reply));
-    this.#worker.on("error", (error) => this.#fail(error));
-    this.#worker.on("exit", (code) => this.#fail(new Error(`it ended with code ${code}`)));
+    this.#held = [images, labels];
+    const handles = { images: images.handle, labels: labels.handle };
+    this.#threads = [new DataThread({ workerData: { handles, plan } })];
   }
 
   /** Batches of an epoch; the last one may be smaller. */
@@ -73,28 +115,36 @@ export class Loader implements AsyncDisposable {
   /** An epoch's batches in order, from the batch `from` on. One epoch is read at a time. */
   async *epoch(epoch: number, from = 0): AsyncGenerator<Batch> {
     const { batchSize } = this;
-    const order = this.#order(epoch);
+    const { shuffle = false, seed } = this.#options;
+    const order = epochOrder(this.count, epoch, { shuffle, seed });
     const pending: Promise<Reply>[] = [];
     this.#pending = pending;
+    const rowsOf = (index: number) => order.slice(index * batchSize, (index + 1) * batchSize);
     let next = from;
     const request = (): void => {
       if (next >= this.batches) return;
-      const rows = order.slice(next * batchSize, (next + 1) * batchSize);
-      pending.push(this.#request({ epoch, index: next++, rows }));
+      pending.push(this.#request({ epoch, index: next, rows: rowsOf(next) }));
+      next++;
     };
-    for (let i = 0; i < AHEAD; i++) request();
+    for (let i = 0; i < SPARE + this.#threads.length; i++) request();
     try {
       for (let index = from; index < this.batches; index++) {
+        const began = performance.now();
         const reply = await pending.shift()!;
+        this.waited += (performance.now() - began) / 1000;
         request();
-        if ("error" in reply)
-          throw new ThawError(`batch ${index} of epoch ${epoch}: ${reply.error}`);
-        const size = Math.min(batchSize, this.count - index * batchSize);
+        if ("error" in reply) {
+          const { error, hint } = reply;
+          const text = `batch ${index} of epoch ${epoch}: ${error}`;
+          throw new ThawError(text, hint === undefined ? {} : { hint });
+        }
+        const rows = rowsOf(index);
         yield unscoped(() => ({
           images: new Tensor(reply.images),
           labels: new Tensor(reply.labels),
-          size,
+          size: rows.length,
           index,
+          rows,
         }));
       }
     } finally {
@@ -105,48 +155,25 @@ export class Loader implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     // An epoch that was left without being closed has batches under way.
     for (const reply of await Promise.all(this.#pending)) discard(reply);
-    const ended = new Promise((resolve) => this.#worker.once("exit", resolve));
-    this.#worker.ref();
-    this.#worker.postMessage("close");
-    if (this.#failure === undefined) await ended;
-    this.#images.dispose();
-    this.#labels.dispose();
+    await Promise.all(this.#threads.map((thread) => thread.close()));
+    if (this.#store) removeStore(this.#store);
+    for (const tensor of this.#held) tensor.dispose();
   }
 
-  #order(epoch: number): Int32Array {
-    if (this.#options.shuffle) {
-      return shuffle(this.count, seedStream(this.#options.seed, `shuffle/${epoch}`));
-    }
-    return Int32Array.from({ length: this.count }, (_, i) => i);
-  }
-
+  /** Batches go round the threads, so that each is made of as many. */
   #request(request: BatchRequest): Promise<Reply> {
-    if (this.#failure) return Promise.resolve({ error: this.#failure.message });
-    return new Promise((resolve) => {
-      // A worker that is waited for keeps the process alive, an idle one does not.
-      this.#worker.ref();
-      this.#waiting.push((reply) => {
-        if (this.#waiting.length === 0) this.#worker.unref();
-        resolve(reply);
-      });
-      this.#worker.postMessage(request);
-    });
+    return this.#threads[request.index % this.#threads.length]!.request(request);
   }
+}
 
-  #fail(error: Error): void {
-    this.#failure ??= new Error(`the data thread stopped: ${error.message}`);
-    while (this.#waiting.length > 0) this.#waiting.shift()!({ error: this.#failure.message });
-  }
+function storeFor(set: FileImageSet, options: LoaderOptions): StoreSpec | undefined {
+  if (options.keepIn === undefined || options.fit === undefined) return undefined;
+  const plan = storePlan(set, options.fit, options.keepIn, freemem());
+  return plan && newStore(set.count, plan.bytes, plan.file);
 }
 
 function discard(reply: Reply): void {
   if ("error" in reply) return;
   new Tensor(reply.images).dispose();
   new Tensor(reply.labels).dispose();
-}
-
-/** Node runs no TypeScript in workers: a test that runs from the sources takes the compiled worker. */
-function workerEntry(): URL {
-  const compiled = import.meta.url.endsWith(".ts") ? "../../dist/data/worker.js" : "./worker.js";
-  return new URL(compiled, import.meta.url);
 }

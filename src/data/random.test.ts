@@ -1,6 +1,6 @@
 import fc from "fast-check";
-import { expect, test } from "vitest";
-import { restoreStream, seedStream, shuffle, streamSeed } from "./random.ts";
+import { describe, expect, it, test } from "vitest";
+import { restoreStream, sampleStreams, seedStream, shuffle, streamSeed } from "./random.ts";
 
 const draw = (stream: ReturnType<typeof seedStream>, n = 8) =>
   Array.from({ length: n }, () => stream.int(0, 1_000_000));
@@ -80,4 +80,25 @@ test("what is no seed or state is refused", () => {
   expect(() => restoreStream([0, 0, 0, 0])).toThrow("all zero");
   expect(() => restoreStream([1, 2, 3] as never)).toThrow("four int32");
   expect(() => seedStream(1, "x").int(3, 3)).toThrow("nothing lies in [3, 3)");
+});
+
+describe("sampleStreams", () => {
+  it("give each image of each epoch draws of its own, the same again for the same", () => {
+    const draws = (seed: number, epoch: number) => {
+      const streamOf = sampleStreams(seed, epoch);
+      return Array.from({ length: 2000 }, (_, sample) => streamOf(sample).uniform());
+    };
+    const first = draws(1, 1);
+    expect(draws(1, 1)).toEqual(first);
+    for (const other of [draws(1, 2), draws(2, 1)]) {
+      expect(other.filter((value, i) => value === first[i])).toEqual([]);
+    }
+    expect(new Set(first).size).toBe(2000);
+    // The first draws of neighbours are spread evenly: each tenth has its 200, within five deviations.
+    const counts = Array.from(
+      { length: 10 },
+      (_, k) => first.filter((v) => Math.floor(v * 10) === k).length,
+    );
+    for (const count of counts) expect(Math.abs(count - 200)).toBeLessThan(67);
+  });
 });

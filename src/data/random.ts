@@ -56,6 +56,31 @@ export function seedStream(seed: number, name: string): RandomStream {
   ]);
 }
 
+/**
+ * A stream for each sample of an epoch: what is drawn for an image depends on seed, epoch and image,
+ * neither on its batch nor on the thread. One digest an epoch; a sample's state is mixed from it.
+ */
+export function sampleStreams(seed: number, epoch: number): (sample: number) => RandomStream {
+  const digest = seedDigest(seed, `augment/${epoch}`);
+  const words = [0, 4, 8, 12].map((at) => digest.readInt32LE(at));
+  return (sample) =>
+    new RandomStream([
+      mixed(words[0]! ^ sample),
+      mixed(words[1]! + sample),
+      mixed(words[2]! ^ ~sample),
+      // Never all zero, whatever the others are.
+      mixed(words[3]! - sample) | 1,
+    ]);
+}
+
+/** MurmurHash3's finalizer: every bit of the input changes half of the output's. */
+function mixed(value: number): number {
+  let h = value | 0;
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return h ^ (h >>> 16);
+}
+
 /** A stream continued from `stream.state()`. */
 export function restoreStream(state: RandomState): RandomStream {
   return new RandomStream(state);
@@ -83,6 +108,16 @@ export function shuffle(n: number, stream: RandomStream): Int32Array {
 }
 
 /** Shuffles `values` where they lie and returns them. */
+/** The order of an epoch's samples: shuffled anew from the seed each epoch, or as they stand. */
+export function epochOrder(
+  count: number,
+  epoch: number,
+  options: { readonly shuffle: boolean; readonly seed: number },
+): Int32Array {
+  if (options.shuffle) return shuffle(count, seedStream(options.seed, `shuffle/${epoch}`));
+  return Int32Array.from({ length: count }, (_, i) => i);
+}
+
 export function shuffleInPlace(values: Int32Array, stream: RandomStream): Int32Array {
   for (let i = values.length - 1; i > 0; i--) {
     const j = stream.int(0, i + 1);

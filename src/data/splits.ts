@@ -1,6 +1,6 @@
 import { nearest, UsageError } from "../errors.ts";
-import { classCounts, type ImageSet, subset } from "./imageset.ts";
-import { apportion, drawStratified } from "./stratify.ts";
+import { classCounts, type SplitSet, subset } from "./imageset.ts";
+import { apportion, drawStratified, shareOut } from "./stratify.ts";
 
 /**
  * Which images of a source a run uses. A size is a number of images (1 or more) or a fraction (below
@@ -14,22 +14,34 @@ export interface SplitChoice {
   readonly perClass?: number | undefined;
   /** Of the training images; default: what validation leaves. */
   readonly trainSize?: number | undefined;
-  /** Of the training images in use; default 0.1. 0 for none. */
+  /**
+   * Of the training images in use; default 0.1, or 0.15 of all where the source has no split at all.
+   * 0 for none. Where the source has validation images of its own: of those, default all.
+   */
   readonly valSize?: number | undefined;
-  /** Default: the whole test split. */
+  /** Default: the whole test split; 0.15 of the training images where the source has none. */
   readonly testSize?: number | undefined;
   /** "train": the test images are held out of the training split, and the source's own not used. */
   readonly testFrom?: "test" | "train" | undefined;
 }
 
-export interface SplitSets {
-  readonly train: ImageSet;
-  readonly val: ImageSet;
-  readonly test: ImageSet;
+/** What a source has: a split that is absent is taken from its training images. */
+export interface SourceSets<S extends SplitSet> {
+  readonly train: S;
+  readonly val?: S;
+  readonly test?: S;
+}
+
+export interface SplitSets<S extends SplitSet> {
+  readonly train: S;
+  readonly val: S;
+  readonly test: S;
   readonly notes: readonly string[];
 }
 
 const DEFAULT_VAL_FRACTION = 0.1;
+/** Of a source without any split, for validation and as much for the test. */
+const HELD_OUT_FRACTION = 0.15;
 
 /**
  * Splits a source's training and test images as `choice` says: stratified, seeded, of exact sizes.
@@ -37,14 +49,13 @@ const DEFAULT_VAL_FRACTION = 0.1;
  * (if any), the next to validation, the next to training.
  * @throws UsageError if the choice is not possible, with the numbers.
  */
-export function splitSets(
-  source: { readonly train: ImageSet; readonly test: ImageSet },
-  choice: SplitChoice,
-): SplitSets {
+export function splitSets<S extends SplitSet>(
+  source: SourceSets<S>,
+  asked: SplitChoice,
+): SplitSets<S> {
+  const { choice, notes } = withDefaults(source, asked);
   const classes = chosenClasses(source.train.classes, choice.classes);
   const trainPool = withClasses(source.train, classes);
-  const testPool = withClasses(source.test, classes);
-  const notes: string[] = [];
 
   const counts = [...classCounts(trainPool, "training split")];
   const heldOut = heldOutTest(counts, choice);
@@ -57,8 +68,9 @@ export function splitSets(
     }
     left = left.map((count) => Math.min(count, limit));
   }
-  const [val, train] = trainAndValSizes(sum(left), choice);
-  const shares = apportion(left, [val, train]);
+  const own = { ...choice, ...(source.val && { valSize: 0 }) };
+  const [val, train] = trainAndValSizes(sum(left), own);
+  const shares = shareOut(left, [val, train]);
   const quotas = shares.map(([v, t], label) => [heldOut[label]!, v!, t!]);
   const [testRows, valRows, trainRows] = drawStratified(
     trainPool.labels,
@@ -68,17 +80,41 @@ export function splitSets(
     "train",
   ) as [Int32Array, Int32Array, Int32Array];
 
-  if (choice.testFrom === "train") {
+  if (source.test && choice.testFrom === "train") {
     notes.push(
       `the ${testRows.length} test images are held out of the training split; the source's own test split is not used`,
     );
   }
   return {
     train: subset(trainPool, trainRows),
-    val: subset(trainPool, valRows),
-    test: choice.testFrom === "train" ? subset(trainPool, testRows) : ownTest(testPool, choice),
+    val: source.val
+      ? ownPart(withClasses(source.val, classes), "val", choice)
+      : subset(trainPool, valRows),
+    test:
+      source.test && choice.testFrom !== "train"
+        ? ownPart(withClasses(source.test, classes), "test", choice)
+        : subset(trainPool, testRows),
     notes,
   };
+}
+
+/** What is not asked for and not in the source is held out of the training images, and said. */
+function withDefaults<S extends SplitSet>(
+  { val, test }: SourceSets<S>,
+  choice: SplitChoice,
+): { choice: SplitChoice; notes: string[] } {
+  if (test) return { choice, notes: [] };
+  const { testSize = HELD_OUT_FRACTION } = choice;
+  const wholePool = val === undefined && choice.valSize === undefined;
+  // A fraction of what the test images leave.
+  const valSize = wholePool && testSize < 1 ? HELD_OUT_FRACTION / (1 - testSize) : choice.valSize;
+  const percent = (share: number) => `${Math.round(100 * share)} %`;
+  const note = !(testSize < 1)
+    ? `no test split: ${testSize} images are held out of the training images by the seed`
+    : wholePool
+      ? `no split: the images are split ${percent(1 - testSize - HELD_OUT_FRACTION)} training, ${percent(HELD_OUT_FRACTION)} validation, ${percent(testSize)} test, every class in proportion, by the seed`
+      : `no test split: ${percent(testSize)} of the training images are held out, every class in proportion, by the seed`;
+  return { choice: { ...choice, valSize, testSize, testFrom: "train" }, notes: [note] };
 }
 
 /** The named classes in the source's order; an unknown name is an error with the nearest one. */
@@ -109,7 +145,7 @@ export function chosenClasses(
 }
 
 /** The images of `classes` alone, their labels renumbered to that list. */
-export function withClasses(set: ImageSet, classes: readonly string[]): ImageSet {
+export function withClasses<S extends SplitSet>(set: S, classes: readonly string[]): S {
   if (
     classes.length === set.classes.length &&
     classes.every((name, i) => set.classes[i] === name)
@@ -136,7 +172,7 @@ function heldOutTest(counts: readonly number[], choice: SplitChoice): number[] {
   if (size < 1 || size >= all) {
     throw new UsageError(`--test-size ${choice.testSize}: there are ${all} training images`);
   }
-  return apportion(counts, [size]).map(([share]) => share!);
+  return shareOut(counts, [size, all - size]).map(([share]) => share!);
 }
 
 /** [validation, training] images out of `available`. */
@@ -167,16 +203,26 @@ function trainAndValSizes(available: number, choice: SplitChoice): [number, numb
   return [val, train];
 }
 
-function ownTest(pool: ImageSet, { testSize, seed }: SplitChoice): ImageSet {
-  if (testSize === undefined) return pool;
-  const size = resolveSize("--test-size", testSize, pool.count);
-  if (size < 1 || size > pool.count) {
-    throw new UsageError(`--test-size ${testSize}: there are ${pool.count} test images`, {
-      hint: "ask for fewer, or hold them out of the training images with --test-from train",
+/** All of a split that the source has, or as many of its images as are asked for. */
+function ownPart<S extends SplitSet>(
+  pool: S,
+  part: "val" | "test",
+  { valSize, testSize, seed }: SplitChoice,
+): S {
+  const asked = part === "val" ? valSize : testSize;
+  if (asked === undefined) return pool;
+  const size = resolveSize(`--${part}-size`, asked, pool.count);
+  if ((part === "test" && size < 1) || size > pool.count) {
+    const name = part === "val" ? "validation" : "test";
+    throw new UsageError(`--${part}-size ${asked}: there are ${pool.count} ${name} images`, {
+      hint:
+        part === "test"
+          ? "ask for fewer, or hold them out of the training images with --test-from train"
+          : "ask for fewer",
     });
   }
-  const quotas = apportion(classCounts(pool, "test split"), [size]);
-  return subset(pool, drawStratified(pool.labels, pool.classes, quotas, seed, "test")[0]!);
+  const quotas = apportion(classCounts(pool, `${part} split`), [size]);
+  return subset(pool, drawStratified(pool.labels, pool.classes, quotas, seed, part)[0]!);
 }
 
 /** A count as it is, a fraction of `of` rounded. */

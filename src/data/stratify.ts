@@ -71,6 +71,27 @@ export function apportion(counts: ArrayLike<number>, sizes: readonly number[]): 
 }
 
 /**
+ * As `apportion`, but a class's only image goes to the last part, which is trained on: a class that is
+ * judged and was never learnt is worse than one that is not judged.
+ */
+export function shareOut(
+  counts: readonly number[],
+  sizes: readonly [...number[], number],
+): number[][] {
+  const alone = counts.map((count) => (count === 1 ? 1 : 0));
+  const singles = total(alone);
+  const others = total(counts) - singles;
+  const last = sizes.at(-1)!;
+  const rest = total(sizes) - last;
+  if (singles === 0 || last < singles || rest > others) return apportion(counts, sizes);
+  const shares = apportion(
+    counts.map((count, label) => count - alone[label]!),
+    [...sizes.slice(0, -1), last - singles],
+  );
+  return shares.map((row, label) => [...row.slice(0, -1), row.at(-1)! + alone[label]!]);
+}
+
+/**
  * Draws `quotas` [classes][parts] images of each class: the parts are disjoint, each in ascending
  * order. Every class is shuffled by a stream of its own name, so that which of its images are drawn
  * does not depend on the other classes that take part.
@@ -100,4 +121,8 @@ function classIndices(labels: ArrayLike<number>, classes: number): Int32Array[] 
   const lists: number[][] = Array.from({ length: classes }, () => []);
   for (let i = 0; i < labels.length; i++) lists[labels[i]!]!.push(i);
   return lists.map((list) => Int32Array.from(list));
+}
+
+function total(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0);
 }

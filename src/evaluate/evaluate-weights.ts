@@ -1,5 +1,5 @@
 import type { DatasetSplits, ImageSet } from "../data/imageset.ts";
-import { subset } from "../data/imageset.ts";
+import { inMemory, subset } from "../data/imageset.ts";
 import { UsageError } from "../errors.ts";
 import { classificationReport, confusionMatrix } from "../metrics/index.ts";
 import {
@@ -52,7 +52,7 @@ export async function evaluateWeights(
 ): Promise<WeightsAnswer> {
   const { weights, split = "test" } = question;
   const name = modelOf(question);
-  const set = firstOf(data[split], question.limit);
+  const set = firstOf(inMemory(data)[split], question.limit);
   const normalization = normalizationOf(weights, name, set.channels, question);
   using model = build(name, weights, set);
   const load = loadWeights(model, weights.tensors, { from: weights.reference, model: name });

@@ -14,7 +14,7 @@ import { dirname, join } from "node:path";
 import { ThawError } from "../errors.ts";
 import type { Host, Log, RunResult } from "./host.ts";
 import type { LibtorchBuild } from "./inspect.ts";
-import { openblasOpenmpDir } from "./locate.ts";
+import { openblasOpenmpDir, turbojpegRoot } from "./locate.ts";
 import { withLock } from "./lock.ts";
 
 /** A compiled addon in the cache. */
@@ -96,6 +96,7 @@ function cmakeSettings(options: CompileOptions): Record<string, string> {
     THAW_LIB_DIR: libtorch.libDir,
     THAW_CXX11_ABI: { cxx11: "1", "pre-cxx11": "0", "libc++": "", msvc: "" }[libtorch.abi],
     THAW_CUDA: options.cuda ? "ON" : "OFF",
+    THAW_TURBOJPEG_ROOT: turbojpegRoot(host) ?? "",
     THAW_RUNTIME_DIRS: [...(openblas ? [openblas] : []), libtorch.libDir].join(";"),
   };
 }

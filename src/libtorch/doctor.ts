@@ -49,6 +49,8 @@ export interface DoctorReport {
     readonly openmp: string | null;
     readonly onednn: boolean;
     readonly cudaDevices: number;
+    /** What decodes JPEG files: the library's path, or null where sharp does. */
+    readonly turbojpeg: string | null;
     readonly mapped: readonly string[];
   } | null;
   readonly cpu: CpuInfo;
@@ -155,6 +157,7 @@ function summarize(report: Awaited<ReturnType<typeof probeAddon>>): DoctorReport
     openmp: mapped.find((file) => /lib(g|i|)omp/.test(basename(file))) ?? null,
     onednn: version["mkldnn"] === true,
     cudaDevices: Number(version["cudaDevices"] ?? 0),
+    turbojpeg: mapped.find((file) => basename(file).includes("turbojpeg")) ?? null,
     mapped,
   };
 }

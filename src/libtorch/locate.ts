@@ -195,6 +195,14 @@ export function openblasOpenmpDir(host: Host): string | undefined {
   return existsSync(join(folder, "libblas.so.3")) ? folder : undefined;
 }
 
+/** The prefix under which libturbojpeg and its header are installed, which decodes JPEG files. */
+export function turbojpegRoot(host: Host): string | undefined {
+  const prefixes = ["/usr", "/usr/local", "/opt/homebrew", "/opt/libjpeg-turbo"];
+  return prefixes
+    .map((prefix) => systemPath(host, prefix))
+    .find((prefix) => existsSync(join(prefix, "include", "turbojpeg.h")));
+}
+
 function firstUsable(
   attempts: readonly (() => LibtorchBuild | string)[],
   otherwise: string,

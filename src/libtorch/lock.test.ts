@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSyn
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { ThawError } from "../errors.ts";
 import { withLock } from "./lock.ts";
 
 let folder: string;
@@ -35,6 +36,23 @@ test("the lock of a process that is gone is taken over", async () => {
   // Beyond the largest process id of Linux.
   writeFileSync(file, `process 99999999 on ${hostname()}`);
   expect(await withLock(file, async () => "done", { waitMs: 0 })).toBe("done");
+});
+
+test.skipIf(process.platform !== "linux")(
+  "the lock of an earlier process with the id of a living one is taken over",
+  async () => {
+    writeFileSync(file, `process ${process.pid} (start 1) on ${hostname()}`);
+    expect(await withLock(file, async () => "done", { waitMs: 0 })).toBe("done");
+  },
+);
+
+test("a holder on this machine is refused at once where the caller says how", async () => {
+  const refuse = (holder: string) => new ThawError(`taken by ${holder}`);
+  await withLock(file, async () => {
+    const second = withLock(file, async () => {}, { refuse });
+    await expect(second).rejects.toThrow(`taken by ${readFileSync(file, "utf8")}`);
+  });
+  expect(existsSync(file)).toBe(false);
 });
 
 test("another machine's lock is taken over once its heartbeat has stopped", async () => {

@@ -18,6 +18,16 @@ const HEARTBEAT_MS = 5_000;
 /** No heartbeat for so long and the holder counts as dead: it may be on another machine. */
 const STALE_MS = 60_000;
 
+export interface LockOptions {
+  readonly waitMs?: number;
+  /** Told once, where there is something to wait for. */
+  readonly onWait?: (holder: string) => void;
+  /** The error where the lock stays held. With it a holder that lives on this machine is not waited for. */
+  readonly refuse?: (holder: string) => ThawError;
+  /** What to do where the lock file cannot be written. */
+  readonly hint?: string;
+}
+
 /**
  * Runs `body` while holding a lock file, so that of several processes one works and the others
  * wait for it. A dead holder's lock is taken over.
@@ -26,21 +36,23 @@ const STALE_MS = 60_000;
 export async function withLock<T>(
   file: string,
   body: () => Promise<T>,
-  options: { waitMs?: number; onWait?: (holder: string) => void } = {},
+  options: LockOptions = {},
 ): Promise<T> {
   try {
     mkdirSync(dirname(file), { recursive: true });
   } catch (cause) {
-    throw unwritable(file, cause);
+    throw unwritable(file, cause, options.hint);
   }
   const deadline = Date.now() + (options.waitMs ?? 900_000);
   let told = false;
-  while (!tryLock(file)) {
+  while (!tryLock(file, options.hint)) {
     const holder = readHolder(file);
     if (holder !== undefined && isStale(file, holder)) {
       takeAway(file, holder);
       continue;
     }
+    const { refuse } = options;
+    if (refuse && holder && (isHere(holder) || Date.now() > deadline)) throw refuse(holder);
     if (Date.now() > deadline) {
       throw new ThawError(`${file} is still held by ${holder ?? "another process"}`, {
         hint: "wait for the other process to end, or delete that file if none is running",
@@ -70,24 +82,43 @@ export async function withLock<T>(
 }
 
 function me(): string {
-  return `process ${process.pid} on ${hostname()}`;
+  const started = startOf(process.pid);
+  const since = started === undefined ? "" : ` (start ${started})`;
+  return `process ${process.pid}${since} on ${hostname()}`;
 }
 
-function tryLock(file: string): boolean {
+/** When a process began, in ticks since boot, where the system tells: a container gives the same ids again and again. */
+function startOf(pid: number): string | undefined {
   try {
-    const descriptor = openSync(file, "wx");
-    writeSync(descriptor, me());
-    closeSync(descriptor);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
-    throw unwritable(file, error);
+    // The name, in parentheses, may hold anything; the start is the 20th word after it.
+    return /.*\)(?: \S+){19} (\d+)/s.exec(readFileSync(`/proc/${pid}/stat`, "utf8"))?.[1];
+  } catch {
+    return undefined;
   }
 }
 
-function unwritable(file: string, cause: unknown): ThawError {
+function tryLock(file: string, hint: string | undefined): boolean {
+  let descriptor: number;
+  try {
+    descriptor = openSync(file, "wx");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    throw unwritable(file, error, hint);
+  }
+  try {
+    writeSync(descriptor, me());
+    return true;
+  } catch (error) {
+    rmSync(file, { force: true });
+    throw unwritable(file, error, hint);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function unwritable(file: string, cause: unknown, hint?: string): ThawError {
   return new ThawError(`${file} cannot be written: ${(cause as Error).message}`, {
-    hint: "choose another cache folder: THAW_HOME, or HF_HOME for files of the hub",
+    hint: hint ?? "choose another cache folder: THAW_HOME, or HF_HOME for files of the hub",
     cause,
   });
 }
@@ -101,13 +132,20 @@ function readHolder(file: string): string | undefined {
 }
 
 function isStale(file: string, holder: string): boolean {
-  const match = /^process (\d+) on (.*)$/.exec(holder);
-  if (match?.[2] === hostname()) return !isAlive(Number(match[1]));
+  if (isHere(holder)) {
+    const [, pid, start] = /^process (\d+)(?: \(start (\d+)\))?/.exec(holder) ?? [];
+    const now = startOf(Number(pid));
+    return !isAlive(Number(pid)) || (start !== undefined && now !== undefined && start !== now);
+  }
   try {
     return Date.now() - statSync(file).mtimeMs > STALE_MS;
   } catch {
     return false;
   }
+}
+
+function isHere(holder: string): boolean {
+  return holder.endsWith(` on ${hostname()}`);
 }
 
 function isAlive(pid: number): boolean {

@@ -130,6 +130,24 @@ export interface Native {
   setNiceness(niceness: number): boolean;
   setDeterministic(flag: boolean): void;
 
+  /** Of the file's header alone; `mode` is Pillow's. Absent where the addon was compiled without libturbojpeg. */
+  jpegHeader?(bytes: Uint8Array): { width: number; height: number; mode: "L" | "RGB" | "CMYK" };
+  /**
+   * RGB into `pixels` [height, width, 3]; the size is the header's, or 1/2, 1/4, 1/8 of it rounded up.
+   * Gives libjpeg's first warning, or null; throws what it calls an error.
+   */
+  decodeJpeg?(bytes: Uint8Array, pixels: Uint8Array, width: number, height: number): string | null;
+  /** The box [left, top, right, bottom] of `from`, resampled into `to`; both [height, width, channels]. */
+  resample(
+    from: Uint8Array,
+    fromSize: readonly [height: number, width: number],
+    to: Uint8Array,
+    toSize: readonly [height: number, width: number],
+    channels: number,
+    box: readonly [left: number, top: number, right: number, bottom: number],
+    filter: "bilinear" | "bicubic",
+  ): void;
+
   startProfiler(withShapes: boolean): void;
   stopProfiler(): { readonly events: readonly ProfilerEvent[]; readonly dropped: number };
 }

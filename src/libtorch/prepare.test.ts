@@ -45,6 +45,8 @@ describe("from libtorch to a stamp", { timeout: 120_000 }, () => {
     await library("c10", 'extern "C" int c10_answer() { return 40; }');
     await library("torch_cpu", TORCH);
     machine.write("native/addon.cc", ADDON);
+    // Named by CMakeLists.txt, once for each instruction set.
+    machine.write("native/fused_kernels.cc", "");
     const cmake = "native/CMakeLists.txt";
     copyFileSync(join(packageRoot(), cmake), join(machine.root, cmake));
   });

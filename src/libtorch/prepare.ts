@@ -7,7 +7,7 @@ import { type Host, type Log, thisHost } from "./host.ts";
 import type { LibtorchBuild } from "./inspect.ts";
 import { ensureBuildTools, locateOrInstall } from "./install.ts";
 import { loadNative } from "./load.ts";
-import { openblasOpenmpDir } from "./locate.ts";
+import { openblasOpenmpDir, turbojpegRoot } from "./locate.ts";
 import { withLock } from "./lock.ts";
 import type { Native } from "./native.ts";
 import { ProbeFailure, type ProbeReport, probeAddon } from "./probe.ts";
@@ -43,6 +43,7 @@ export async function prepareNative(options: PrepareOptions = {}): Promise<Stamp
       const { libtorch } = await locateOrInstall(host, cache, log);
       await ensureBuildTools(host, log);
       if (libtorch!.source === "system") await ensureFastBlas(host, log);
+      await ensureTurbojpeg(host, log);
       const result = await compileAndProbe({ host, cache, libtorch: libtorch!, nativeDir, log });
       return writeStamp(cache, nativeDir, host.env, { ...result, libtorch: libtorch! });
     },
@@ -87,4 +88,11 @@ async function ensureFastBlas(host: Host, log: Log): Promise<void> {
   if (openblasOpenmpDir(host) !== undefined) return;
   const failure = (await whyNoApt(host)) ?? (await aptInstall(host, ["libopenblas0-openmp"], log));
   if (failure !== undefined) log(`going on without the OpenMP build of OpenBLAS (${failure})`);
+}
+
+/** sharp decodes JPEG too, but takes four times as long. */
+async function ensureTurbojpeg(host: Host, log: Log): Promise<void> {
+  if (turbojpegRoot(host) !== undefined) return;
+  const failure = (await whyNoApt(host)) ?? (await aptInstall(host, ["libturbojpeg0-dev"], log));
+  if (failure !== undefined) log(`going on without libturbojpeg (${failure})`);
 }

@@ -43,7 +43,7 @@ let mapped = [];
 try {
   const files = fs.readFileSync("/proc/self/maps", "utf8").split("\\n").map((l) => l.slice(l.indexOf("/")));
   mapped = [...new Set(files)].filter((f) => /^\\/.*\\/lib[^/]*\\.so/.test(f) &&
-    /^lib(open)?(blas|lapack|gomp|omp|iomp|mkl|dnnl|torch|c10)/.test(path.basename(f)));
+    /^lib(open)?(blas|lapack|gomp|omp|iomp|mkl|dnnl|torch|turbojpeg|c10)/.test(path.basename(f)));
 } catch {}
 fs.writeSync(1, "\\n${MARK}" + JSON.stringify({ version, mapped }) + "\\n");
 `;

@@ -67,6 +67,20 @@ describe.each<[ModelName, number]>([
     });
   });
 
+  it("a second time as once", () => {
+    using random = new Generator(5);
+    using model = built(name, size, random);
+    const compute = chooseCompute({ device: "cpu", precision: "fp32" });
+    scope(() => {
+      const images = ops.randn([2, 3, size, size], { generator: random });
+      const logits = () => inference(() => model.forward(images)).toArray("float32");
+      freeze(model, [3, size, size], compute);
+      const once = logits();
+      freeze(model, [3, size, size], compute);
+      expect(logits()).toEqual(once);
+    });
+  });
+
   it("cannot be trained", () => {
     using random = new Generator(5);
     using model = built(name, size, random);

@@ -14,12 +14,18 @@ export interface Compute {
  * the rest, and bf16's three digits would make equals of the highest of many logits.
  */
 export function forward(model: Classifier, images: Tensor, compute: Compute): Tensor {
-  const { device, autocast: dtype } = compute;
-  if (dtype === null) return model.forward(images);
+  if (compute.autocast === null) return model.forward(images);
   return scope(() => {
-    const embedding = autocast({ device, dtype }, () => model.embed(images));
+    const embedding = embed(model, images, compute);
     return model.head.forward(ops.toDtype(embedding, model.head.weight.dtype));
   });
+}
+
+/** What the head sees, under the model's precision: [N, C, H, W] → [N, width]. */
+export function embed(model: Classifier, images: Tensor, compute: Compute): Tensor {
+  const { device, autocast: dtype } = compute;
+  if (dtype === null) return model.embed(images);
+  return autocast({ device, dtype }, () => model.embed(images));
 }
 
 /** Moves a batch's tensor to where the model is. */

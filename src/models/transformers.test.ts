@@ -47,7 +47,7 @@ expectNoLeaks();
 const sameRelease = version().libtorch.startsWith("1.13");
 
 describe.each(Object.entries(pieces.init))("%s", (name, expected) => {
-  it("starts from timm's values for the same seed", () => {
+  it("starts from timm's values for the same seed, but for truncated normal ones", () => {
     withModel(name as ModelName, {}, (model) => {
       const tensors = model.stateDict();
       for (const [key, { shape, first, sha256 }] of Object.entries(expected)) {

@@ -3,11 +3,13 @@ import { expectNoLeaks } from "../../test/support/no-leaks.ts";
 import {
   type DType,
   Generator,
+  grad,
+  inference,
   inMemoryFormat,
   type MemoryFormat,
   ops,
   scope,
-  type Tensor,
+  Tensor,
 } from "../tensor/index.ts";
 import { BatchNorm2d } from "./index.ts";
 
@@ -103,6 +105,111 @@ describe("batch norm, ReLU and 2×2 max pooling in one equal the three", () => {
   it("the same bits every time", () => {
     const given: Case = { shape: [8, 64, 14, 14], dtype: "bfloat16" };
     expect(step(given, one)).toEqual(step(given, one));
+  });
+
+  it("second derivatives, by libtorch's operators", () => {
+    const second = (forward: typeof one, dtype: DType): Float64Array[] => {
+      using random = new Generator(11);
+      using bn = new BatchNorm2d(16).to({ dtype: dtype as "float64" });
+      return scope(() => {
+        const drawn = ops.randn([3, 16, 5, 6], { generator: random });
+        const x = inMemoryFormat(ops.toDtype(drawn, dtype), "channels_last");
+        x.requiresGrad = true;
+        const y = forward(bn, x);
+        const inputs = [x, bn.weight];
+        const first = grad([ops.sum(ops.mul(y, y))], inputs, { createGraph: true });
+        const penalty = first.map((g) => ops.sum(ops.mul(g, g))).reduce((a, b) => ops.add(a, b));
+        return grad([penalty], inputs).map((g) => ops.toDtype(g, "float64").toArray("float64"));
+      });
+    };
+    const exact = second(three, "float64");
+    second(one, "float32").forEach((got, i) => {
+      expect(relativeError(got, exact[i]!)).toBeLessThan(1e-5);
+    });
+  });
+
+  it("through the graph a second time where it is retained, and not where it was freed", () => {
+    using random = new Generator(12);
+    using bn = new BatchNorm2d(16);
+    scope(() => {
+      const x = inMemoryFormat(ops.randn([2, 16, 4, 4], { generator: random }), "channels_last");
+      const loss = ops.sum(one(bn, x));
+      loss.backward({ retainGraph: true });
+      const once = ops.clone(bn.weight.grad!).toArray("float32");
+      loss.backward();
+      expect(bn.weight.grad!.toArray("float32")).toEqual(once.map((value) => 2 * value));
+      expect(() => loss.backward()).toThrow(/backward through the graph a second time/);
+    });
+  });
+
+  it("where some of the inputs alone have gradients, and one that is spread over the output", () => {
+    using random = new Generator(13);
+    using bn = new BatchNorm2d(16);
+    scope(() => {
+      const drawn = ops.randn([2, 16, 4, 4], { generator: random });
+      const gradients = (forward: typeof one, of: "x" | "weight"): Float32Array => {
+        const x = inMemoryFormat(ops.clone(drawn), "channels_last");
+        x.requiresGrad = of === "x";
+        bn.weight.requiresGrad = of === "weight";
+        bn.bias.requiresGrad = false;
+        bn.weight.grad = null;
+        // A sum's gradient is one value, expanded: no memory of the output's layout.
+        ops.sum(forward(bn, x)).backward();
+        expect([x.grad === null, bn.weight.grad === null]).toEqual([of !== "x", of === "x"]);
+        return (of === "x" ? x : bn.weight).grad!.toArray("float32");
+      };
+      for (const of of ["x", "weight"] as const) {
+        const [got, wanted] = [gradients(one, of), gradients(three, of)];
+        expect(relativeError(Float64Array.from(got), Float64Array.from(wanted))).toBeLessThan(1e-5);
+      }
+    });
+  });
+
+  it("in inference mode, with the running statistics moved", () => {
+    const statistics = (forward: typeof one): Float32Array => {
+      using random = new Generator(14);
+      using bn = new BatchNorm2d(16);
+      return scope(() => {
+        const x = inMemoryFormat(ops.randn([2, 16, 4, 4], { generator: random }), "channels_last");
+        inference(() => forward(bn, x));
+        return bn.running_mean.toArray("float32");
+      });
+    };
+    const [got, wanted] = [statistics(one), statistics(three)];
+    expect(relativeError(Float64Array.from(got), Float64Array.from(wanted))).toBeLessThan(1e-6);
+  });
+
+  it("an empty batch as the three", () => {
+    using bn = new BatchNorm2d(16);
+    scope(() => {
+      const x = ops.zeros([0, 16, 4, 4]);
+      expect(one(bn, x).shape).toEqual([0, 16, 2, 2]);
+    });
+  });
+
+  it.each([
+    ["weights of fewer channels", (bn: BatchNorm2d) => bn.weight.replace(ops.ones([8]))],
+    ["statistics of fewer channels", (bn: BatchNorm2d) => bn.running_var.replace(ops.ones([8]))],
+  ])("%s are an error, not read past their end", (_, change) => {
+    using bn = new BatchNorm2d(16);
+    scope(() => {
+      change(bn);
+      const x = inMemoryFormat(ops.ones([2, 16, 4, 4]), "channels_last");
+      expect(() => one(bn, x)).toThrow(/thaw::batch_norm_relu_max_pool.*float32\[2, 16, 4, 4\]/s);
+    });
+  });
+
+  it("an infinite pixel that no window covers is seen in its channel alone", () => {
+    using bn = new BatchNorm2d(16);
+    scope(() => {
+      const values = Float32Array.from({ length: 16 * 25 }, (_, i) => i % 7);
+      values[24] = Number.POSITIVE_INFINITY;
+      const x = inMemoryFormat(Tensor.from(values, [1, 16, 5, 5]), "channels_last");
+      const seen = Array.from(one(bn, x).toArray("float32"), Number.isNaN);
+      expect(seen.slice(0, 4)).toEqual([true, true, true, true]);
+      expect(seen.slice(4)).not.toContain(true);
+      expect(bn.running_var.toArray("float32")[0]).toBeNaN();
+    });
   });
 
   it("NaN stays NaN, so that a diverged loss is seen", () => {

@@ -16,7 +16,8 @@ export function foldBatchNorms(model: Module, sample: Tensor): void {
   observeForward(model, pass, (module, input, output) => {
     if (module instanceof Conv2d) madeBy.set(output, module);
     const conv = madeBy.get(input);
-    if (module instanceof BatchNorm2d && conv !== undefined) pairs.set(module, conv);
+    if (!(module instanceof BatchNorm2d) || conv === undefined || module.isFolded) return;
+    pairs.set(module, conv);
   });
   for (const [norm, conv] of pairs) norm.foldInto(conv);
 }

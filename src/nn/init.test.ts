@@ -3,7 +3,15 @@ import { describe, expect, it } from "vitest";
 import { expectNoLeaks } from "../../test/support/no-leaks.ts";
 import { type InitTensor, readTorchFixture } from "../../test/torch-fixtures.ts";
 import { Generator, ops, scope, type Tensor, version } from "../tensor/index.ts";
-import { Conv2d, constant_, Dropout, kaimingNormal_, kaimingUniform_, Linear } from "./index.ts";
+import {
+  Conv2d,
+  constant_,
+  Dropout,
+  kaimingNormal_,
+  kaimingUniform_,
+  Linear,
+  truncatedNormal_,
+} from "./index.ts";
 
 const fixture = readTorchFixture("init");
 const sameRelease = version().libtorch.startsWith(fixture.about.torch.slice(0, 4));
@@ -76,6 +84,29 @@ describe("initialisation draws what PyTorch's does from the same seed", () => {
       expect([...layer.weight.toArray("float32")]).toEqual([3, 3, 3, 3]);
       expect(layer.weight.requiresGrad).toBe(true);
     });
+  });
+});
+
+it("truncatedNormal_ draws what is distributed as N(0, std²)", () => {
+  seeded((random) => {
+    const count = 100_000;
+    const weight = ops.empty([count]);
+    truncatedNormal_(weight, random, { std: 0.02 });
+    const values = weight.toArray("float32");
+    // Shares of normal numbers below so many deviations; a count's own deviation is √(n·p·(1-p)).
+    const shares = {
+      "-3": 0.00135,
+      "-2": 0.02275,
+      "-1": 0.158655,
+      0: 0.5,
+      1: 0.841345,
+      2: 0.97725,
+    };
+    for (const [deviations, share] of Object.entries(shares)) {
+      const below = values.filter((value) => value < 0.02 * Number(deviations)).length;
+      const allowed = 4 * Math.sqrt(count * share * (1 - share));
+      expect(Math.abs(below - count * share), `below ${deviations}`).toBeLessThan(allowed);
+    }
   });
 });
 

@@ -46,6 +46,8 @@ export const lasting = unscoped;
  */
 export abstract class Module implements Disposable {
   training = true;
+  /** Stays in evaluation mode whatever `train` says: a frozen batch norm keeps its statistics. */
+  frozen = false;
 
   abstract forward(x: Tensor): Tensor;
 
@@ -116,9 +118,9 @@ export abstract class Module implements Disposable {
     });
   }
 
-  /** Training mode (batch statistics, dropout) for this module and all inside. */
+  /** Training mode (batch statistics, dropout) for this module and all inside that are not frozen. */
   train(training = true): this {
-    for (const [, module] of this.namedModules()) module.training = training;
+    for (const [, module] of this.namedModules()) module.training = training && !module.frozen;
     return this;
   }
 

@@ -21,8 +21,8 @@ export function observeForward(
       // a module's enumerable properties are its parameters and children.
       Object.defineProperty(module, method, {
         configurable: true,
-        value: (x: Tensor): Tensor => {
-          const y = own.call(module, x);
+        value: (x: Tensor, ...rest: []): Tensor => {
+          const y = own.call(module, x, ...rest);
           observer(module, x, y);
           return y;
         },

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { formulaTensor, formulaUniform } from "../../test/formula.ts";
 import { type OptimizerOptions, readTorchFixture } from "../../test/torch-fixtures.ts";
-import { inMemoryFormat, liveTensors, ops, scope, Tensor } from "../tensor/index.ts";
+import { hasOperator, inMemoryFormat, liveTensors, ops, scope, Tensor } from "../tensor/index.ts";
 import { adam, adamw, type GroupOptions, type Optimizer, sgd } from "./index.ts";
 
 const { shapes, cases } = readTorchFixture("optimizers");
@@ -204,6 +204,24 @@ describe.each(kinds)("%s", (_, optimizerOf) => {
       for (const tensor of [large, ...small]) tensor.dispose();
     },
   );
+});
+
+describe("our fused Adam", () => {
+  it.each(["_fused_adam_", "_fused_adamw_"])("%s is offered for the CPU alone", (name) => {
+    expect(hasOperator(`thaw::${name}`, "CPU")).toBe(true);
+    expect(hasOperator(`thaw::${name}`, "CUDA")).toBe(false);
+  });
+
+  it("tells a graph that holds a parameter that it has changed", () => {
+    scope(() => {
+      const [parameter] = parameters as [Tensor];
+      using optimizer = adam([{ parameters: [parameter] }], { lr: 0.01 });
+      const loss = ops.sum(ops.mul(parameter, parameter));
+      loss.backward({ retainGraph: true });
+      optimizer.step();
+      expect(() => loss.backward()).toThrow(/modified by an inplace operation/);
+    });
+  });
 });
 
 describe("state that does not fit", () => {

@@ -4,7 +4,9 @@ import { parse as parseYaml } from "yaml";
 import type { z } from "zod";
 import { nearest, UsageError } from "../errors.ts";
 import {
+  type Applies,
   completeConfig,
+  defaultStrategy,
   hasWeights,
   onlyWith,
   type TrainConfig,
@@ -39,11 +41,12 @@ export function parseConfig(document: Document, name = "config"): TrainConfig {
 
 function resolveConfig(written: Document, overrides: Document, label: Label): TrainConfig {
   const document = { ...recipeFor(merge(written, overrides)), ...written };
-  const choice = (by: "opt" | "sched", layers: readonly Document[]): string => {
+  const merged = merge(document, overrides);
+  const defaults = { ...fixedDefaults, strategy: defaultStrategy(merged) };
+  const choice = (by: Applies["by"], layers: readonly Document[]): string => {
     const given = layers.map((layer) => layer[by]).find((value) => value !== undefined);
     return String(given ?? defaults[by]);
   };
-  const merged = merge(document, overrides);
   const problems: string[] = [];
   for (const [key, { by, to }] of Object.entries(onlyWith)) {
     const own = choice(by, [document]);
@@ -67,12 +70,12 @@ function resolveConfig(written: Document, overrides: Document, label: Label): Tr
   return config;
 }
 
-const defaults = {
+const fixedDefaults = {
   opt: trainConfigSchema.shape.opt.parse(undefined),
   sched: trainConfigSchema.shape.sched.parse(undefined),
 };
 
-function isChoice(by: "opt" | "sched", value: string): boolean {
+function isChoice(by: Applies["by"], value: string): boolean {
   return trainConfigSchema.shape[by].safeParse(value).success;
 }
 
@@ -98,9 +101,9 @@ function contradictions(config: TrainConfig, label: Label): string[] {
   if (weights !== undefined && pretrained === true) {
     problems.push(`${label(["pretrained"])}: --weights gives other weights; one of them is used`);
   }
-  if (strategy === "full" && !hasWeights(config)) {
+  if (strategy !== "scratch" && !hasWeights(config)) {
     problems.push(
-      `${label(["strategy"])}: full starts from weights; give --pretrained or --weights`,
+      `${label(["strategy"])}: ${strategy} starts from weights; give --pretrained or --weights`,
     );
   }
   if (strategy === "scratch" && hasWeights(config)) {

@@ -28,10 +28,21 @@ export const trainConfigSchema = z.strictObject({
     .describe("start from these: a file, a run, hf-hub:owner/name[@revision], or a model's name"),
   pretrained: z.boolean().optional().describe("start from the model's default published weights"),
   strategy: z
-    .enum(["scratch", "full"])
+    .enum(["scratch", "freeze", "partial", "gradual", "full"])
     .optional()
     .describe(
-      "scratch: everything from random weights; full: everything from --weights or --pretrained",
+      "what trains: all from random weights (scratch), or of given weights the head (freeze), the last stages and the head (partial), one stage more every few epochs (gradual), all (full); default scratch, with weights full",
+    ),
+  unfreeze: z
+    .int()
+    .min(1)
+    .optional()
+    .describe("stages before the head that partial trains; default 2"),
+  unfreezeEvery: count().optional().describe("epochs until gradual trains a stage more; default 1"),
+  views: count()
+    .optional()
+    .describe(
+      "freeze: augmented views of each image, whose features are computed once; default 1, without augmentation",
     ),
   mean: z
     .array(z.number())
@@ -47,6 +58,17 @@ export const trainConfigSchema = z.strictObject({
   batchSize: count().default(128).describe("images a step"),
   opt: z.enum(["sgd", "adam", "adamw"]).default("adam").describe("optimizer"),
   lr: positive().optional().describe("learning rate; default 0.001, with sgd 0.05"),
+  featureCache: z
+    .boolean()
+    .optional()
+    .describe(
+      "freeze: compute the backbone's features once where they stay the same; default true",
+    ),
+  headLr: positive().optional().describe("learning rate of the head; default that of the rest"),
+  layerDecay: positive()
+    .max(1)
+    .optional()
+    .describe("factor of the rate from a stage to the one before it; default 1"),
   momentum: share().optional().describe("momentum of sgd"),
   nesterov: z.boolean().optional().describe("Nesterov's momentum"),
   weightDecay: z.number().min(0).default(1e-4).describe("weight decay"),
@@ -107,13 +129,19 @@ export type TrainConfigInput = z.input<typeof trainConfigSchema>;
 
 /** A key that only some choices of `by` use, and its value where nothing is given. */
 export interface Applies {
-  readonly by: "opt" | "sched";
+  readonly by: "opt" | "sched" | "strategy";
   readonly to: readonly string[];
   readonly fallback: unknown;
 }
 
 const adams = ["adam", "adamw"];
 export const onlyWith: Readonly<Partial<Record<TrainConfigKey, Applies>>> = {
+  unfreeze: { by: "strategy", to: ["partial"], fallback: 2 },
+  unfreezeEvery: { by: "strategy", to: ["gradual"], fallback: 1 },
+  views: { by: "strategy", to: ["freeze"], fallback: undefined },
+  featureCache: { by: "strategy", to: ["freeze"], fallback: true },
+  headLr: { by: "strategy", to: ["partial", "gradual", "full"], fallback: undefined },
+  layerDecay: { by: "strategy", to: ["partial", "gradual", "full"], fallback: 1 },
   momentum: { by: "opt", to: ["sgd"], fallback: 0.9 },
   nesterov: { by: "opt", to: ["sgd"], fallback: false },
   betas: { by: "opt", to: adams, fallback: [0.9, 0.999] },
@@ -125,20 +153,22 @@ export const onlyWith: Readonly<Partial<Record<TrainConfigKey, Applies>>> = {
 };
 
 /** Does a run start from somebody's weights? */
-export function hasWeights({
-  weights,
-  pretrained,
-}: Pick<Parsed, "weights" | "pretrained">): boolean {
-  return weights !== undefined || pretrained === true;
+export function hasWeights(given: { readonly weights?: unknown; readonly pretrained?: unknown }) {
+  return given.weights !== undefined || given.pretrained === true;
+}
+
+/** What a person means who says nothing of it. */
+export function defaultStrategy(given: Parameters<typeof hasWeights>[0]): "scratch" | "full" {
+  return hasWeights(given) ? "full" : "scratch";
 }
 
 /** Fills what depends on other keys. Expects that keys which do not apply are gone. */
 export function completeConfig(parsed: Parsed): TrainConfig {
-  const config: Record<string, unknown> = { ...parsed };
-  config["strategy"] ??= hasWeights(parsed) ? "full" : "scratch";
+  const strategy = parsed.strategy ?? defaultStrategy(parsed);
+  const config: Record<string, unknown> = { ...parsed, strategy };
   config["lr"] ??= parsed.opt === "sgd" ? 0.05 : 0.001;
   for (const [key, { by, to, fallback }] of Object.entries(onlyWith)) {
-    if (to.includes(parsed[by])) config[key] ??= fallback;
+    if (to.includes(by === "strategy" ? strategy : parsed[by])) config[key] ??= fallback;
   }
   // In the schema's order, so that config.json reads the same however the run was given.
   const keys = Object.keys(trainConfigSchema.shape).filter((key) => config[key] !== undefined);

@@ -25,5 +25,6 @@ export {
   resumeRun,
 } from "./record.ts";
 export type { TestPredictions, TestResult } from "./results.ts";
+export { withRunLock } from "./run-lock.ts";
 export type { EpochLine, RunStatus, StepLine, Summary, TimingLine } from "./summary.ts";
 export { openWeights, type Weights, type WeightsPlaces } from "./weights.ts";

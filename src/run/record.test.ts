@@ -12,9 +12,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { formatCsv, parseCsv } from "../data/formats/csv.ts";
 import { ThawError, UsageError } from "../errors.ts";
 import { predictions } from "../metrics/index.ts";
-import { formatCsv, parseCsv } from "./csv.ts";
 import { describeEnvironment } from "./environment.ts";
 import { openRun, readRun } from "./read.ts";
 import {
@@ -109,6 +109,14 @@ describe("a run record", () => {
 });
 
 describe("starting a run whose name is taken", () => {
+  it("clears away what a kill in the middle of replacing one has left, and nothing else", () => {
+    for (const folder of [".a.17.replaced", ".a.x.replaced", ".ab.17.replaced", "b"]) {
+      mkdirSync(join(out, folder, "checkpoints"), { recursive: true });
+    }
+    create();
+    expect(readdirSync(out).sort()).toEqual([".a.x.replaced", ".ab.17.replaced", "a", "b"]);
+  });
+
   it("refuses a finished one, unless told to overwrite it", () => {
     create().writeSummary(summary("finished"));
     expect(() => create()).toThrow(/the run a is finished/);

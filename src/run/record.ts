@@ -3,7 +3,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { ThawError, UsageError } from "../errors.ts";
 import { appendLine, writeDurably } from "./durable.ts";
 import { truncateLines } from "./lines.ts";
-import { type TestPredictions, type TestResult, writeResults } from "./results.ts";
+import { resultFiles, type TestPredictions, type TestResult, writeResults } from "./results.ts";
 import {
   type EpochLine,
   epochLineSchema,
@@ -87,6 +87,13 @@ export class RunRecord {
     return writeResults(this.dir, test);
   }
 
+  /** Removes what `writeResults` wrote, and the picture of it: a run that trains on has no results yet. */
+  removeResults(): void {
+    for (const file of [...resultFiles, "confusion_matrix.svg", "confusion_matrix.png"]) {
+      rmSync(this.path(file), { force: true });
+    }
+  }
+
   writeJson(file: string, value: unknown): void {
     writeDurably(this.path(file), `${JSON.stringify(value, null, 2)}\n`);
   }
@@ -103,13 +110,15 @@ export interface RunOptions {
 }
 
 /**
- * Starts a run record: makes its folder and writes `config.json` and `environment.json`.
+ * Starts a run record: makes its folder and writes `config.json` and `environment.json`. Inside `withRunLock`, where
+ * another process may write the run.
  * @throws UsageError where a run of this name is finished or could be resumed and `overwrite` is not given, or where the
  * folder holds something that is no run.
  */
 export function createRun({ out, name, config, environment, overwrite }: RunOptions): RunRecord {
   checkRunName(name);
   const run = new RunRecord(join(out, name));
+  removeReplaced(run);
   if (existsSync(run.dir)) clearFor(run, overwrite ?? false);
   mkdirSync(run.checkpoints, { recursive: true });
   run.writeJson("environment.json", environment);
@@ -152,7 +161,10 @@ export function defaultRunName(config: {
   readonly strategy: string;
   readonly seed: number;
 }): string {
-  const dataset = basename(resolve(config.data)).replace(/\.(zip|tar|tgz|tar\.gz)$/, "");
+  const dataset = basename(resolve(config.data)).replace(
+    /\.(zip|csv|tgz|txz|tar(\.(gz|xz))?)$/i,
+    "",
+  );
   const name = `${dataset}-${config.model}-${config.strategy}-s${config.seed}`;
   return name.replaceAll(/[^\w.-]+/g, "_").replace(/^[.-]+/, "");
 }
@@ -195,6 +207,16 @@ function clearFor(run: RunRecord, overwrite: boolean): void {
   const replaced = join(dirname(run.dir), `.${run.name}.${process.pid}.replaced`);
   renameSync(run.dir, replaced);
   rmSync(replaced, { recursive: true });
+}
+
+/** What a process that was killed in the middle of replacing a run has left beside it. */
+function removeReplaced({ dir, name }: RunRecord): void {
+  const parent = dirname(dir);
+  for (const file of existsSync(parent) ? readdirSync(parent) : []) {
+    const isLeft =
+      file.startsWith(`.${name}.`) && /^\d+\.replaced$/.test(file.slice(name.length + 2));
+    if (isLeft) rmSync(join(parent, file), { recursive: true, force: true });
+  }
 }
 
 function statusOf(run: RunRecord): unknown {

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { formatCsv, parseCsv } from "../data/formats/csv.ts";
 import { ThawError } from "../errors.ts";
 import {
   accuracy,
@@ -12,7 +13,6 @@ import {
   type Predictions,
   wilson95,
 } from "../metrics/index.ts";
-import { formatCsv, parseCsv } from "./csv.ts";
 import { writeDurably } from "./durable.ts";
 import type { Summary } from "./summary.ts";
 
@@ -27,6 +27,14 @@ export interface TestPredictions {
   readonly files?: readonly string[];
 }
 
+/** The files of `writeResults`. */
+export const resultFiles = [
+  "predictions.csv",
+  "classification_report.txt",
+  "per_class.csv",
+  "confusion_matrix.csv",
+] as const;
+
 /**
  * Writes `predictions.csv`, `classification_report.txt`, `per_class.csv` and `confusion_matrix.csv` into a run's folder
  * and returns the numbers for its summary.
@@ -34,7 +42,8 @@ export interface TestPredictions {
 export function writeResults(dir: string, test: TestPredictions): TestResult {
   const { predictions, classes } = test;
   const matrix = confusionMatrix(predictions);
-  const write = (file: string, text: string) => writeDurably(join(dir, file), text);
+  const write = (file: (typeof resultFiles)[number], text: string) =>
+    writeDurably(join(dir, file), text);
   write("predictions.csv", formatCsv(predictionRows(test)));
   write("classification_report.txt", classificationReport(matrix, classes));
   write("per_class.csv", formatCsv(perClassRows(classRows(matrix, classes))));

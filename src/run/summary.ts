@@ -74,5 +74,7 @@ export const timingLineSchema = z.looseObject({
   train: seconds,
   validation: seconds,
   imagesPerSecond: z.number().min(0),
+  /** Of `train`, what was spent waiting for batches. */
+  dataWait: seconds.optional(),
 });
 export type TimingLine = z.infer<typeof timingLineSchema>;

@@ -4,6 +4,7 @@ export { type Device, deviceType, type MemoryFormat } from "./device.ts";
 export { bytesPerElement, type DType, type TypedArrayOf } from "./dtype.ts";
 export { hasOperator } from "./engine.ts";
 export { Generator } from "./generator.ts";
+export { resample, type TurboJpeg, turboJpeg } from "./image.ts";
 export { emptyCache, liveTensors, memory, resetPeakMemory } from "./memory.ts";
 export { inMemoryFormat } from "./memory-format.ts";
 export * as ops from "./ops.gen.ts";

@@ -8,6 +8,8 @@ import type { Weights } from "../run/weights.ts";
 /** What a run tells while it goes on; every listener is optional. */
 export interface TrainEvents {
   onStart?(info: StartInfo): void;
+  /** While a frozen backbone's features are computed; pieces of a split. */
+  onFeatures?(progress: { split: "train" | "val"; done: number; total: number }): void;
   onStep?(progress: StepProgress): void;
   onEpoch?(line: EpochLine, timing: TimingLine, best: boolean): void;
   /** The weights that a run starts from are in the model. */
@@ -47,6 +49,8 @@ export interface TrainOptions extends TrainEvents {
   /** Go on with the run of the config's name. */
   readonly resume?: boolean;
   readonly overwrite?: boolean;
+  /** Folder of what is kept between runs, as features of frozen backbones; default Thaw's cache. */
+  readonly cache?: string;
   /** Asked after every step: a reason to stop makes a checkpoint and ends the run early. */
   readonly stopRequested?: () => "interrupted" | "preempted" | undefined;
 }

@@ -1,19 +1,23 @@
-import type { Module } from "../nn/index.ts";
-import {
-  adam,
-  adamw,
-  type Optimizer,
-  parameterGroups,
-  type Schedule,
-  schedules,
-  sgd,
-} from "../optim/index.ts";
+import type { Classifier } from "../models/index.ts";
+import { adam, adamw, type Optimizer, type Schedule, schedules, sgd } from "../optim/index.ts";
 import type { TrainConfig } from "../run/config.ts";
+import { type Transfer, transferGroups } from "../transfer/index.ts";
 
-/** The optimizer that a config asks for, over the parameters that are trained. */
-export function makeOptimizer(config: TrainConfig, model: Module): Optimizer {
-  const trained = model.namedParameters().filter(([, parameter]) => parameter.requiresGrad);
-  const groups = parameterGroups(trained);
+/** Which part of the network trains when. */
+export function transferOf({ strategy, unfreeze, unfreezeEvery }: TrainConfig): Transfer {
+  switch (strategy) {
+    case "partial":
+      return { kind: strategy, unfreeze: unfreeze! };
+    case "gradual":
+      return { kind: strategy, every: unfreezeEvery! };
+    default:
+      return { kind: strategy };
+  }
+}
+
+/** The optimizer that a config asks for, over the parameters that are ever trained. */
+export function makeOptimizer(config: TrainConfig, model: Classifier): Optimizer {
+  const groups = transferGroups(model, transferOf(config), config);
   const { lr, weightDecay, momentum = 0, nesterov = false, betas = [0.9, 0.999] } = config;
   switch (config.opt) {
     case "sgd":
@@ -41,7 +45,8 @@ export function makeSchedule(config: TrainConfig, stepsPerEpoch: number): Schedu
     case "cosine":
       return schedules.cosine({ total, warmup, minFactor });
     case "onecycle":
-      return schedules.onecycle({ total });
+      // Up and down takes two steps at least; of a run of one step the first is taken.
+      return schedules.onecycle({ total: Math.max(total, 2) });
     case "plateau":
       return schedules.plateau({
         mode: "min",

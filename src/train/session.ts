@@ -1,15 +1,17 @@
-import type { DatasetSplits } from "../data/imageset.ts";
-import { Loader } from "../data/loader.ts";
+import type { MemorySplits } from "../data/imageset.ts";
+import { type BatchSource, Loader } from "../data/loader.ts";
 import { streamSeed } from "../data/random.ts";
 import { ThawError } from "../errors.ts";
 import type { ComputeChoice } from "../models/compute.ts";
 import { type Classifier, createModel, parseModelName } from "../models/index.ts";
 import type { TensorData } from "../models/weights/safetensors.ts";
 import { fromTensorData, toTensorData } from "../models/weights/tensors.ts";
+import { Dropout } from "../nn/index.ts";
 import type { Optimizer, Schedule, ScheduleState } from "../optim/index.ts";
 import type { TrainConfig } from "../run/config.ts";
 import { Generator, scope, type Tensor } from "../tensor/index.ts";
-import { makeOptimizer, makeSchedule } from "./plan.ts";
+import { FeatureHead, freezeStages } from "../transfer/index.ts";
+import { makeOptimizer, makeSchedule, transferOf } from "./plan.ts";
 
 /** Where a run stands, beside its tensors: everything that a resumed run needs to be the same run. */
 export interface Progress {
@@ -38,8 +40,10 @@ export class Session implements AsyncDisposable {
   readonly model: Classifier;
   readonly optimizer: Optimizer;
   readonly schedule: Schedule;
-  readonly train: Loader;
-  readonly val: Loader;
+  train: BatchSource;
+  val: BatchSource;
+  /** What is trained and validated by the batches: the model, or its head where they are features. */
+  network: Classifier;
   progress: Progress = {
     step: 0,
     epoch: 0,
@@ -51,8 +55,9 @@ export class Session implements AsyncDisposable {
   };
   readonly #init: Generator;
   readonly #dropout: Generator;
+  readonly #headDropout: number;
 
-  constructor(config: TrainConfig, data: DatasetSplits, compute: ComputeChoice) {
+  constructor(config: TrainConfig, data: MemorySplits, compute: ComputeChoice) {
     const { seed, dropout } = config;
     const { train, val, mean, std } = data;
     this.#init = new Generator(streamSeed(seed, "init"));
@@ -64,12 +69,30 @@ export class Session implements AsyncDisposable {
       ...(dropout !== undefined && { dropout }),
       random: { init: this.#init, dropout: this.#dropout },
     }).to(compute);
+    this.network = this.model;
+    this.#headDropout = dropout ?? 0;
+    try {
+      freezeStages(this.model, transferOf(config), 1);
+    } catch (error) {
+      this.model[Symbol.dispose]();
+      throw error;
+    }
     this.optimizer = makeOptimizer(config, this.model);
     const plan = { mean, std, memoryFormat: compute.memoryFormat, seed };
     const { augment, batchSize } = config;
     this.train = new Loader(train, { ...plan, batchSize, shuffle: true, augment });
     this.schedule = makeSchedule(config, this.train.batches);
     this.val = new Loader(val, { ...plan, batchSize: Math.max(batchSize, EVALUATION_BATCH) });
+  }
+
+  /** From now on batches hold features of images, [n, width], and epochs train the head alone. */
+  async trainHeadOn(train: BatchSource, val: BatchSource): Promise<void> {
+    await this.train[Symbol.asyncDispose]();
+    await this.val[Symbol.asyncDispose]();
+    this.train = train;
+    this.val = val;
+    const dropout = new Dropout(this.#headDropout, { random: this.#dropout });
+    this.network = new FeatureHead(this.model, dropout);
   }
 
   /** Everything a resumed run needs, as copies. */

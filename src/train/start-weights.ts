@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { pipeline } from "node:stream/promises";
-import type { DatasetSplits } from "../data/imageset.ts";
+import type { MemorySplits } from "../data/imageset.ts";
 import { parseModelName } from "../models/index.ts";
 import { pretrainedReference } from "../models/weights/hub/index.ts";
 import { loadWeights } from "../models/weights/index.ts";
@@ -27,7 +27,7 @@ export async function openStartWeights(
 export function withNormalization(
   config: TrainConfig,
   weights: Weights | undefined,
-  data: DatasetSplits,
+  data: MemorySplits,
 ): TrainConfig {
   if (weights === undefined || config.mean !== undefined) return config;
   const { mean, std } = normalizationOf(
@@ -40,7 +40,7 @@ export function withNormalization(
 }
 
 /** The data, normalised as the config says where it says so. */
-export function normalizedAs({ mean, std }: TrainConfig, data: DatasetSplits): DatasetSplits {
+export function normalizedAs({ mean, std }: TrainConfig, data: MemorySplits): MemorySplits {
   if (mean === undefined || std === undefined) return data;
   const { channels } = data.train;
   return {
@@ -54,7 +54,7 @@ export function normalizedAs({ mean, std }: TrainConfig, data: DatasetSplits): D
 export function startFrom(
   weights: Weights,
   config: TrainConfig,
-  data: DatasetSplits,
+  data: MemorySplits,
   session: Session,
   events: TrainEvents,
 ): void {

@@ -2,9 +2,9 @@ import type { Batch } from "../data/loader.ts";
 import { ThawError } from "../errors.ts";
 import type { Classifier } from "../models/index.ts";
 import { type Compute, forward, onDevice } from "../models/predict.ts";
-import { crossEntropy } from "../nn/index.ts";
+import { crossEntropy, type Module } from "../nn/index.ts";
 import { clipGradNorm, type Optimizer, setLearningRate } from "../optim/index.ts";
-import { ops, scope } from "../tensor/index.ts";
+import { inference, ops, scope } from "../tensor/index.ts";
 
 export interface StepOptions extends Compute {
   readonly lr: number;
@@ -50,6 +50,20 @@ export function trainStep(
     const hits = ops.sum(ops.eq(ops.argmax(logits, { dim: 1 }), labels)).item();
     return { loss: value, correct: hits, ...(norm !== undefined && { gradNorm: norm }) };
   });
+}
+
+/** Name of the first parameter or buffer that holds NaN or infinity. One pass over the weights. */
+export function firstNonFinite(model: Module): string | undefined {
+  const floats = [...model.stateDict()].filter(([, { dtype }]) => dtype.includes("float"));
+  return inference(() =>
+    scope(() => {
+      // Of an infinite order: a sum of squares may overflow where no value does.
+      const tensors = floats.map(([, tensor]) => tensor);
+      const largest = ops.foreachNormScalar(tensors, { ord: Number.POSITIVE_INFINITY });
+      const values = ops.toDtype(ops.stack(largest), "float32").toArray("float32");
+      return floats[values.findIndex((value) => !Number.isFinite(value))]?.[0];
+    }),
+  );
 }
 
 function clip(optimizer: Optimizer, maxNorm: number | undefined): number | undefined {

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { sampleSplits } from "../../test/support/sample-splits.ts";
-import { UsageError } from "../errors.ts";
+import { ThawError, UsageError } from "../errors.ts";
 import { loadCheckpoint, newestVerified } from "../run/checkpoint.ts";
 import type { TrainConfig, TrainConfigInput } from "../run/config.ts";
 import { parseConfig } from "../run/config-load.ts";
@@ -236,6 +236,55 @@ describe("training that diverges", () => {
       expect(new Float32Array(bytes.slice().buffer).every(Number.isFinite)).toBe(true);
     }
   });
+});
+
+test("weights that a step has made infinite are not kept, though its loss was a number", async () => {
+  // The decay alone moves each weight by 1e41 times its value.
+  const config = configOf({
+    ...{ opt: "sgd", sched: "constant", warmupEpochs: 0, dropout: 0 },
+    ...{ lr: 1e38, weightDecay: 1e3 },
+  });
+  await expect(train(config, data, stopAfter(1))).rejects.toThrow(
+    /diverged: conv1\.weight is no longer finite at step 1 \(epoch 1\), learning rate 1\.00e\+38/,
+  );
+  expect(openRun("a", out).summary).toMatchObject({ status: "failed", epochs: 0, best: null });
+  expect(readdirSync(join(out, "a", "checkpoints"))).toEqual([]);
+});
+
+describe("two that would write one run", () => {
+  test("the second is refused and names the first, which goes on undisturbed", async () => {
+    await train(configOf(), data);
+    const whole = outcome("a");
+    const config = configOf({ name: "b" });
+    const refused: Promise<unknown>[] = [];
+    await train(config, data, {
+      onEpoch: ({ epoch }) => {
+        if (epoch > 1) return;
+        for (const how of [{ resume: true }, { overwrite: true }]) {
+          refused.push(train(config, data, how).catch((error: unknown) => error));
+        }
+      },
+    });
+    for (const error of await Promise.all(refused)) {
+      expect(error).toBeInstanceOf(ThawError);
+      expect(String(error)).toContain(`the run b is being written by process ${process.pid} `);
+    }
+    expect(outcome("b")).toEqual(whole);
+    expect(readdirSync(out).sort()).toEqual(["a", "b"]);
+  });
+});
+
+test("a run of a single step can have a cycle of the learning rate", async () => {
+  const more = { sched: "onecycle", warmupEpochs: undefined, epochs: 1, batchSize: 60 } as const;
+  const { summary } = await train(configOf(more), data);
+  expect(summary).toMatchObject({ status: "finished", epochs: 1 });
+});
+
+test("a run that is trained on has no results yet", async () => {
+  await train(configOf(), data, stopAfter(STEPS));
+  writeFileSync(join(out, "a", "predictions.csv"), "of an evaluation in between");
+  await train(configOf(), data, { resume: true, ...stopAfter(1) });
+  expect(readdirSync(join(out, "a"))).not.toContain("predictions.csv");
 });
 
 describe("no tensor outlives train()", () => {

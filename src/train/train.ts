@@ -1,12 +1,15 @@
-import type { DatasetSplits } from "../data/imageset.ts";
+import { join } from "node:path";
+import { type DatasetSplits, inMemory, type MemorySplits } from "../data/imageset.ts";
 import { UsageError } from "../errors.ts";
 import { type ComputeChoice, chooseCompute } from "../models/compute.ts";
 import type { TrainConfig } from "../run/config.ts";
 import { describeEnvironment } from "../run/environment.ts";
 import { readRun } from "../run/read.ts";
-import { createRun, defaultRunName, type RunRecord, resumeRun } from "../run/record.ts";
+import { createRun, defaultRunName, findRun, type RunRecord, resumeRun } from "../run/record.ts";
+import { withRunLock } from "../run/run-lock.ts";
 import { getThreads, resetPeakMemory, setThreads, version } from "../tensor/index.ts";
 import type { TrainOptions, TrainResult } from "./events.ts";
+import { trainOnFeatures } from "./features.ts";
 import { engineFingerprint, resumeSession } from "./resume.ts";
 import { Session } from "./session.ts";
 import {
@@ -26,10 +29,11 @@ import { Trainer } from "./trainer.ts";
  */
 export async function train(
   asked: TrainConfig,
-  source: DatasetSplits,
+  splits: DatasetSplits,
   options: TrainOptions = {},
 ): Promise<TrainResult> {
   const started = performance.now();
+  const source = inMemory(splits);
   refuseEmpty(source);
   const open = () => (options.openWeights ?? openStartWeights)(asked);
   // A run that is resumed has its numbers in a checkpoint, and its normalisation in its config.
@@ -46,33 +50,40 @@ export async function train(
     startFrom(weights, config, data, session, options);
   }
   const origin = weights === undefined ? {} : { weights: await describeWeights(weights) };
-  const run = openRecord(config, data, compute, options, origin);
-  if (options.resume) {
-    const { summary } = readRun(run.dir);
-    if (summary?.status === "finished") {
-      options.onNote?.(`${run.name} is finished: nothing is left to train`);
-      return { run, summary };
+  const name = config.name ?? defaultRunName(config);
+  const dir = options.resume ? findRun(name, config.out) : join(config.out, name);
+  const note = (text: string) => options.onNote?.(text);
+  const record = async (): Promise<TrainResult> => {
+    const run = options.resume ? resumeRun(dir) : newRecord(config, data, compute, options, origin);
+    if (options.resume) {
+      const { summary } = readRun(run.dir);
+      if (summary?.status === "finished") {
+        options.onNote?.(`${run.name} is finished: nothing is left to train`);
+        return { run, summary };
+      }
+      if (!resumeSession(run, config, data, session, fingerprint, note)) {
+        weights ??= await open();
+        if (weights !== undefined) startFrom(weights, config, data, session, options);
+      }
+      run.removeResults();
     }
-    const note = (text: string) => options.onNote?.(text);
-    if (!resumeSession(run, config, data, session, fingerprint, note)) {
-      weights ??= await open();
-      if (weights !== undefined) startFrom(weights, config, data, session, options);
-    }
-  }
-  const trainer = new Trainer({
-    config,
-    data,
-    compute,
-    run,
-    session,
-    options,
-    fingerprint,
-    started,
-  });
-  return { run, summary: await trainer.fit() };
+    await trainOnFeatures(session, config, data, compute, options);
+    const trainer = new Trainer({
+      config,
+      data,
+      compute,
+      run,
+      session,
+      options,
+      fingerprint,
+      started,
+    });
+    return { run, summary: await trainer.fit() };
+  };
+  return await withRunLock(dir, record, note);
 }
 
-function refuseEmpty({ name, train, val, test }: DatasetSplits): void {
+function refuseEmpty({ name, train, val, test }: MemorySplits): void {
   for (const [split, set] of Object.entries({ training: train, validation: val, test })) {
     if (set.count > 0) continue;
     throw new UsageError(`${name}: there are no ${split} images`, {
@@ -81,15 +92,14 @@ function refuseEmpty({ name, train, val, test }: DatasetSplits): void {
   }
 }
 
-function openRecord(
+function newRecord(
   config: TrainConfig,
-  data: DatasetSplits,
+  data: MemorySplits,
   compute: ComputeChoice,
   options: TrainOptions,
   origin: Readonly<Record<string, unknown>>,
 ): RunRecord {
   const name = config.name ?? defaultRunName(config);
-  if (options.resume) return resumeRun(name, config.out);
   return createRun({
     out: config.out,
     name,

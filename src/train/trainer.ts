@@ -1,4 +1,4 @@
-import type { DatasetSplits } from "../data/imageset.ts";
+import type { MemorySplits } from "../data/imageset.ts";
 import { Loader } from "../data/loader.ts";
 import { accuracy, logLoss, predictions } from "../metrics/index.ts";
 import type { ComputeChoice } from "../models/compute.ts";
@@ -10,15 +10,17 @@ import { loadBestModel } from "../run/load-model.ts";
 import type { RunRecord } from "../run/record.ts";
 import type { EpochLine, RunStatus, Summary } from "../run/summary.ts";
 import { getThreads } from "../tensor/index.ts";
+import { freezeStages } from "../transfer/index.ts";
 import type { TrainOptions } from "./events.ts";
+import { transferOf } from "./plan.ts";
 import { digestOf } from "./resume.ts";
 import { EVALUATION_BATCH, type Session } from "./session.ts";
-import { DivergedError, trainStep } from "./step.ts";
+import { DivergedError, firstNonFinite, trainStep } from "./step.ts";
 import { parameterCounts, summarise } from "./summary.ts";
 
 export interface TrainerParts {
   readonly config: TrainConfig;
-  readonly data: DatasetSplits;
+  readonly data: MemorySplits;
   readonly compute: ComputeChoice;
   readonly run: RunRecord;
   readonly session: Session;
@@ -31,7 +33,7 @@ export interface TrainerParts {
 /** The epochs of one run, from wherever its session stands. */
 export class Trainer {
   readonly #config: TrainConfig;
-  readonly #data: DatasetSplits;
+  readonly #data: MemorySplits;
   readonly #compute: ComputeChoice;
   readonly #run: RunRecord;
   readonly #session: Session;
@@ -81,12 +83,14 @@ export class Trainer {
 
   /** One epoch, or the rest of it. Returns why it was left early, after a checkpoint. */
   async #epoch(): Promise<"interrupted" | "preempted" | undefined> {
-    const { progress, train, model } = this.#session;
+    const { progress, train, model, network } = this.#session;
     const epoch = progress.epoch + 1;
     const from = progress.batch;
     const began = performance.now();
+    const waited = train.waited;
     let lr = 0;
-    model.train();
+    freezeStages(model, transferOf(this.#config), epoch);
+    network.train();
     for await (const batch of train.epoch(epoch, from)) {
       lr = this.#config.lr * this.#session.schedule.at(progress.step);
       const { loss, correct, gradNorm } = this.#step(batch, lr);
@@ -106,11 +110,13 @@ export class Trainer {
       // At an epoch's last step the epoch is finished first: its checkpoint is the better one.
       if (stop !== undefined && progress.batch < train.batches) {
         this.#openSeconds = seconds(began);
+        this.#refuseNonFinite(lr);
         this.#checkpoint();
         return stop;
       }
     }
-    await this.#endEpoch(epoch, lr, seconds(began), train.count - from * train.batchSize);
+    const spent = { train: seconds(began), dataWait: train.waited - waited };
+    await this.#endEpoch(epoch, lr, spent, train.count - from * train.batchSize);
     if (this.#isLast()) return undefined;
     const stop = this.#options.stopRequested?.();
     if (stop !== undefined && !this.#isCheckpointDue()) this.#checkpoint();
@@ -118,10 +124,10 @@ export class Trainer {
   }
 
   #step(batch: Parameters<typeof trainStep>[2], lr: number): ReturnType<typeof trainStep> {
-    const { model, optimizer, progress } = this.#session;
+    const { network, optimizer, progress } = this.#session;
     const { smoothing, clipGrad } = this.#config;
     try {
-      return trainStep(model, optimizer, batch, {
+      return trainStep(network, optimizer, batch, {
         ...this.#compute,
         lr,
         labelSmoothing: smoothing,
@@ -131,6 +137,16 @@ export class Trainer {
       if (!(error instanceof DivergedError)) throw error;
       throw this.#diverged(error.message, progress.step + 1, lr, error);
     }
+  }
+
+  /**
+   * Before anything is kept. A step's gradient is looked at where it is clipped only: else the loss of
+   * the next step shows that it was no number, and here there is none.
+   */
+  #refuseNonFinite(lr: number): void {
+    const name = firstNonFinite(this.#session.model);
+    if (name === undefined) return;
+    throw this.#diverged(`${name} is no longer finite`, this.#session.progress.step, lr);
   }
 
   #diverged(what: string, step: number, lr: number, cause?: Error): DivergedError {
@@ -145,9 +161,10 @@ export class Trainer {
     );
   }
 
-  async #endEpoch(epoch: number, lr: number, trained: number, images: number): Promise<void> {
+  async #endEpoch(epoch: number, lr: number, spent: Spent, images: number): Promise<void> {
     const { progress, schedule, train } = this.#session;
     const began = performance.now();
+    this.#refuseNonFinite(lr);
     const { loss: valLoss, accuracy: valAccuracy } = await this.#validate(epoch, lr);
     const validation = seconds(began);
     const line: EpochLine = {
@@ -161,9 +178,9 @@ export class Trainer {
     };
     const timing = {
       epoch,
-      train: trained,
+      ...spent,
       validation,
-      imagesPerSecond: images / trained,
+      imagesPerSecond: images / spent.train,
     };
     schedule.observe(valLoss);
     const isBest = improves(line, progress.best);
@@ -184,9 +201,9 @@ export class Trainer {
   }
 
   async #validate(epoch: number, lr: number): Promise<{ loss: number; accuracy: number }> {
-    const { val, model } = this.#session;
+    const { val, network } = this.#session;
     const probabilities = await predictProbabilities(
-      model,
+      network,
       val.epoch(epoch),
       val.count,
       this.#compute,
@@ -324,6 +341,12 @@ export class Trainer {
   #note(text: string): void {
     this.#options.onNote?.(text);
   }
+}
+
+/** Seconds of an epoch's steps, and those of them that went by waiting for batches. */
+interface Spent {
+  readonly train: number;
+  readonly dataWait: number;
 }
 
 /** More accurate, or as accurate with a lower loss: with equal counts of right answers the surer one. */

@@ -1,4 +1,4 @@
-import type { DatasetSplits, ImageSet } from "../../src/data/imageset.ts";
+import type { ImageSet, MemorySplits } from "../../src/data/imageset.ts";
 import { type RandomStream, seedStream } from "../../src/data/random.ts";
 
 export interface SampleShape {
@@ -23,11 +23,12 @@ export function sampleImages(
 }
 
 /** Splits that need no file: 16 × 16 pixels, three classes. */
-export function sampleSplits(counts = { train: 60, val: 24, test: 24 }): DatasetSplits {
+export function sampleSplits(counts = { train: 60, val: 24, test: 24 }): MemorySplits {
   const classes = ["coat", "bag", "boot"];
   const split = (name: "train" | "val" | "test") =>
     sampleImages({ count: counts[name], size: 16, classes }, seedStream(7, `sample/${name}`));
   return {
+    kind: "memory",
     name: "sample",
     fingerprint: "sample",
     train: split("train"),

@@ -41,6 +41,7 @@ export function formatReport(report: DoctorReport): string {
         ["BLAS", probe?.blas ?? "?"],
         ["OpenMP", probe?.openmp ?? "?"],
         ["oneDNN", probe ? yes(probe.onednn) : "?"],
+        ["JPEG", probe ? (probe.turbojpeg ?? "sharp, slower (no libturbojpeg was found)") : "?"],
         ["CUDA devices", probe ? String(probe.cudaDevices) : "?"],
       ],
     ],

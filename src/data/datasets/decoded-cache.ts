@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { type ImageSet, imageBytes } from "../imageset.ts";
-import { writeWhole } from "./download.ts";
+import { readSealed, writeSealed } from "../sealed.ts";
 import type { BuiltinDataset } from "./registry.ts";
 
 /** A data set as its source has it, before any split. */
@@ -13,17 +12,6 @@ export interface DecodedDataset {
   /** sha256 over training pixels and labels, then test pixels and labels. */
   readonly contentSha256: string;
 }
-
-/*
- * The file: "THAWDATA", sha256 of all that follows, uint32 length of the header, the header (JSON,
- * padded with spaces to a multiple of 64 bytes), then pixels and labels as they are in memory.
- */
-const MAGIC = Buffer.from("THAWDATA");
-const PREFIX_BYTES = 64;
-const LENGTH_AT = 40;
-const MAX_HEADER_BYTES = 1 << 16;
-/** A block is hashed while it is still in the CPU's cache. */
-const READ_BYTES = 1 << 20;
 
 interface Header {
   readonly recipe: string;
@@ -44,48 +32,17 @@ export function contentSha256(train: ImageSet, test: ImageSet): string {
  * by another recipe (another version of the registry). Never throws: the sources are still there.
  */
 export function readDecoded(path: string, dataset: BuiltinDataset): DecodedDataset | undefined {
-  let file: number;
-  try {
-    file = openSync(path, "r");
-  } catch {
-    return undefined;
-  }
-  try {
-    return read(file, dataset);
-  } catch {
-    return undefined;
-  } finally {
-    closeSync(file);
-  }
-}
-
-function read(file: number, dataset: BuiltinDataset): DecodedDataset | undefined {
-  const size = fstatSync(file).size;
   const { officialCounts } = dataset;
   const mostImages = officialCounts.train + officialCounts.test;
-  const most = PREFIX_BYTES + MAX_HEADER_BYTES + mostImages * (imageBytes(dataset) + 1);
-  if (size < PREFIX_BYTES || size > most) return undefined;
-
-  const bytes = Buffer.allocUnsafeSlow(size);
-  const hash = createHash("sha256");
-  for (let at = 0; at < size; ) {
-    const got = readSync(file, bytes, at, Math.min(READ_BYTES, size - at), null);
-    if (got === 0) return undefined;
-    // The first block is larger than what the hash leaves out.
-    hash.update(bytes.subarray(Math.max(at, LENGTH_AT), at + got));
-    at += got;
-  }
-  if (!bytes.subarray(0, MAGIC.length).equals(MAGIC)) return undefined;
-  if (!hash.digest().equals(bytes.subarray(MAGIC.length, LENGTH_AT))) return undefined;
-
-  const payloadAt = PREFIX_BYTES + bytes.readUInt32LE(LENGTH_AT);
-  const header = JSON.parse(bytes.toString("utf8", PREFIX_BYTES, payloadAt)) as Header;
+  const sealed = readSealed(path, mostImages * (imageBytes(dataset) + 1));
+  if (sealed === undefined) return undefined;
+  const header = sealed.header as Header;
   if (header.recipe !== recipeOf(dataset)) return undefined;
-
-  let at = payloadAt;
+  const { payload } = sealed;
+  let at = 0;
   const take = (length: number): Uint8Array => {
     at += length;
-    return new Uint8Array(bytes.buffer, bytes.byteOffset + at - length, length);
+    return payload.subarray(at - length, at);
   };
   const takeSet = (count: number): ImageSet => ({
     images: take(count * imageBytes(dataset)),
@@ -98,11 +55,11 @@ function read(file: number, dataset: BuiltinDataset): DecodedDataset | undefined
   });
   const train = takeSet(header.trainCount);
   const test = takeSet(header.testCount);
-  if (at !== size) return undefined;
+  if (at !== payload.length) return undefined;
   return { train, test, origin: header.origin, contentSha256: header.contentSha256 };
 }
 
-/** Writes the cache file. */
+/** Writes the cache file, whole or not at all. */
 export async function writeDecoded(
   path: string,
   dataset: BuiltinDataset,
@@ -115,18 +72,7 @@ export async function writeDecoded(
     trainCount: decoded.train.count,
     testCount: decoded.test.count,
   };
-  const json = Buffer.from(JSON.stringify(header));
-  const padded = Buffer.alloc(Math.ceil(json.length / 64) * 64, " ");
-  json.copy(padded);
-  const prefix = Buffer.alloc(PREFIX_BYTES);
-  MAGIC.copy(prefix);
-  prefix.writeUInt32LE(padded.length, LENGTH_AT);
-  const payload = [padded, ...payloadOf(decoded.train, decoded.test)];
-  const hash = createHash("sha256").update(prefix.subarray(LENGTH_AT));
-  for (const part of payload) hash.update(part);
-  hash.digest().copy(prefix, MAGIC.length);
-
-  await writeWhole(path, [prefix, ...payload]);
+  await writeSealed(path, header, payloadOf(decoded.train, decoded.test));
 }
 
 function payloadOf(train: ImageSet, test: ImageSet): Uint8Array[] {

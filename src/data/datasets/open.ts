@@ -1,50 +1,40 @@
 import { createHash } from "node:crypto";
-import { existsSync } from "node:fs";
-import { join } from "node:path";
-import { nearest, UsageError } from "../../errors.ts";
 import { cacheHome } from "../../libtorch/home.ts";
 import { checkSplits } from "../checks.ts";
-import type { DatasetSplits, ImageSet } from "../imageset.ts";
-import { type SplitChoice, splitSets } from "../splits.ts";
+import type { FileImageSet } from "../fileset.ts";
+import { chooseClasses } from "../folders/choose-classes.ts";
+import { loadSmall } from "../folders/decode-small.ts";
+import { fileSet, type Listing } from "../folders/listing.ts";
+import { stampedContent } from "../folders/stamp.ts";
+import type { DatasetSplits, MemorySplits, SplitSet } from "../imageset.ts";
+import { type SourceSets, type SplitChoice, splitSets } from "../splits.ts";
 import { channelStatistics } from "../statistics.ts";
-import { type LoadedDataset, loadBuiltin } from "./load.ts";
-import { type BuiltinDatasetName, builtinDatasetNames, builtinDatasets } from "./registry.ts";
-import type { DatasetProgress } from "./sources.ts";
+import type { LoadedDataset } from "./load.ts";
+import { type DataLocation, locateData } from "./locate.ts";
 
 /** What to open, and how to split it. */
-export interface DatasetSpec extends SplitChoice {
-  /** A built-in name. */
-  readonly data: string;
-  /** Folder or http(s) address with the original archives; default `THAW_MIRROR`. */
-  readonly mirror?: string | undefined;
-  readonly onProgress?: ((progress: DatasetProgress) => void) | undefined;
-  /** Default `cacheHome()`. */
-  readonly cache?: string | undefined;
-}
+export interface DatasetSpec extends SplitChoice, DataLocation {}
+
+/** ImageNet's mean and deviation, by which nearly all weights for photographs were trained. */
+const imagenet = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
 
 /**
- * Opens a data set and splits it. Fetches it first if Thaw's cache does not have it.
+ * Opens a data set and splits it. Fetches it first if Thaw's cache does not have it. Small images of
+ * one size are held in memory, others stay in their files.
  * @throws UsageError for an unknown name or an impossible choice; ThawError if no source has it whole.
  */
 export async function openDataset(spec: DatasetSpec): Promise<DatasetSplits> {
-  return splitLoaded(await load(spec), spec);
-}
-
-async function load(spec: DatasetSpec): Promise<LoadedDataset> {
-  if (!isBuiltin(spec.data)) throw unknownData(spec.data);
-  return loadBuiltin(builtinDatasets[spec.data], {
-    cacheFolder: join(spec.cache ?? cacheHome(), "datasets", spec.data),
-    mirror: spec.mirror ?? (process.env["THAW_MIRROR"] || undefined),
-    onProgress: spec.onProgress,
-  });
+  const source = await locateData(spec);
+  return source.kind === "memory" ? splitLoaded(source, spec) : openListing(source.listing, spec);
 }
 
 /** Splits what a source has, checks it, and measures the training split. */
-export function splitLoaded(loaded: LoadedDataset, choice: SplitChoice): DatasetSplits {
+export function splitLoaded(loaded: LoadedDataset, choice: SplitChoice): MemorySplits {
   const { train, val, test, notes } = splitSets(loaded, choice);
   const warnings = checkSplits({ train, val, test });
   const { mean, std } = channelStatistics(train);
   return {
+    kind: "memory",
     name: loaded.name,
     fingerprint: fingerprintOf(loaded.contentSha256, train.classes, [train, val, test]),
     train,
@@ -56,10 +46,66 @@ export function splitLoaded(loaded: LoadedDataset, choice: SplitChoice): Dataset
   };
 }
 
+async function openListing(all: Listing, spec: DatasetSpec): Promise<DatasetSplits> {
+  const listing = chooseClasses(all, spec.classes);
+  const sets = sourceSets(listing);
+  const split = splitSets(sets, { ...spec, classes: undefined });
+  const { train, val, test } = split;
+  const notes = [...listing.notes, ...split.notes, ...checkSplits(split)];
+  const { name } = listing;
+  const content = contentOf(listing, sets);
+  const fingerprint = fingerprintOf(content, listing.classes, [train, val, test]);
+  const small = await loadSmall([train, val, test], spec.cache ?? cacheHome(), (received, total) =>
+    spec.onProgress?.({ phase: "decode", file: name, received, total }),
+  );
+  if (small) {
+    const [train, val, test] = small as [SmallSet, SmallSet, SmallSet];
+    return {
+      kind: "memory",
+      name,
+      fingerprint,
+      train,
+      val,
+      test,
+      ...channelStatistics(train),
+      notes,
+    };
+  }
+  return { kind: "files", name, fingerprint, train, val, test, ...imagenet, notes };
+}
+
+type SmallSet = MemorySplits["train"];
+
+/** The splits that a listing has, or all of it as training images. */
+export function sourceSets(listing: Listing): SourceSets<FileImageSet> {
+  if (!listing.hasSplits) return { train: fileSet(listing) };
+  const has = (split: "val" | "test") => listing.files.some((file) => file.split === split);
+  return {
+    train: fileSet(listing, "train"),
+    ...(has("val") && { val: fileSet(listing, "val") }),
+    ...(has("test") && { test: fileSet(listing, "test") }),
+  };
+}
+
+/** sha256 over names, contents as far as they are known without reading, and labels. */
+function contentOf({ files }: Listing, sets: SourceSets<FileImageSet>): string {
+  const stampOf = new Map<string, string>();
+  for (const set of [sets.train, sets.val, sets.test]) {
+    set?.files.forEach((path, i) => {
+      stampOf.set(path, stampedContent(set.stamps[i]!));
+    });
+  }
+  const hash = createHash("sha256");
+  for (const { path, name, className, split } of files) {
+    hash.update(JSON.stringify([name, className, split ?? null, stampOf.get(path)]));
+  }
+  return hash.digest("hex");
+}
+
 function fingerprintOf(
   contentSha256: string,
   classes: readonly string[],
-  sets: readonly ImageSet[],
+  sets: readonly SplitSet[],
 ): string {
   const hash = createHash("sha256").update(JSON.stringify([contentSha256, classes]));
   for (const { indices, count } of sets) {
@@ -69,21 +115,4 @@ function fingerprintOf(
       hash.update(new Uint8Array(indices.buffer, indices.byteOffset, indices.byteLength));
   }
   return hash.digest("hex");
-}
-
-function isBuiltin(name: string): name is BuiltinDatasetName {
-  return Object.hasOwn(builtinDatasets, name);
-}
-
-function unknownData(data: string): UsageError {
-  const known = builtinDatasetNames.join(", ");
-  if (existsSync(data) || /^[.~]|[/\\]/.test(data)) {
-    return new UsageError(`--data ${data}: folders and files of one's own cannot be opened yet`, {
-      hint: `the built-in data sets are ${known}`,
-    });
-  }
-  const near = nearest(data, builtinDatasetNames);
-  return new UsageError(`--data ${data}: there is no such data set`, {
-    hint: `${near === undefined ? "" : `did you mean ${near}? `}the built-in data sets are ${known}`,
-  });
 }

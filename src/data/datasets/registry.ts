@@ -211,5 +211,3 @@ export const builtinDatasets = {
 } as const satisfies Record<string, BuiltinDataset>;
 
 export type BuiltinDatasetName = keyof typeof builtinDatasets;
-
-export const builtinDatasetNames = Object.keys(builtinDatasets) as BuiltinDatasetName[];

@@ -6,11 +6,11 @@ import { downloadFile, NotOnServerError } from "./download.ts";
 import type { Artifact, BuiltinDataset, Packing } from "./registry.ts";
 import { type Contents, unpackVerified } from "./unpack.ts";
 
-/** Said while data are fetched and unpacked. `total` is undefined where nobody knows it. */
+/** Said while data are fetched and made ready. `total` is undefined where nobody knows it. */
 export interface DatasetProgress {
-  readonly phase: "download" | "unpack";
+  readonly phase: "download" | "unpack" | "decode";
   readonly file: string;
-  /** In bytes. */
+  /** In bytes, or images where they are decoded. */
   readonly received: number;
   readonly total: number | undefined;
 }
@@ -33,17 +33,16 @@ export interface Obtained {
 /** Whose artifact it is; weights are such too. */
 export type Supplied = Pick<BuiltinDataset, "name" | "title" | "system">;
 
+/** Judges a packed file; a `DamagedFileError` sends the search on. */
+type Accept<T> = (path: string, packing: Packing) => Promise<T>;
+
 type Kind = "cache" | "mirror" | "system" | "official";
 type Place =
   | { readonly kind: Kind; readonly packing: Packing; readonly path: string }
   | { readonly kind: Kind; readonly packing: Packing; readonly url: string };
 
 /**
- * Fetches one artifact from the first source that has it whole: Thaw's cache, the mirror, the
- * system's package, the official address.
- *
- * A mirror was chosen on purpose: what it has but has wrongly is an error at once. Elsewhere damage
- * is remembered and the next source tried.
+ * Fetches one artifact from the first source that has it whole, and unpacks it. See `obtainFile`.
  * @throws ThawError that lists every source tried and why it did not do.
  */
 export async function obtainArtifact(
@@ -51,16 +50,39 @@ export async function obtainArtifact(
   artifact: Artifact,
   options: SourceOptions,
 ): Promise<Obtained> {
+  const unpack: Accept<Contents> = (path, packing) =>
+    unpackVerified(path, packing, artifact, unpackProgress(packing, options));
+  const { accepted, origin } = await obtainFile(dataset, artifact, options, unpack);
+  return { contents: accepted, origin };
+}
+
+/**
+ * Finds one artifact's packed file in the first source that has it whole: Thaw's cache, the mirror,
+ * the system's package, the official address (which is then in the cache). `path` is where it lies.
+ *
+ * A mirror was chosen on purpose: what it has but has wrongly is an error at once. Elsewhere damage
+ * is remembered and the next source tried.
+ */
+export async function obtainFile<T>(
+  dataset: Supplied,
+  artifact: Artifact,
+  options: SourceOptions,
+  accept: Accept<T>,
+): Promise<{ readonly accepted: T; readonly origin: string; readonly path: string }> {
   await checkMirror(options.mirror);
   const tried: string[] = [];
   for (const place of placesOf(dataset, artifact, options)) {
     const address = "path" in place ? place.path : place.url;
     try {
-      const contents =
-        "path" in place
-          ? await fromFile(place.path, place.packing, artifact, options)
-          : await fromUrl(place.url, place.packing, artifact, options);
-      if (contents !== undefined) return { contents, origin: address };
+      if ("url" in place) {
+        const path = join(options.cacheFolder, place.packing.file);
+        const accepted = await fromUrl(place.url, path, place.packing, artifact, options, accept);
+        return { accepted, origin: address, path };
+      }
+      if (await isFile(place.path)) {
+        const accepted = await accept(place.path, place.packing);
+        return { accepted, origin: address, path: place.path };
+      }
       tried.push(`${place.kind}: ${address}: not there`);
     } catch (cause) {
       const error = asThawError(cause, address);
@@ -125,33 +147,23 @@ function placesOf(
   return places;
 }
 
-/** Undefined: there is no such file. */
-async function fromFile(
-  path: string,
-  packing: Packing,
-  artifact: Artifact,
-  options: SourceOptions,
-): Promise<Contents | undefined> {
-  if (!(await isFile(path))) return undefined;
-  return unpackVerified(path, packing, artifact, unpackProgress(packing, options));
-}
-
-async function fromUrl(
+async function fromUrl<T>(
   url: string,
+  target: string,
   packing: Packing,
-  artifact: Artifact,
-  options: SourceOptions,
-): Promise<Contents> {
-  const target = join(options.cacheFolder, packing.file);
+  { maxBytes }: Artifact,
+  { stallMs, onProgress }: SourceOptions,
+  accept: Accept<T>,
+): Promise<T> {
   await mkdir(dirname(target), { recursive: true });
   return downloadFile(url, target, {
-    maxBytes: artifact.maxBytes,
-    stallMs: options.stallMs,
+    maxBytes,
+    stallMs,
     onProgress: (received, total) =>
-      options.onProgress?.({ phase: "download", file: packing.file, received, total }),
+      onProgress?.({ phase: "download", file: packing.file, received, total }),
     accept: async (temporary) => {
       try {
-        return await unpackVerified(temporary, packing, artifact, unpackProgress(packing, options));
+        return await accept(temporary, packing);
       } catch (cause) {
         if (!(cause instanceof DamagedFileError)) throw cause;
         // The temporary file is gone by the time this is read: the address is what counts.

@@ -101,6 +101,18 @@ async function readMembers(
   return found;
 }
 
+/**
+ * The sha256 of a packed file that must be one of those known.
+ * @throws DamagedFileError with the checksums wanted and found.
+ */
+export async function verifyPacked(path: string, packing: Packing): Promise<string> {
+  const found = await fileChecksum(path, "sha256");
+  if (packing.checksums.includes(found)) return found.slice("sha256:".length);
+  throw new DamagedFileError(
+    `${path} is damaged, or not the file that is meant\n  ${await packedChecksums(path, packing)}`,
+  );
+}
+
 async function hasKnownChecksum(path: string, packing: Packing): Promise<boolean> {
   for (const checksum of packing.checksums) {
     if ((await fileChecksum(path, algorithmOf(checksum))) === checksum) return true;
@@ -130,4 +142,9 @@ async function fileChecksum(path: string, algorithm: "md5" | "sha256"): Promise<
     hash.update(chunk as Buffer);
   }
   return `${algorithm}:${hash.digest("hex")}`;
+}
+
+/** 64 hexadecimal digits, read in pieces. */
+export async function fileSha256(path: string): Promise<string> {
+  return (await fileChecksum(path, "sha256")).slice("sha256:".length);
 }

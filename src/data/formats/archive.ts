@@ -54,19 +54,22 @@ export async function* archiveEntries(
 ): AsyncGenerator<ArchiveEntry> {
   const limits = { ...defaultArchiveLimits, ...options.limits };
   const reader = new TarReader(path, limits, options);
-  const archiveBytes = (await stat(path)).size;
-  const ratioBytes = Math.max(RATIO_FREE_BYTES, limits.maxRatio * archiveBytes);
+  const most = bombLimit(limits, (await stat(path)).size);
   let unpacked = 0;
   for await (const chunk of unpackedChunks(path)) {
     unpacked += chunk.length;
-    if (unpacked > limits.maxTotalBytes || unpacked > ratioBytes) {
-      const limit = Math.min(limits.maxTotalBytes, ratioBytes);
-      throw new DamagedFileError(`${path}: unpacks to more than ${limit} bytes: refused as a bomb`);
+    if (unpacked > most) {
+      throw new DamagedFileError(`${path}: unpacks to more than ${most} bytes: refused as a bomb`);
     }
     options.onBytes?.(unpacked);
     yield* reader.push(chunk);
   }
   yield* reader.end();
+}
+
+/** The most that an archive of so many bytes may unpack to. */
+export function bombLimit(limits: ArchiveLimits, archiveBytes: number): number {
+  return Math.min(limits.maxTotalBytes, Math.max(RATIO_FREE_BYTES, limits.maxRatio * archiveBytes));
 }
 
 /** The archive's bytes after decompression. Ends the child process or stream when left early. */
@@ -91,16 +94,19 @@ async function* unpackedChunks(path: string): AsyncGenerator<Buffer> {
       }
       return;
     }
-    case "none":
+    default:
       yield* createReadStream(path, { highWaterMark: 1 << 19 });
   }
 }
 
-async function packing(path: string): Promise<"xz" | "gzip" | "none"> {
+/** How a file is packed, by its first bytes. */
+export async function packing(path: string): Promise<"xz" | "gzip" | "zip" | "none"> {
   const file = await open(path);
   try {
     const { buffer } = await file.read(Buffer.alloc(6), 0, 6, 0);
     if (buffer.equals(Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]))) return "xz";
+    // A local file's header, or the end of an empty archive.
+    if (["504b0304", "504b0506"].includes(buffer.toString("hex", 0, 4))) return "zip";
     return buffer[0] === 0x1f && buffer[1] === 0x8b ? "gzip" : "none";
   } finally {
     await file.close();
@@ -231,7 +237,7 @@ class TarReader {
   }
 }
 
-function leadsOutside(path: string): boolean {
+export function leadsOutside(path: string): boolean {
   return (
     /^([/\\]|[A-Za-z]:)/.test(path) || path.includes("\0") || path.split(/[/\\]/).includes("..")
   );

@@ -5,6 +5,11 @@ import { type RandomStream, seedStream } from "../random.ts";
 import { cropAndFlip, rotate } from "./augment.ts";
 
 const stream = (): RandomStream => seedStream(11, "test");
+/** One stream for all images, one after the other. */
+const sequence = (): (() => RandomStream) => {
+  const random = stream();
+  return () => random;
+};
 const image = (...shape: [number, number, number, number]): Tensor => {
   const count = shape.reduce((product, size) => product * size, 1);
   return Tensor.from(
@@ -46,7 +51,7 @@ describe("cropAndFlip", () => {
   ])("equals a pixel-by-pixel reference: %j", ({ crop, flip }) => {
     scope(() => {
       const images = image(8, 3, 4, 5);
-      const result = cropAndFlip(images, { crop, flip }, stream());
+      const result = cropAndFlip(images, { crop, flip }, sequence());
       expect([result.dtype, result.shape]).toEqual(["uint8", [8, 3, 4, 5]]);
       expect([...result.toArray("uint8")]).toEqual(reference(images, crop, flip, stream()));
     });
@@ -56,12 +61,12 @@ describe("cropAndFlip", () => {
     scope(() => {
       const one = image(1, 1, 3, 3);
       const many = ops.repeat(one, [64, 1, 1, 1]);
-      const flipped = cropAndFlip(many, { crop: 0, flip: true }, stream()).toArray("uint8");
+      const flipped = cropAndFlip(many, { crop: 0, flip: true }, sequence()).toArray("uint8");
       const mirrored = Array.from({ length: 64 }, (_, i) => flipped[i * 9] === 3);
       const share = mirrored.filter(Boolean).length;
       expect(share).toBeGreaterThan(16);
       expect(share).toBeLessThan(48);
-      const cropped = cropAndFlip(many, { crop: 1, flip: false }, stream()).toArray("uint8");
+      const cropped = cropAndFlip(many, { crop: 1, flip: false }, sequence()).toArray("uint8");
       const centres = Array.from({ length: 64 }, (_, i) => cropped[i * 9 + 4]);
       expect(new Set(centres).size).toBe(9);
     });
@@ -71,8 +76,8 @@ describe("cropAndFlip", () => {
     scope(() => {
       const images = image(2, 1, 3, 3);
       const random = stream();
-      expect(cropAndFlip(images, { crop: 0, flip: false }, random)).toBe(images);
-      expect(rotate(images, { rotation: 0 }, random)).toBe(images);
+      expect(cropAndFlip(images, { crop: 0, flip: false }, () => random)).toBe(images);
+      expect(rotate(images, { rotation: 0 }, () => random)).toBe(images);
       expect(random.state()).toEqual(stream().state());
     });
   });
@@ -86,7 +91,7 @@ describe("rotate", () => {
     let result: number[] = [];
     scope(() => {
       const images = ops.toDtype(image(1, 1, h, w), "float32");
-      result = [...rotate(images, { rotation: 180 }, fixed(angle)).toArray("float32")];
+      result = [...rotate(images, { rotation: 180 }, () => fixed(angle)).toArray("float32")];
     });
     return result;
   };
@@ -125,7 +130,7 @@ describe("rotate", () => {
     } as unknown as RandomStream;
     scope(() => {
       const images = ops.repeat(ops.toDtype(image(1, 1, 3, 3), "float32"), [2, 2, 1, 1]);
-      const result = [...rotate(images, { rotation: 15 }, random).toArray("float32")];
+      const result = [...rotate(images, { rotation: 15 }, () => random).toArray("float32")];
       const upright = [1, 2, 3, 4, 5, 6, 7, 8, 9];
       const left = [3, 6, 9, 2, 5, 8, 1, 4, 7];
       expect(result).toEqual([...upright, ...upright, ...left, ...left]);

@@ -1,7 +1,7 @@
 import { ops, scope, Tensor } from "../../tensor/index.ts";
 import type { RandomStream } from "../random.ts";
 
-/** Changes made to a training batch; each image gets its own draw. */
+/** Changes made to a training batch; each image gets its own draws, from a stream of its own. */
 export interface Augmentation {
   /** Pixels of black padding on every side before a random crop of the original size; 0: none. */
   readonly crop: number;
@@ -18,13 +18,14 @@ export interface Augmentation {
 export function cropAndFlip(
   images: Tensor,
   { crop, flip }: Pick<Augmentation, "crop" | "flip">,
-  random: RandomStream,
+  randomOf: (image: number) => RandomStream,
 ): Tensor {
   if (crop === 0 && !flip) return images;
   const [n, , h, w] = images.shape as [number, number, number, number];
   const rows = new BigInt64Array(n * h);
   const columns = new BigInt64Array(n * w);
   for (let i = 0; i < n; i++) {
+    const random = randomOf(i);
     const top = crop > 0 ? random.int(0, 2 * crop + 1) : 0;
     const left = crop > 0 ? random.int(0, 2 * crop + 1) : 0;
     const mirrored = flip && random.int(0, 2) === 1;
@@ -49,13 +50,13 @@ export function cropAndFlip(
 export function rotate(
   images: Tensor,
   { rotation }: Pick<Augmentation, "rotation">,
-  random: RandomStream,
+  randomOf: (image: number) => RandomStream,
 ): Tensor {
   if (rotation === 0) return images;
   const [n, , h, w] = images.shape as [number, number, number, number];
   const matrices = new Float32Array(n * 6);
   for (let i = 0; i < n; i++) {
-    const angle = (random.uniform(-rotation, rotation) * Math.PI) / 180;
+    const angle = (randomOf(i).uniform(-rotation, rotation) * Math.PI) / 180;
     const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
     // Coordinates run from -1 to 1 on both axes, so that a picture that is not square needs its ratio.
     matrices.set([cos, (-sin * h) / w, 0, (sin * w) / h, cos, 0], i * 6);

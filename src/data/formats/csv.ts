@@ -1,4 +1,4 @@
-import { ThawError } from "../errors.ts";
+import { ThawError } from "../../errors.ts";
 
 /** RFC 4180 with LF, as pandas writes it: fields with a comma, quote or line break are quoted. */
 export function formatCsv(rows: Iterable<readonly (string | number)[]>): string {

@@ -1,0 +1,19 @@
+import type { CliCommand } from "../command.ts";
+import { registerSubcommands } from "../subcommands.ts";
+import { info } from "./data/info.ts";
+import { prepare } from "./data/prepare.ts";
+
+export const data: CliCommand = {
+  register(command) {
+    registerSubcommands(command, "data", {
+      prepare: {
+        summary: "check images, split them and build a folder to train on",
+        command: prepare,
+      },
+      info: {
+        summary: "say what is in a data set: counts, sizes, duplicates, leaks between splits",
+        command: info,
+      },
+    });
+  },
+};

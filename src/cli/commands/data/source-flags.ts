@@ -1,0 +1,38 @@
+import type { Command } from "commander";
+import type { DataLocation } from "../../../data/datasets/index.ts";
+import { UsageError } from "../../../errors.ts";
+import { downloadProgress } from "../../progress.ts";
+
+/** What every command of `thaw data` takes about its source. */
+export interface SourceFlags {
+  classes?: string[];
+  mirror?: string;
+  json?: true;
+}
+
+export function sourceFlags(command: Command): Command {
+  return command
+    .argument(
+      "<source>",
+      "a built-in name, a folder, a .zip or .tar(.gz|.xz) of one, or a CSV of path,label",
+    )
+    .option("--classes <names>", "only these classes, with commas between them", list)
+    .option("--mirror <folder or url>", "where the original archives lie; default THAW_MIRROR")
+    .option("--json", "print the result as JSON");
+}
+
+export function locationOf(source: string, { mirror }: SourceFlags): DataLocation {
+  return { data: source, mirror, onProgress: downloadProgress() };
+}
+
+export function wholeNumber(flag: string, least: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && value >= least && Number.isSafeInteger(value)) return value;
+    throw new UsageError(`${flag}: "${text}" given; allowed: a whole number, ${least} or more`);
+  };
+}
+
+function list(text: string): string[] {
+  return text.split(",").map((name) => name.trim());
+}

@@ -1,0 +1,54 @@
+import {
+  type Interpolation,
+  mirror,
+  type Picture,
+  resizeAndCenter,
+  resizedCrop,
+} from "../images/picture.ts";
+import type { RandomStream } from "../random.ts";
+import { type RandomResizedCrop, randomResizedCrop } from "../transforms/crops.ts";
+
+/** How pictures of any size become those of one size: plain data, so that it can be sent to a worker. */
+export interface ImageFit {
+  readonly size: readonly [height: number, width: number];
+  readonly interpolation: Interpolation;
+  readonly crop:
+    | {
+        /** For evaluation: the shorter side to size ÷ `pct`, then the middle. */
+        readonly kind: "center";
+        readonly pct: number;
+      }
+    | ({
+        /** For training: `RandomResizedCrop`, then mirrored with probability `hflip`. */
+        readonly kind: "random";
+        readonly hflip: number;
+        /**
+         * Pictures are first reduced to this shorter side, and kept so; absent: cropped from the file's
+         * own pixels, and nothing is kept.
+         */
+        readonly from?: number;
+      } & RandomResizedCrop);
+}
+
+/** The shorter side before a centre crop: timm's floor(size / pct). */
+export function sideBeforeCrop({ size }: Pick<ImageFit, "size">, pct: number): number {
+  return Math.floor(Math.min(...size) / pct);
+}
+
+/** Fits a picture into `to`, [size, 3]. Draws nothing for a centre crop. */
+export function fitPicture(
+  picture: Picture,
+  { size, interpolation, crop }: ImageFit,
+  to: Uint8Array,
+  random: () => RandomStream,
+): void {
+  if (crop.kind === "center") {
+    const shorter = sideBeforeCrop({ size }, crop.pct);
+    resizeAndCenter(picture, shorter, to, size, interpolation);
+    return;
+  }
+  const stream = random();
+  const part = randomResizedCrop([picture.height, picture.width], crop, stream);
+  resizedCrop(picture, part, to, size, interpolation);
+  if (stream.uniform() < crop.hflip) mirror(to, size);
+}

@@ -1,0 +1,67 @@
+import type { FileImageSet } from "../fileset.ts";
+import { byCodePoint } from "./names.ts";
+import { statStamp } from "./stamp.ts";
+
+export type SplitName = "train" | "val" | "test";
+
+/** A file of a source, before anything has looked into it. */
+export interface ListedFile {
+  /** Absolute. */
+  readonly path: string;
+  /** Below the source's root, with forward slashes. */
+  readonly name: string;
+  readonly className: string;
+  /** Absent where the source has no splits. */
+  readonly split?: SplitName;
+  /** `sha256:…` where a manifest knows it. */
+  readonly stamp?: string;
+}
+
+/** What lies beside the images, and why it is not taken for one. */
+export interface PassedOver extends ListedFile {
+  readonly why: string;
+}
+
+/** The images of a folder, an archive or a list, by name alone. */
+export interface Listing {
+  /** For people. */
+  readonly name: string;
+  readonly root: string;
+  /** Of all splits together, sorted by code point; a class may be without images. */
+  readonly classes: readonly string[];
+  /** By class, then by name. */
+  readonly files: readonly ListedFile[];
+  readonly passedOver: readonly PassedOver[];
+  readonly hasSplits: boolean;
+  readonly notes: readonly string[];
+}
+
+/** Sorts, and gathers the class list; `extraClasses` are those without any image. */
+export function makeListing(
+  parts: Omit<Listing, "classes" | "hasSplits">,
+  extraClasses: Iterable<string> = [],
+): Listing {
+  const classes = new Set(extraClasses);
+  for (const { className } of parts.files) classes.add(className);
+  return {
+    ...parts,
+    classes: [...classes].sort(byCodePoint),
+    files: [...parts.files].sort(
+      (a, b) => byCodePoint(a.className, b.className) || byCodePoint(a.name, b.name),
+    ),
+    hasSplits: parts.files.some(({ split }) => split !== undefined),
+  };
+}
+
+/** The files of one split (undefined: of all), with their stamps. */
+export function fileSet(listing: Listing, split?: SplitName): FileImageSet {
+  const files = listing.files.filter((file) => split === undefined || file.split === split);
+  const labelOf = new Map(listing.classes.map((name, label) => [name, label]));
+  return {
+    files: files.map(({ path }) => path),
+    labels: Int32Array.from(files, ({ className }) => labelOf.get(className)!),
+    count: files.length,
+    classes: listing.classes,
+    stamps: files.map(({ path, stamp }) => stamp ?? statStamp(path)),
+  };
+}

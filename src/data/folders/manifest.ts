@@ -1,0 +1,87 @@
+import { readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import { ThawError } from "../../errors.ts";
+import type { ListedFile, Listing, SplitName } from "./listing.ts";
+import { someOf } from "./names.ts";
+
+export const MANIFEST = "manifest.json";
+
+const schema = z.object({
+  format: z.literal("thaw prepared images 1"),
+  /** Changes with whatever the folder was made from and how. */
+  key: z.string(),
+  source: z.string(),
+  seed: z.int(),
+  split: z.tuple([z.number(), z.number(), z.number()]).nullable(),
+  minSize: z.int(),
+  classes: z.array(z.string()),
+  rejected: z.int(),
+  files: z.array(
+    z.object({
+      /** Below the folder: `train/beagle/1.jpg`. */
+      file: z.string(),
+      className: z.string(),
+      /** In the source. */
+      from: z.string(),
+      sha256: z.string(),
+      bytes: z.int(),
+      width: z.int(),
+      height: z.int(),
+    }),
+  ),
+});
+
+/** What `thaw data prepare` writes beside the images. */
+export type Manifest = z.infer<typeof schema>;
+
+/** The folder's manifest, or undefined where there is none, or another program's. */
+export function readManifest(folder: string): Manifest | undefined {
+  let text: string;
+  try {
+    text = readFileSync(join(folder, MANIFEST), "utf8");
+  } catch {
+    return undefined;
+  }
+  try {
+    return schema.parse(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Holds a folder that was prepared against its manifest, and stamps its files with their sha256.
+ * @throws ThawError where prepared images are missing or of another size.
+ */
+export function withManifest(listing: Listing): Listing {
+  const manifest = readManifest(listing.root);
+  if (manifest === undefined) return listing;
+  const known = new Map(manifest.files.map((entry) => [entry.file, entry]));
+  const unknown: string[] = [];
+  const changed: string[] = [];
+  const files = listing.files.map((file): ListedFile => {
+    const entry = known.get(file.name);
+    known.delete(file.name);
+    if (entry === undefined) unknown.push(file.name);
+    else if (statSync(file.path).size !== entry.bytes) changed.push(file.name);
+    return entry === undefined ? file : { ...file, stamp: `sha256:${entry.sha256}` };
+  });
+  const fail = (names: readonly string[], what: string) => {
+    if (names.length === 0) return;
+    throw new ThawError(
+      `${listing.root}: ${names.length} prepared images ${what}: ${someOf(names)}`,
+      {
+        hint: `prepare the folder again, or delete its ${MANIFEST} to use it as it is`,
+      },
+    );
+  };
+  fail([...known.keys()], "are not there any more");
+  fail(changed, "have changed");
+  if (unknown.length === 0) return { ...listing, files };
+  const note = `warning: ${unknown.length} images are not in ${MANIFEST}: ${someOf(unknown)}`;
+  return { ...listing, files, notes: [...listing.notes, note] };
+}
+
+/** train, val, test: the order in which people read them. */
+export const splitOrder: readonly SplitName[] = ["train", "val", "test"];

@@ -1,0 +1,271 @@
+import { readFileSync, rmSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { UsageError } from "../../errors.ts";
+import { writeWhole } from "../datasets/download.ts";
+import type { ListedFile, Listing, SplitName } from "../folders/listing.ts";
+import { MANIFEST, type Manifest, readManifest } from "../folders/manifest.ts";
+import { byCodePoint } from "../folders/names.ts";
+import { statStamp } from "../folders/stamp.ts";
+import { formatCsv, parseCsv } from "../formats/csv.ts";
+import { assignSplits, type SplitShares } from "./assign.ts";
+import type { Examined } from "./examine.ts";
+import { examineFiles } from "./examine-files.ts";
+import { keyOf, preparedOtherwise, refuseForeign, refuseNesting } from "./guard.ts";
+import { JOURNAL, Journal } from "./journal.ts";
+import { classNotes, duplicateNotes } from "./notes.ts";
+import { outputError } from "./output-error.ts";
+import {
+  isInPlace,
+  type ManifestFile,
+  makeFolder,
+  place,
+  removeOthers,
+  TreeNames,
+} from "./tree.ts";
+
+export const REJECTED = "rejected.csv";
+
+export interface PrepareOptions {
+  readonly out: string;
+  readonly seed: number;
+  /** Absent: the source's own splits, or 70/15/15 where it has none. */
+  readonly split?: SplitShares | undefined;
+  /** Pixels that width and height must both have. */
+  readonly minSize: number;
+  /** Replace what was prepared there in another way. */
+  readonly overwrite?: boolean;
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+export interface Rejected {
+  /** Below the source's root. */
+  readonly file: string;
+  readonly className: string;
+  readonly reason: string;
+}
+
+export interface Prepared {
+  readonly manifest: Manifest;
+  readonly rejected: readonly Rejected[];
+  /** Images put in place by this run, by link or copy; 0 and 0 where all was there. */
+  readonly linked: number;
+  readonly copied: number;
+  /** Images whose verdict came from an interrupted run. */
+  readonly resumed: number;
+  readonly notes: readonly string[];
+}
+
+export const defaultSplit: SplitShares = [0.7, 0.15, 0.15];
+
+/**
+ * Decodes every image of a listing, sets aside what is no good, splits the rest and builds an ImageFolder
+ * tree of it with a manifest. The same source and options always give the same tree; a run that was
+ * interrupted is gone on with by the next.
+ * @throws UsageError where the folder holds something else; ThawError where it cannot be written.
+ */
+export async function prepareImages(listing: Listing, options: PrepareOptions): Promise<Prepared> {
+  const out = resolve(options.out);
+  const split = options.split ?? (listing.hasSplits ? undefined : defaultSplit);
+  const key = keyOf(listing, { ...options, split });
+  refuseNesting(listing.root, out);
+  const before = readManifest(out);
+  const whole = before?.key === key ? asItIs(out, before, listing) : undefined;
+  if (whole) return whole;
+  const otherwise = before !== undefined && before.key !== key;
+  if (otherwise && !options.overwrite) {
+    throw preparedOtherwise(out, before, listing, { ...options, split });
+  }
+  if (!before) refuseForeign(out);
+  const journal = openJournal(out);
+  if (otherwise) {
+    for (const { file } of before.files) rmSync(join(out, file), { force: true });
+    rmSync(join(out, MANIFEST), { force: true });
+  }
+  const { verdicts, resumed } = await examineAll(listing, journal, options.onProgress, out);
+  const { good, rejected } = sort(verdicts, options.minSize);
+  const classes = listing.classes.filter((name) =>
+    good.some(({ file }) => file.className === name),
+  );
+  if (good.length === 0) {
+    throw new UsageError(`${listing.name}: none of ${verdicts.length} files is an image to use`, {
+      hint: `see why with \`thaw data info\`, or ask for less than --min-size ${options.minSize}`,
+    });
+  }
+  const images = good.map(({ file, image }) => ({
+    className: file.className,
+    pixels: image.pixels,
+  }));
+  const splits = split
+    ? assignSplits(images, classes, split, options.seed)
+    : good.map(({ file }) => file.split!);
+  const files = nameFiles(good, splits);
+  const sources = new Map(files.map((file, i) => [file.file, good[i]!.file.path]));
+  const manifest: Manifest = {
+    format: "thaw prepared images 1",
+    key,
+    source: listing.name,
+    seed: options.seed,
+    split: split ? [...split] : null,
+    minSize: options.minSize,
+    classes: [...classes],
+    rejected: rejected.length,
+    files: [...files].sort((a, b) => byCodePoint(a.file, b.file)),
+  };
+  const placed = buildTree(out, manifest.files, sources);
+  await writeReports(out, manifest, rejected);
+  journal.remove();
+  const notes = [
+    ...listing.notes,
+    ...classNotes(listing, good, splits),
+    ...duplicateNotes(good, splits),
+  ];
+  return { manifest, rejected, ...placed, resumed, notes };
+}
+
+/** What an earlier run has made, if all of it is there. */
+function asItIs(out: string, manifest: Manifest, listing: Listing): Prepared | undefined {
+  const sources = new Map(
+    [...listing.files, ...listing.passedOver].map(({ name, path }) => [name, path]),
+  );
+  if (!manifest.files.every((file) => isInPlace(out, file, sources.get(file.from))))
+    return undefined;
+  let text: string;
+  try {
+    text = readFileSync(join(out, REJECTED), "utf8");
+  } catch {
+    return undefined;
+  }
+  const rejected = parseCsv(text, REJECTED)
+    .slice(1)
+    .map(([file, className, reason]) => ({ file: file!, className: className!, reason: reason! }));
+  return { manifest, rejected, linked: 0, copied: 0, resumed: 0, notes: listing.notes };
+}
+
+interface Verdict {
+  readonly file: ListedFile;
+  readonly examined: Examined;
+}
+
+interface Good {
+  readonly file: ListedFile;
+  readonly image: Extract<Examined, { kind: "image" }>;
+}
+
+async function examineAll(
+  listing: Listing,
+  journal: Journal,
+  onProgress: PrepareOptions["onProgress"],
+  out: string,
+): Promise<{ verdicts: Verdict[]; resumed: number }> {
+  // A file with an unusual name may be an image all the same; a hidden one is no one's.
+  const named = listing.passedOver.filter(({ why }) => why.includes("name"));
+  const others = listing.passedOver.filter(({ why }) => !why.includes("name"));
+  const files = [...listing.files, ...named];
+  const verdicts: Verdict[] = others.map((file) => ({
+    file,
+    examined: { kind: "damaged", reason: file.why },
+  }));
+  const known = files.map((file) => journal.find(file));
+  const open = files.flatMap((_, i) => (known[i] ? [] : [i]));
+  const stamps = open.map((i) => statStamp(files[i]!.path));
+  const conclude = (i: number, examined: Examined) => {
+    const isOther = i >= listing.files.length && examined.kind === "damaged";
+    verdicts.push({
+      file: files[i]!,
+      examined: isOther ? { kind: "damaged", reason: "not an image" } : examined,
+    });
+  };
+  known.forEach((examined, i) => {
+    if (examined) conclude(i, examined);
+  });
+  const resumed = verdicts.length - others.length;
+  const paths = open.map((i) => files[i]!.path);
+  let done = resumed;
+  await examineFiles(paths, { summaries: false }, (place, { examined }) => {
+    try {
+      journal.add(paths[place]!, stamps[place]!, examined);
+    } catch (cause) {
+      throw outputError(join(out, JOURNAL), cause);
+    }
+    conclude(open[place]!, examined);
+    onProgress?.(++done, files.length);
+  });
+  verdicts.sort(
+    (a, b) =>
+      byCodePoint(a.file.className, b.file.className) || byCodePoint(a.file.name, b.file.name),
+  );
+  return { verdicts, resumed };
+}
+
+function sort(
+  verdicts: readonly Verdict[],
+  minSize: number,
+): { good: Good[]; rejected: Rejected[] } {
+  const good: Good[] = [];
+  const rejected: Rejected[] = [];
+  for (const { file, examined } of verdicts) {
+    const reject = (reason: string) =>
+      rejected.push({ file: file.name, className: file.className, reason });
+    if (examined.kind === "damaged") reject(examined.reason);
+    else if (Math.min(examined.width, examined.height) < minSize) {
+      reject(`too small: ${examined.width} × ${examined.height} pixels, under ${minSize}`);
+    } else good.push({ file, image: examined });
+  }
+  return { good, rejected };
+}
+
+function nameFiles(good: readonly Good[], splits: readonly SplitName[]): ManifestFile[] {
+  const names = new TreeNames();
+  return good.map(({ file, image }, i) => {
+    const folder = `${splits[i]!}/${names.classFolder(file.className)}`;
+    const { sha256, bytes, width, height } = image;
+    return {
+      file: names.pick(folder, file.name, image),
+      className: file.className,
+      from: file.name,
+      sha256,
+      bytes,
+      width,
+      height,
+    };
+  });
+}
+
+function buildTree(
+  out: string,
+  files: readonly ManifestFile[],
+  sources: ReadonlyMap<string, string>,
+): { linked: number; copied: number } {
+  const counts = { linked: 0, copied: 0 };
+  removeOthers(out, new Set(files.map(({ file }) => file)));
+  for (const file of files) {
+    const source = sources.get(file.file)!;
+    if (!isInPlace(out, file, source)) counts[place(source, join(out, file.file))]++;
+  }
+  return counts;
+}
+
+async function writeReports(
+  out: string,
+  manifest: Manifest,
+  rejected: readonly Rejected[],
+): Promise<void> {
+  const rows = rejected.map(({ file, className, reason }) => [file, className, reason]);
+  try {
+    const csv = formatCsv([["file", "class", "reason"], ...rows]);
+    await writeWhole(join(out, REJECTED), [Buffer.from(csv)]);
+    // Last: with it the folder counts as prepared.
+    await writeWhole(join(out, MANIFEST), [Buffer.from(`${JSON.stringify(manifest, null, 1)}\n`)]);
+  } catch (cause) {
+    throw outputError(join(out, MANIFEST), cause);
+  }
+}
+
+function openJournal(out: string): Journal {
+  try {
+    makeFolder(out);
+    return new Journal(out);
+  } catch (cause) {
+    throw outputError(out, cause);
+  }
+}

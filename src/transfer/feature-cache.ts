@@ -1,0 +1,151 @@
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { writeWhole } from "../data/datasets/download.ts";
+import type { BatchSource } from "../data/loader.ts";
+import { encodeSafetensors, readSafetensors, type TensorData } from "../models/weights/index.ts";
+import { fromTensorData, toTensorData } from "../models/weights/tensors.ts";
+import { inference, ops, scope, type Tensor, unscoped } from "../tensor/index.ts";
+
+/** What of a loader is used: the images in their own order, another view each epoch. */
+export type FeatureSource = Pick<BatchSource, "count" | "batchSize" | "batches" | "epoch">;
+
+export interface FeatureCacheOptions {
+  /** Folder of all cached features. */
+  readonly folder: string;
+  /**
+   * Everything that decides the numbers: digest of the backbone's weights, the images' fingerprint,
+   * split and preprocessing, precision, augmentation and seed of the views.
+   */
+  readonly key: Readonly<Record<string, unknown>>;
+  /** How often each image is seen, under other augmentation each time; 1 without any. */
+  readonly views: number;
+  /** [n, C, H, W] → [n, width], without gradients. */
+  readonly embed: (images: Tensor) => Tensor;
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+  readonly onNote?: ((text: string) => void) | undefined;
+}
+
+/** Batches whose features are computed, checked and written together: what an interruption costs at most. */
+const SHARD = 16;
+
+/**
+ * The features of every image in every view, [views · count, width] by view: read from the cache where
+ * they are there and whole, computed and kept where not. An interrupted computation goes on.
+ */
+export async function cachedFeatures(
+  source: FeatureSource,
+  options: FeatureCacheOptions,
+): Promise<Tensor> {
+  const { views, onProgress, onNote } = options;
+  const digest = createHash("sha256").update(JSON.stringify(options.key)).digest("hex");
+  const folder = join(options.folder, digest.slice(0, 32));
+  const shards = Math.ceil(source.batches / SHARD);
+  const parts: Tensor[] = [];
+  let keeps = await prepareFolder(folder, options.key, onNote);
+  try {
+    for (let view = 1; view <= views; view++) {
+      for (let shard = 0; shard < shards; shard++) {
+        const path = join(folder, `view-${view}-${String(shard).padStart(5, "0")}.safetensors`);
+        const first = shard * SHARD;
+        const last = Math.min(first + SHARD, source.batches);
+        const rows = Math.min(last * source.batchSize, source.count) - first * source.batchSize;
+        let part = readShard(path, rows, onNote);
+        if (part === undefined) {
+          part = await computeShard(source, view, first, last, options.embed);
+          if (keeps) keeps = await writeShard(path, part, onNote);
+        }
+        parts.push(part);
+        onProgress?.(parts.length, views * shards);
+      }
+    }
+    return unscoped(() => ops.cat(parts));
+  } finally {
+    for (const part of parts) part.dispose();
+  }
+}
+
+async function computeShard(
+  source: FeatureSource,
+  view: number,
+  first: number,
+  last: number,
+  embed: (images: Tensor) => Tensor,
+): Promise<Tensor> {
+  const rows: Tensor[] = [];
+  try {
+    for await (const batch of source.epoch(view, first)) {
+      using images = batch.images;
+      using _labels = batch.labels;
+      // Out of inference mode again, where they could take no part in the head's training.
+      const features = inference(() => scope(() => toTensorData(embed(images))));
+      rows.push(unscoped(() => fromTensorData(features)));
+      if (batch.index + 1 === last) break;
+    }
+    return unscoped(() => ops.cat(rows));
+  } finally {
+    for (const row of rows) row.dispose();
+  }
+}
+
+/** False where nothing can be kept, which is said. */
+async function prepareFolder(
+  folder: string,
+  key: Readonly<Record<string, unknown>>,
+  onNote: FeatureCacheOptions["onNote"],
+): Promise<boolean> {
+  return keep(onNote, async () => {
+    await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, "key.json"), `${JSON.stringify(key, null, 2)}\n`);
+  });
+}
+
+async function writeShard(
+  path: string,
+  part: Tensor,
+  onNote: FeatureCacheOptions["onNote"],
+): Promise<boolean> {
+  const features = toTensorData(part);
+  const { chunks } = encodeSafetensors(new Map([["features", features]]), {
+    sha256: digestOf(features),
+  });
+  return keep(onNote, () => writeWhole(path, chunks));
+}
+
+/** A cache that cannot be written costs time, not the run. */
+async function keep(
+  onNote: FeatureCacheOptions["onNote"],
+  write: () => Promise<void>,
+): Promise<boolean> {
+  try {
+    await write();
+    return true;
+  } catch (error) {
+    onNote?.(`features are not kept for the next time: ${(error as Error).message}`);
+    return false;
+  }
+}
+
+function readShard(
+  path: string,
+  rows: number,
+  onNote: FeatureCacheOptions["onNote"],
+): Tensor | undefined {
+  if (!existsSync(path)) return undefined;
+  try {
+    const { tensors, metadata } = readSafetensors(path);
+    const features = tensors.get("features");
+    if (features?.shape[0] !== rows || metadata["sha256"] !== digestOf(features)) {
+      throw new Error("its content does not match its checksum");
+    }
+    return unscoped(() => fromTensorData(features));
+  } catch (error) {
+    onNote?.(`${path}: computed again: ${(error as Error).message}`);
+    return undefined;
+  }
+}
+
+function digestOf({ bytes }: TensorData): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}

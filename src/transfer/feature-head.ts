@@ -1,0 +1,31 @@
+import { Classifier, type Stage } from "../models/index.ts";
+import type { Dropout, Linear } from "../nn/index.ts";
+import { scope, type Tensor } from "../tensor/index.ts";
+
+/** The head of a network as a classifier of what the network makes of images: [N, width] → [N, classes]. */
+export class FeatureHead extends Classifier {
+  readonly head: Linear;
+  readonly dropout: Dropout;
+
+  constructor(of: Classifier, dropout: Dropout) {
+    super();
+    this.head = of.head;
+    this.dropout = dropout;
+  }
+
+  get stages(): readonly Stage[] {
+    return [{ name: "head", modules: [this.head] }];
+  }
+
+  features(x: Tensor): Tensor {
+    return x;
+  }
+
+  embed(x: Tensor): Tensor {
+    return scope(() => this.dropout.forward(x));
+  }
+
+  replaceHead(): never {
+    throw new Error("the head is another network's: replace it there");
+  }
+}

@@ -1,0 +1,66 @@
+import type { Batch, BatchSource } from "../data/loader.ts";
+import { epochOrder } from "../data/random.ts";
+import { ops, Tensor, unscoped } from "../tensor/index.ts";
+
+export interface FeatureLoaderOptions {
+  readonly batchSize: number;
+  /** A new order every epoch, the one that a {@link Loader} of the images would have. */
+  readonly shuffle?: boolean;
+  readonly seed: number;
+}
+
+/** Batches of features [n, width] in place of images, another of their views each epoch. */
+export class FeatureLoader implements BatchSource {
+  readonly count: number;
+  readonly batchSize: number;
+  /** Nothing is waited for: the features are in memory. */
+  readonly waited = 0;
+  readonly #features: Tensor;
+  readonly #labels: Tensor;
+  readonly #options: FeatureLoaderOptions;
+
+  /**
+   * @param features [views · count, width] by view, used up.
+   * @param labels [count] */
+  constructor(features: Tensor, labels: Uint8Array | Int32Array, options: FeatureLoaderOptions) {
+    this.count = labels.length;
+    this.batchSize = options.batchSize;
+    this.#options = options;
+    this.#features = features;
+    this.#labels = unscoped(() => Tensor.from(BigInt64Array.from(labels, BigInt), [labels.length]));
+  }
+
+  get batches(): number {
+    return Math.ceil(this.count / this.batchSize);
+  }
+
+  /** An epoch's batches in order, from the batch `from` on; the receiver disposes them. */
+  async *epoch(epoch: number, from = 0): AsyncGenerator<Batch> {
+    const { shuffle = false, seed } = this.#options;
+    const order = epochOrder(this.count, epoch, { shuffle, seed });
+    const views = this.#features.size(0) / this.count;
+    const first = ((epoch - 1) % views) * this.count;
+    for (let index = from; index < this.batches; index++) {
+      const rows = order.slice(index * this.batchSize, (index + 1) * this.batchSize);
+      yield unscoped(() => {
+        using picked = Tensor.from(rows, [rows.length]);
+        using ofView = Tensor.from(
+          rows.map((row) => row + first),
+          [rows.length],
+        );
+        return {
+          images: ops.indexSelect(this.#features, 0, ofView),
+          labels: ops.indexSelect(this.#labels, 0, picked),
+          size: rows.length,
+          index,
+          rows,
+        };
+      });
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#features.dispose();
+    this.#labels.dispose();
+  }
+}
