@@ -192,6 +192,12 @@ describe("thaw evaluate", () => {
     expect([code, stderr]).toEqual([0, ""]);
   });
 
+  test("the picture of the confusion matrix is drawn of what was found", () => {
+    rmSync(join(out, "a", "confusion_matrix.png"));
+    expect(evaluate().code).toBe(0);
+    expect(existsSync(join(out, "a", "confusion_matrix.png"))).toBe(true);
+  });
+
   test("--fail-under above them: exit code 3, and the result is printed all the same", () => {
     const { code, stdout, stderr } = evaluate("--fail-under", "1");
     expect(stdout).toContain("accuracy");

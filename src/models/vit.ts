@@ -208,6 +208,12 @@ export const vitBasePatch16 = vit(
   [augReg("timm/vit_base_patch16_224.augreg2_in21k_ft_in1k")],
 );
 
+export const vitBasePatch32 = vit(
+  "vision transformer, base, patches of 32 pixels",
+  { patch: 32, width: 768, depth: 12, heads: 12 },
+  [augReg("timm/vit_base_patch32_224.augreg_in21k_ft_in1k")],
+);
+
 function deit(repo: string): PublishedWeights {
   return {
     repo,

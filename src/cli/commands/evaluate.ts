@@ -4,7 +4,11 @@ import { ExitCode, UsageError } from "../../errors.ts";
 import { evaluateRun, evaluateWeights } from "../../evaluate/index.ts";
 import { ensureNative } from "../../libtorch/index.ts";
 import { chooseCompute, parseModelName } from "../../models/index.ts";
+
 import { pretrainedReference } from "../../models/weights/hub/index.ts";
+
+import { writeCurves } from "../../report/index.ts";
+
 import { trainConfigSchema } from "../../run/config.ts";
 import { configFlags } from "../../run/config-flags.ts";
 import { loadConfig } from "../../run/config-load.ts";
@@ -86,6 +90,7 @@ async function judgeRun(name: string, options: Options): Promise<TestResult> {
     say("note: the data is not what the run was trained on: its fingerprint differs");
   }
   const result = await evaluateRun(dir, data, chooseCompute(config));
+  await writeCurves(dir);
   const report = () => readFileSync(join(dir, "classification_report.txt"), "utf8");
   print(options, { run: dir, ...result }, report, result);
   return result;
