@@ -34,7 +34,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const trainArgs = (...flags: string[]): string[] => [
   ...["train", "--data", "fashion-mnist", "--model", "simple_cnn", "--out", out, "--name", "a"],
   ...["--epochs", "1", "--train-size", "64", "--val-size", "40", "--test-size", "40"],
-  ...["--batch-size", "32", "--precision", "fp32", ...flags],
+  ...["--batch-size", "32", "--precision", "fp32", "--threads", "1", ...flags],
 ];
 const run = (...flags: string[]): Outcome => thaw(trainArgs(...flags), env);
 
