@@ -1,7 +1,12 @@
 import { ThawError, UsageError } from "../errors.ts";
 import { ops, scope, Tensor } from "../tensor/index.ts";
 import { checkFeatures, distinct, fitted, owned } from "./checks.ts";
-import { type ClassifierEstimator, changed, type EstimatorState, type Params } from "./estimator.ts";
+import {
+  type ClassifierEstimator,
+  changed,
+  type EstimatorState,
+  type Params,
+} from "./estimator.ts";
 import { disposeTensors, stateTensors } from "./state.ts";
 
 export interface KNeighborsParams {
@@ -62,7 +67,11 @@ export class KNeighborsClassifier implements ClassifierEstimator {
     const classes = distinct(this.name, y);
     const code = new Map([...classes].map((label, i) => [label, i]));
     const codes = Int32Array.from(y, (label) => code.get(label)!);
-    this.#keep(scope(() => owned(this.#prepare(x))), classes, codes);
+    this.#keep(
+      scope(() => owned(this.#prepare(x))),
+      classes,
+      codes,
+    );
     return this;
   }
 

@@ -109,7 +109,8 @@ export abstract class LinearClassifier<P extends Shared> implements ClassifierEs
   ): void {
     const { tol, maxIter, onWarning } = this.params;
     const outputs = classes.length === 2 ? 1 : classes.length;
-    const start = from === undefined ? undefined : this.#startFrom(from, problem.intercept?.feature);
+    const start =
+      from === undefined ? undefined : this.#startFrom(from, problem.intercept?.feature);
     const solution = solveLinear({ ...problem, x, outputs, tol, maxIter, start });
     const { weights, iterations, converged, gradientMax } = solution;
     const d = x.size(1);

@@ -1,4 +1,4 @@
-import { ops, scope, Tensor } from "../tensor/index.ts";
+import { ops, scope, type Tensor } from "../tensor/index.ts";
 import { type Minimum, minimize } from "./lbfgs.ts";
 import { inverseCurvature } from "./preconditioner.ts";
 

@@ -1,8 +1,8 @@
 import { ops, scope, Tensor } from "../tensor/index.ts";
 import { checkFeatures, checkPositive, encodeLabels, warnNotConverged } from "./checks.ts";
 import { changed, type EstimatorState, type FitOptions, type Params } from "./estimator.ts";
-import type { Loss } from "./linear-model.ts";
 import { LinearClassifier } from "./linear-classifier.ts";
+import type { Loss } from "./linear-model.ts";
 
 export interface LogisticRegressionParams {
   /** Inverse strength of regularisation. */

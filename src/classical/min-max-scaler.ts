@@ -65,9 +65,7 @@ export class MinMaxScaler implements Transformer {
   transform(x: Tensor): Tensor {
     const { scale, min } = fitted(this.name, this.#fitted);
     checkFeatures(this.name, x, scale.size(0));
-    return scope(() =>
-      ops.add(ops.mul(x, ops.toDtype(scale, x.dtype)), ops.toDtype(min, x.dtype)),
-    );
+    return scope(() => ops.add(ops.mul(x, ops.toDtype(scale, x.dtype)), ops.toDtype(min, x.dtype)));
   }
 
   clone(changes: Params = {}): MinMaxScaler {

@@ -1,4 +1,4 @@
-import { ops, scope, Tensor } from "../tensor/index.ts";
+import { ops, scope, type Tensor } from "../tensor/index.ts";
 import type { Preconditioner } from "./lbfgs.ts";
 
 /** Above so many features a Cholesky factor costs more than it saves. */
@@ -27,7 +27,8 @@ export function inverseCurvature(curvature: Curvature): Preconditioner {
   const [blocks, d] = [weights.size(0), ridge.size(0)];
   if (d > MOST_FEATURES) {
     const inverse = scope(() => inverseDiagonal(curvature));
-    return (vectors) => scope(() => ops.view(ops.mul(grouped(vectors, blocks, d), inverse), vectors.shape));
+    return (vectors) =>
+      scope(() => ops.view(ops.mul(grouped(vectors, blocks, d), inverse), vectors.shape));
   }
   const inverse = scope(() =>
     ops.stack(ops.unbind(weights).map((w) => inverseBlock(curvature, w))),

@@ -42,8 +42,9 @@ def logistic_objective(model, x, y):
 
 def hinge_objective(model, x, y):
     labels = model.classes_[1:] if len(model.classes_) == 2 else model.classes_
+    intercepts = np.broadcast_to(model.intercept_, len(model.coef_))  # a number where there is none
     total = 0.0
-    for label, w, b in zip(labels, model.coef_, model.intercept_):
+    for label, w, b in zip(labels, model.coef_, intercepts):
         margin = np.maximum(0, 1 - np.where(y == label, 1, -1) * (x @ w + b))
         total += 0.5 * (w @ w + (b / model.intercept_scaling) ** 2) + model.C * (margin**2).sum()
     return total
