@@ -167,6 +167,6 @@ function parameterCount(pipeline: Pipeline): number {
 }
 
 function iterationsOf(pipeline: Pipeline): { iterations?: number } {
-  const { nIter } = scope(() => pipeline.steps.classifier[1].state());
+  const nIter = scope(() => pipeline.steps.classifier[1].state().nIter);
   return nIter === undefined ? {} : { iterations: nIter };
 }
