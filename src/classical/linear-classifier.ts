@@ -105,7 +105,7 @@ export abstract class LinearClassifier<P extends Shared> implements ClassifierEs
     x: Tensor,
     classes: Int32Array,
     { from }: FitOptions,
-    problem: Pick<LinearProblem, "loss" | "ridge" | "intercept">,
+    problem: Pick<LinearProblem, "loss" | "ridge" | "intercept" | "refresh">,
   ): void {
     const { tol, maxIter, onWarning } = this.params;
     const outputs = classes.length === 2 ? 1 : classes.length;

@@ -20,6 +20,8 @@ export interface LinearProblem {
   readonly ridge: number;
   /** The constant feature that the intercept is the coefficient of, and its ridge; undefined: no intercept. */
   readonly intercept: { readonly feature: number; readonly ridge: number } | undefined;
+  /** Iterations before which the preconditioner is computed anew, for each output or all together. */
+  readonly refresh: { readonly at: (iteration: number) => boolean; readonly each: boolean };
   readonly tol: number;
   readonly maxIter: number;
   /** [K, D] float64, where to start; default zeros. */
@@ -31,15 +33,12 @@ export interface LinearSolution extends Omit<Minimum, "point"> {
   readonly weights: Tensor;
 }
 
-/** Iterations before which the preconditioner is computed anew: curvature changes most at the beginning. */
-const REFRESH = new Set([0, 5, 15, 45]);
-/** From so many rows a feature on, and after so many iterations, a factor for each class saves more than it costs. */
-const ROWS_FOR_EACH = 32;
-const ITERATIONS_FOR_EACH = 15;
+/** Above so many features, factors for each output take more memory and time than they save. */
+const MOST_FOR_EACH = 2048;
 
 /** Minimises loss(W·Xᵀ) + ½·ridge·‖W‖². The caller's scope owns the solution. */
 export function solveLinear(problem: LinearProblem): LinearSolution {
-  const { x, outputs, loss, intercept, start, tol, maxIter } = problem;
+  const { x, outputs, loss, intercept, start, tol, maxIter, refresh } = problem;
   return scope(() => {
     const d = x.size(1) + (intercept === undefined ? 0 : 1);
     const ridge = ops.full([d], problem.ridge, { dtype: "float64" });
@@ -73,8 +72,8 @@ export function solveLinear(problem: LinearProblem): LinearSolution {
       tol,
       maxIter,
       precondition: (iteration, at) => {
-        if (!REFRESH.has(iteration)) return undefined;
-        const each = iteration >= ITERATIONS_FOR_EACH && x.size(0) >= ROWS_FOR_EACH * d;
+        if (iteration > 0 && !refresh.at(iteration)) return undefined;
+        const each = iteration > 0 && refresh.each && d <= MOST_FOR_EACH;
         const weights = scope(() => {
           const curvature = loss.curvature(scores(ops.view(at, [outputs, d])));
           return each ? curvature : ops.meanDim(curvature, { dim: 0, keepdim: true });

@@ -44,6 +44,7 @@ export class LogisticRegression extends LinearClassifier<LogisticRegressionParam
         loss: classes.length === 2 ? binary(codes, x) : multinomial(codes, classes.length, x),
         ridge: 1 / C,
         intercept: fitIntercept ? { feature: 1, ridge: 0 } : undefined,
+        refresh: { at: (iteration) => iteration === 25, each: false },
       });
     });
     return this;

@@ -77,7 +77,9 @@ function inverseBlock({ x, bias, ridge }: Curvature, weights: Tensor): Tensor {
     const diagonal = ops.diagonal(hessian);
     ops.add_(diagonal, ops.add(ridge, jitter(diagonal)));
     const eye = ops.eye(ridge.size(0), { dtype: "float64" });
-    return ops.toDtype(ops.choleskySolve(eye, ops.linalgCholesky(hessian)), "float32");
+    const factor = ops.linalgCholesky(hessian);
+    const root = ops.toDtype(ops.linalgSolveTriangular(factor, eye, { upper: false }), "float32");
+    return ops.mm(ops.t(root), root);
   });
 }
 
