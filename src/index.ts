@@ -16,6 +16,8 @@
  * @packageDocumentation
  */
 
+// Classical models under the name of their room.
+export * as classical from "./classical/index.ts";
 // Data.
 export {
   type BuiltinDatasetName,
@@ -47,6 +49,7 @@ export {
 export { ExitCode, ThawError, UsageError } from "./errors.ts";
 // Training and judging.
 export {
+  evaluateClassicalRun,
   evaluateRun,
   evaluateWeights,
   type WeightsAnswer,
@@ -108,7 +111,13 @@ export {
 } from "./models/weights/index.ts";
 export * as nn from "./nn/index.ts";
 export * as optim from "./optim/index.ts";
-
+export {
+  type ClassicalConfig,
+  type ClassicalModel,
+  loadClassicalConfig,
+  parseClassicalConfig,
+} from "./run/classical-config.ts";
+export { type ClassicalModelFile, loadClassical } from "./run/classical-model.ts";
 // Runs: their config, their record, their models.
 export {
   type Environment,
@@ -164,6 +173,7 @@ export {
   version,
 } from "./tensor/index.ts";
 export {
+  type ClassicalOptions,
   DivergedError,
   type StartInfo,
   type StepProgress,
@@ -171,4 +181,5 @@ export {
   type TrainOptions,
   type TrainResult,
   train,
+  trainClassical,
 } from "./train/index.ts";

@@ -9,7 +9,7 @@ import { makeHome, startThaw } from "./support/thaw-process.ts";
 const KILLS = 50;
 /** Chains of killed and resumed processes that run side by side, one on each of two cores. */
 const CHAINS = 2;
-const EPOCHS = 6;
+const EPOCHS = 4;
 
 let folder: string;
 let env: { THAW_HOME: string };
@@ -114,7 +114,7 @@ async function killAndResume(
 }
 
 test(`after ${KILLS} kills at any moment, every resumed run ends as the uninterrupted one`, {
-  timeout: 300_000,
+  timeout: 900_000,
 }, async () => {
   // Side by side, as the chains will be, and after one that warms the caches up.
   await reference("first");

@@ -13,6 +13,7 @@ import { openRun } from "../src/run/read.ts";
 import { openWeights } from "../src/run/weights.ts";
 import { liveTensors } from "../src/tensor/index.ts";
 import { train } from "../src/train/index.ts";
+import { mirrorWith } from "./support/mirror.ts";
 import { sampleSplits } from "./support/sample-splits.ts";
 import { makeHome, thaw } from "./support/thaw-process.ts";
 
@@ -199,8 +200,8 @@ test("thaw evaluate --weights prints the report, and exits with 3 below --fail-u
 });
 
 describe("published ResNets for CIFAR-10, of the first 1,000 test images", () => {
-  const mirror = process.env["THAW_MIRROR"] ?? "";
-  const archive = join(mirror, "weights-cifar10-resnets-pytorch.tar.gz");
+  const packed = "weights-cifar10-resnets-pytorch.tar.gz";
+  const mirror = mirrorWith(packed);
   /** Right answers as counted by code of others (reference-outputs.json of the mirror). */
   const counted = [
     ["resnet20_cifar", "resnet20-12fca82f.th", 915],
@@ -210,11 +211,9 @@ describe("published ResNets for CIFAR-10, of the first 1,000 test images", () =>
   ] as const;
 
   test.for(counted)("%s, %s: %d right", async ([model, file, right], context) => {
-    if (!existsSync(archive)) {
-      context.skip("THAW_MIRROR has no weights-cifar10-resnets-pytorch.tar.gz");
-    }
-    spawnSync("tar", ["-xzf", archive, "-C", out, "--strip-components=1"]);
-    const cifar = await openDataset({ data: "cifar10", seed: 42 });
+    if (mirror === undefined) return context.skip(`no mirror has ${packed}`);
+    spawnSync("tar", ["-xzf", join(mirror, packed), "-C", out, "--strip-components=1"]);
+    const cifar = await openDataset({ data: "cifar10", seed: 42, mirror });
     const weights = await openWeights(join(out, file));
     const { result } = await evaluateWeights(cifar, { weights, model, limit: 1000 }, compute);
     expect(Math.abs(Math.round(result.accuracy * 1000) - right)).toBeLessThanOrEqual(1);

@@ -1,2 +1,3 @@
 export { evaluateRun } from "./evaluate.ts";
+export { evaluateClassicalRun } from "./evaluate-classical.ts";
 export { evaluateWeights, type WeightsAnswer, type WeightsQuestion } from "./evaluate-weights.ts";

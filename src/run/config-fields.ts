@@ -31,9 +31,9 @@ export interface ConfigField {
   readonly allowed: string;
 }
 
-/** Every value of a training config, in the schema's order; groups are opened. */
-export function configFields(): readonly ConfigField[] {
-  return fieldsOf(z.toJSONSchema(trainConfigSchema, { io: "input" }) as unknown as SchemaNode, []);
+/** Every value of a config, by default a network's, in the schema's order; groups are opened. */
+export function configFields(schema: z.ZodType = trainConfigSchema): readonly ConfigField[] {
+  return fieldsOf(z.toJSONSchema(schema, { io: "input" }) as unknown as SchemaNode, []);
 }
 
 function fieldsOf(node: SchemaNode, at: readonly string[]): ConfigField[] {

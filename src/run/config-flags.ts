@@ -19,8 +19,8 @@ export interface ConfigFlag extends ConfigField {
 }
 
 /** One flag for every value of the config, in the schema's order. */
-export function configFlags(): readonly ConfigFlag[] {
-  return configFields().map((field) => {
+export function configFlags(fields = configFields()): readonly ConfigFlag[] {
+  return fields.map((field) => {
     const flag = flagOf(field.path);
     const isSwitch = field.type === "boolean";
     return {
@@ -38,9 +38,10 @@ export function configFlags(): readonly ConfigFlag[] {
 /** The values that were given on the command line, as a document to lay over the config file. */
 export function overridesFromFlags(
   options: Readonly<Record<string, unknown>>,
+  flags = configFlags(),
 ): Record<string, unknown> {
   const document: Record<string, unknown> = {};
-  for (const { attribute, path } of configFlags()) {
+  for (const { attribute, path } of flags) {
     const value = options[attribute];
     if (value === undefined) continue;
     const [key, inner] = path as [string, string | undefined];
@@ -52,7 +53,7 @@ export function overridesFromFlags(
 
 /** `["augment", "crop"]` → `--augment-crop`. */
 export function flagOf(path: readonly string[]): string {
-  const words = path.map((part) => part.replaceAll(/[A-Z]/g, (c) => `-${c.toLowerCase()}`));
+  const words = path.map((part) => part.replaceAll(/(?<!^)[A-Z]/g, (c) => `-${c.toLowerCase()}`));
   return `--${words.join("-")}`;
 }
 

@@ -16,10 +16,10 @@ import { configFields } from "./config-fields.ts";
 import { flagOf } from "./config-flags.ts";
 import { recipeFor } from "./recipe.ts";
 
-type Document = Readonly<Record<string, unknown>>;
+export type Document = Readonly<Record<string, unknown>>;
 
 /** How a place in the document is called in messages: `run.yaml: augment.crop`, or the flag that gave it. */
-type Label = (path: readonly string[]) => string;
+export type Label = (path: readonly string[]) => string;
 
 /**
  * The resolved config of a run: a YAML or JSON file, if any, with `overrides` (from flags) over it and defaults under
@@ -28,10 +28,14 @@ type Label = (path: readonly string[]) => string;
  */
 export function loadConfig(file: string | undefined, overrides: Document = {}): TrainConfig {
   const document = file === undefined ? {} : readDocument(file);
+  return resolveConfig(document, overrides, labelOf(file, overrides));
+}
+
+/** A place by the flag that gave it, or by the file. */
+export function labelOf(file: string | undefined, overrides: Document): Label {
   const given = (path: readonly string[]) => valueAt(overrides, path) !== undefined;
-  return resolveConfig(document, overrides, (path) =>
-    file === undefined || given(path) ? flagOf(path) : `${file}: ${path.join(".")}`,
-  );
+  return (path) =>
+    file === undefined || given(path) ? flagOf(path) : `${file}: ${path.join(".")}`;
 }
 
 /** The same for a document in memory, which stands as `name` in messages. */
@@ -116,9 +120,14 @@ function contradictions(config: TrainConfig, label: Label): string[] {
   return problems;
 }
 
-function describe(issue: z.core.$ZodIssue, document: Document, label: Label): string[] {
+/** What is wrong at a place, what is allowed there, and what may have been meant. */
+export function describe(
+  issue: z.core.$ZodIssue,
+  document: Document,
+  label: Label,
+  fields = configFields(),
+): string[] {
   const path = issue.path.map(String);
-  const fields = configFields();
   if (issue.code === "unrecognized_keys") {
     const known = new Set(
       fields
@@ -146,13 +155,13 @@ function describe(issue: z.core.$ZodIssue, document: Document, label: Label): st
   ];
 }
 
-function refused(problems: readonly string[]): UsageError {
+export function refused(problems: readonly string[]): UsageError {
   return new UsageError(problems.join("\n"), {
     hint: "`thaw train --help` lists every key as a flag with its default.",
   });
 }
 
-function readDocument(file: string): Document {
+export function readDocument(file: string): Document {
   let text: string;
   try {
     text = readFileSync(file, "utf8");

@@ -171,6 +171,13 @@ export function square(self: Tensor): Tensor {
   return one(engine().call(squareOperator.index, self.handle));
 }
 
+const square_Operator = new Operator("aten::square_");
+/** `aten::square_(Tensor(a!) self) -> Tensor(a!)` */
+export function square_(self: Tensor): Tensor {
+  engine().call(square_Operator.index, self.handle);
+  return self;
+}
+
 const powOperator = new Operator("aten::pow.Tensor_Scalar");
 /** `aten::pow.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor` */
 export function pow(self: Tensor, exponent: Scalar): Tensor {
@@ -282,6 +289,12 @@ const floorOperator = new Operator("aten::floor");
 /** `aten::floor(Tensor self) -> Tensor` */
 export function floor(self: Tensor): Tensor {
   return one(engine().call(floorOperator.index, self.handle));
+}
+
+const floorDivideScalarOperator = new Operator("aten::floor_divide.Scalar");
+/** `aten::floor_divide.Scalar(Tensor self, Scalar other) -> Tensor` */
+export function floorDivideScalar(self: Tensor, other: Scalar): Tensor {
+  return one(engine().call(floorDivideScalarOperator.index, self.handle, other));
 }
 
 const reciprocalOperator = new Operator("aten::reciprocal");
@@ -499,6 +512,13 @@ const sortOperator = new Operator("aten::sort");
 /** `aten::sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)` */
 export function sort(self: Tensor, options: { dim?: number | bigint | undefined; descending?: boolean | undefined } = {}): [Tensor, Tensor] {
   const results = engine().call(sortOperator.index, self.handle, options.dim, options.descending) as unknown[];
+  return [one(results[0]), one(results[1])];
+}
+
+const sortStableOperator = new Operator("aten::sort.stable");
+/** `aten::sort.stable(Tensor self, *, bool? stable, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)` */
+export function sortStable(self: Tensor, options: { stable?: boolean | null | undefined; dim?: number | bigint | undefined; descending?: boolean | undefined } = {}): [Tensor, Tensor] {
+  const results = engine().call(sortStableOperator.index, self.handle, options.stable, options.dim, options.descending) as unknown[];
   return [one(results[0]), one(results[1])];
 }
 
@@ -1065,6 +1085,13 @@ const addmmOperator = new Operator("aten::addmm");
 /** `aten::addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor` */
 export function addmm(self: Tensor, mat1: Tensor, mat2: Tensor, options: { beta?: Scalar | undefined; alpha?: Scalar | undefined } = {}): Tensor {
   return one(engine().call(addmmOperator.index, self.handle, mat1.handle, mat2.handle, options.beta, options.alpha));
+}
+
+const addmm_Operator = new Operator("aten::addmm_");
+/** `aten::addmm_(Tensor(a!) self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor(a!)` */
+export function addmm_(self: Tensor, mat1: Tensor, mat2: Tensor, options: { beta?: Scalar | undefined; alpha?: Scalar | undefined } = {}): Tensor {
+  engine().call(addmm_Operator.index, self.handle, mat1.handle, mat2.handle, options.beta, options.alpha);
+  return self;
 }
 
 const linearOperator = new Operator("aten::linear");

@@ -1,3 +1,4 @@
+export { type ClassicalOptions, trainClassical } from "./classical.ts";
 export type { StartInfo, StepProgress, TrainEvents, TrainOptions, TrainResult } from "./events.ts";
 export { openStartWeights } from "./start-weights.ts";
 export { DivergedError } from "./step.ts";

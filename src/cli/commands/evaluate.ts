@@ -16,6 +16,7 @@ import { readRun } from "../../run/read.ts";
 import { findRun } from "../../run/record.ts";
 import type { TestResult } from "../../run/results.ts";
 import { openWeights } from "../../run/weights.ts";
+import { isClassicalRun, judgeClassicalRun } from "../classical.ts";
 import type { CliCommand } from "../command.ts";
 import { openConfiguredData } from "../dataset.ts";
 import { printJson, say } from "../output.ts";
@@ -81,6 +82,11 @@ export const evaluate: CliCommand = {
 
 async function judgeRun(name: string, options: Options): Promise<TestResult> {
   const dir = findRun(name, options.out);
+  if (isClassicalRun(dir)) {
+    const judged = await judgeClassicalRun(dir, options);
+    print(options, { run: dir, ...judged.result }, judged.report, judged.result);
+    return judged.result;
+  }
   const precision = options.precision === undefined ? {} : { precision: options.precision };
   const config = loadConfig(join(dir, "config.json"), precision);
   await ensureNative();

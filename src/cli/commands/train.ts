@@ -10,6 +10,7 @@ import { findRun } from "../../run/record.ts";
 import type { Summary } from "../../run/summary.ts";
 import type { Weights } from "../../run/weights.ts";
 import { openStartWeights, train as trainModel } from "../../train/index.ts";
+import { asksForClassical, classicalFlags, trainClassically } from "../classical.ts";
 import type { CliCommand } from "../command.ts";
 import { openConfiguredData } from "../dataset.ts";
 import { Interrupt } from "../interrupt.ts";
@@ -33,11 +34,12 @@ export const train: CliCommand = {
       .option("--mirror <folder or url>", mirrorHelp)
       .option("--offline", offlineHelp)
       .option("--json", "print the summary as JSON");
-    for (const { usage, negation, help, parse } of configFlags()) {
+    for (const { usage, negation, help, parse } of [...configFlags(), ...classicalFlags()]) {
       if (negation === undefined) command.option(usage, help, parse);
       else command.option(usage, help).option(negation, `not ${usage}`);
     }
     command.action(async (options: Options) => {
+      if (asksForClassical(options)) return trainClassically(options);
       const config = resolve(options);
       // Before anything is compiled or fetched: a slip of the pen is told at once.
       parseModelName(config.model);

@@ -1,0 +1,168 @@
+import { UsageError } from "../errors.ts";
+import { scope, type Tensor } from "../tensor/index.ts";
+import { fitted } from "./checks.ts";
+import { type CrossValidationOptions, foldsOf, partOf } from "./cross-validation.ts";
+import type { ClassifierEstimator, Params } from "./estimator.ts";
+import { scorer } from "./scoring.ts";
+
+/** Values to try by parameter: every combination of them is. */
+export type ParamGrid = Readonly<Record<string, readonly unknown[]>>;
+
+export interface GridSearchOptions extends CrossValidationOptions {
+  readonly paramGrid: ParamGrid;
+  /** Fit the best combination on all rows; default true. */
+  readonly refit?: boolean;
+  /** Told after every fit. */
+  readonly onFit?: (fit: GridFit) => void;
+}
+
+export interface GridFit {
+  readonly params: Params;
+  /** Of the fold, from 0; null when the best is fitted on all rows. */
+  readonly fold: number | null;
+  readonly score: number;
+  readonly seconds: number;
+}
+
+/** What was found, a row a combination, in the order of the grid. */
+export interface GridResult {
+  readonly params: Params;
+  readonly splitTestScores: Float64Array;
+  readonly meanTestScore: number;
+  /** Population standard deviation. */
+  readonly stdTestScore: number;
+  /** From 1; equal scores have the same. */
+  readonly rankTestScore: number;
+  readonly meanFitSeconds: number;
+}
+
+/**
+ * Tries every combination of parameters by cross-validation: scikit-learn's `GridSearchCV`. Within a fold, a linear model
+ * starts from the solution of the combination before, which is near; the problem is convex, so that it ends at the same
+ * minimum.
+ */
+export class GridSearchCV implements Disposable {
+  readonly estimator: ClassifierEstimator;
+  readonly options: GridSearchOptions;
+  #fitted: { results: GridResult[]; best: number; estimator?: ClassifierEstimator } | undefined;
+
+  /** @throws UsageError for a parameter that the estimator does not have, or one without values. */
+  constructor(estimator: ClassifierEstimator, options: GridSearchOptions) {
+    this.estimator = estimator;
+    this.options = options;
+    for (const params of combinations(options.paramGrid)) estimator.clone(params)[Symbol.dispose]();
+  }
+
+  fit(x: Tensor, y: ArrayLike<number>): this {
+    const { paramGrid, cv = 5, scoring = "accuracy", refit = true, onFit } = this.options;
+    const score = scorer(scoring);
+    const all = combinations(paramGrid);
+    const scores = all.map(() => [] as number[]);
+    const seconds = all.map(() => 0);
+    const folds = foldsOf(cv, y);
+    folds.forEach((fold, k) => {
+      scope(() => {
+        const { train, test } = partOf(x, y, fold);
+        using previous = new Holder();
+        for (const [i, params] of all.entries()) {
+          const next = this.estimator.clone(params);
+          const began = performance.now();
+          previous.fit(next, train.x, train.y);
+          const took = (performance.now() - began) / 1000;
+          const result = score(test.y, next.predict(test.x));
+          scores[i]!.push(result);
+          seconds[i]! += took / folds.length;
+          onFit?.({ params, fold: k, score: result, seconds: took });
+        }
+      });
+    });
+    const results = summarise(all, scores, seconds);
+    const best = results.findIndex((result) => result.rankTestScore === 1);
+    this[Symbol.dispose]();
+    this.#fitted = { results, best };
+    if (refit) {
+      const estimator = this.estimator.clone(all[best]!);
+      const began = performance.now();
+      estimator.fit(x, y);
+      const took = (performance.now() - began) / 1000;
+      this.#fitted.estimator = estimator;
+      const { meanTestScore } = results[best]!;
+      onFit?.({ params: all[best]!, fold: null, score: meanTestScore, seconds: took });
+    }
+    return this;
+  }
+
+  get cvResults(): readonly GridResult[] {
+    return fitted("GridSearchCV", this.#fitted).results;
+  }
+
+  get bestIndex(): number {
+    return fitted("GridSearchCV", this.#fitted).best;
+  }
+
+  get bestParams(): Params {
+    return this.cvResults[this.bestIndex]!.params;
+  }
+
+  get bestScore(): number {
+    return this.cvResults[this.bestIndex]!.meanTestScore;
+  }
+
+  /** Fitted on all rows with the best parameters; the search owns it. */
+  get bestEstimator(): ClassifierEstimator {
+    return fitted("GridSearchCV (with refit)", this.#fitted?.estimator);
+  }
+
+  predict(x: Tensor): Int32Array {
+    return this.bestEstimator.predict(x);
+  }
+
+  [Symbol.dispose](): void {
+    this.#fitted?.estimator?.[Symbol.dispose]();
+    this.#fitted = undefined;
+  }
+}
+
+/** The last fitted estimator of a fold, for the next to start from. */
+class Holder implements Disposable {
+  #held: ClassifierEstimator | undefined;
+
+  fit(next: ClassifierEstimator, x: Tensor, y: Int32Array): void {
+    try {
+      next.fit(x, y, { from: this.#held });
+    } catch (error) {
+      next[Symbol.dispose]();
+      throw error;
+    }
+    this.#held?.[Symbol.dispose]();
+    this.#held = next;
+  }
+
+  [Symbol.dispose](): void {
+    this.#held?.[Symbol.dispose]();
+  }
+}
+
+/** Every combination, the last parameter by name going fastest, as scikit-learn orders them. */
+function combinations(grid: ParamGrid): Params[] {
+  const keys = Object.keys(grid).sort();
+  const empty = keys.find((key) => grid[key]!.length === 0);
+  if (empty !== undefined) throw new UsageError(`the grid has no value for ${empty}`);
+  return keys.reduce<Params[]>(
+    (all, key) => all.flatMap((params) => grid[key]!.map((value) => ({ ...params, [key]: value }))),
+    [{}],
+  );
+}
+
+function summarise(all: Params[], scores: number[][], seconds: number[]): GridResult[] {
+  const mean = (values: number[]) => values.reduce((sum, v) => sum + v, 0) / values.length;
+  const means = scores.map(mean);
+  return all.map((params, i) => ({
+    params,
+    splitTestScores: Float64Array.from(scores[i]!),
+    meanTestScore: means[i]!,
+    stdTestScore: Math.sqrt(mean(scores[i]!.map((score) => (score - means[i]!) ** 2))),
+    rankTestScore: 1 + means.filter((other) => other > means[i]!).length,
+    meanFitSeconds: seconds[i]!,
+  }));
+}

@@ -1,0 +1,117 @@
+import { readFileSync } from "node:fs";
+import { extname, join } from "node:path";
+import { parse as parseYaml } from "yaml";
+import { UsageError } from "../errors.ts";
+import { evaluateClassicalRun } from "../evaluate/index.ts";
+import { ensureNative } from "../libtorch/index.ts";
+import { chooseCompute } from "../models/index.ts";
+import {
+  classicalFields,
+  classicalModels,
+  isClassicalModel,
+  loadClassicalConfig,
+} from "../run/classical-config.ts";
+import { type ConfigFlag, configFlags, overridesFromFlags } from "../run/config-flags.ts";
+import { readRun } from "../run/read.ts";
+import type { TestResult } from "../run/results.ts";
+import { trainClassical } from "../train/index.ts";
+import { openConfiguredData } from "./dataset.ts";
+import { printJson, say } from "./output.ts";
+import { duration, percent } from "./progress.ts";
+import { weightsPlaces } from "./weights.ts";
+
+/** Flags of `thaw train` that only classical models have. */
+export function classicalFlags(): readonly ConfigFlag[] {
+  return configFlags(classicalFields());
+}
+
+interface Options extends Readonly<Record<string, unknown>> {
+  readonly config?: string;
+  readonly resume?: string;
+  readonly overwrite?: true;
+  readonly mirror?: string;
+  readonly json?: true;
+}
+
+/**
+ * Is the model that flags or config file name a classical one?
+ * @throws UsageError for a classical model's flag beside a network.
+ */
+export function asksForClassical(options: Options): boolean {
+  const model = options["model"] ?? modelOf(options.config);
+  if (isClassicalModel(model)) return true;
+  const extra = classicalFlags().find(({ attribute }) => options[attribute] !== undefined);
+  if (extra === undefined) return false;
+  throw new UsageError(`${extra.flag} is for ${Object.keys(classicalModels).join(", ")}`, {
+    hint: `and the model is ${JSON.stringify(model)}`,
+  });
+}
+
+/** What a config file says of the model, if it can be read at all: `loadConfig` tells what is wrong with it. */
+function modelOf(file: string | undefined): unknown {
+  if (file === undefined) return undefined;
+  try {
+    const text = readFileSync(file, "utf8");
+    const document: unknown = extname(file) === ".json" ? JSON.parse(text) : parseYaml(text);
+    return (document as { model?: unknown } | null)?.model;
+  } catch {
+    return undefined;
+  }
+}
+
+export async function trainClassically(options: Options): Promise<void> {
+  const { config: file, resume, mirror } = options;
+  if (resume !== undefined) {
+    throw new UsageError("--resume: a classical model is fitted in one go and cannot be resumed", {
+      hint: "give --overwrite to fit it again",
+    });
+  }
+  const overrides = overridesFromFlags(options, [...configFlags(), ...classicalFlags()]);
+  const config = loadClassicalConfig(file, overrides);
+  await ensureNative();
+  const data = await openConfiguredData({ ...config, valSize: config.valSize ?? 0 }, mirror);
+  const { run, summary } = await trainClassical(config, data, {
+    overwrite: options.overwrite === true,
+    places: weightsPlaces({ ...(mirror !== undefined && { mirror }) }),
+    onNote: (text) => say(`note: ${text}`),
+    onFit: ({ params, fold, score, seconds }) => {
+      const values = Object.entries(params).map(([key, v]) => `${key.replace(/^.*__/, "")}=${v}`);
+      const where = fold === null ? "best, on all images" : `fold ${fold + 1}`;
+      say(`${values.join(" ")}  ${where}  ${percent(score)}  ${seconds.toFixed(1)} s`);
+    },
+  });
+  if (options.json) {
+    printJson(summary);
+    return;
+  }
+  const test = summary.test!;
+  const interval = test.accuracy95.map((bound) => (100 * bound).toFixed(2)).join(" to ");
+  say(`fitted in ${duration(summary.seconds.train)}`);
+  say(
+    `test accuracy ${percent(test.accuracy)} (95 % interval ${interval} %), macro-F1 ${test.macroF1.toFixed(4)}, ${test.n} images`,
+  );
+  say(`everything is in ${run.dir}`);
+}
+
+export function isClassicalRun(dir: string): boolean {
+  return isClassicalModel(readRun(dir).config["model"]);
+}
+
+export async function judgeClassicalRun(
+  dir: string,
+  { mirror, precision }: { readonly mirror?: string; readonly precision?: string },
+): Promise<{ result: TestResult; report: () => string }> {
+  const overrides = precision === undefined ? {} : { precision };
+  const config = loadClassicalConfig(join(dir, "config.json"), overrides);
+  await ensureNative();
+  const data = await openConfiguredData({ ...config, valSize: config.valSize ?? 0 }, mirror);
+  const trainedOn = readRun(dir).environment["dataset"] as { fingerprint?: string } | undefined;
+  if (trainedOn?.fingerprint !== data.fingerprint) {
+    say("note: the data is not what the run was trained on: its fingerprint differs");
+  }
+  const result = await evaluateClassicalRun(dir, data, chooseCompute(config), {
+    out: config.out,
+    ...weightsPlaces({ ...(mirror !== undefined && { mirror }) }),
+  });
+  return { result, report: () => readFileSync(join(dir, "classification_report.txt"), "utf8") };
+}

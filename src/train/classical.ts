@@ -1,0 +1,171 @@
+import { type GridFit, type GridResult, GridSearchCV, type Pipeline } from "../classical/index.ts";
+import { type DatasetSplits, inMemory } from "../data/imageset.ts";
+import { UsageError } from "../errors.ts";
+import { chooseCompute } from "../models/compute.ts";
+import { type ClassicalConfig, parseGrid } from "../run/classical-config.ts";
+import { makeClassical, saveClassical } from "../run/classical-model.ts";
+import { describeEnvironment } from "../run/environment.ts";
+import { openFeatures } from "../run/features.ts";
+import { judgeClassical } from "../run/judge-classical.ts";
+import { createRun, defaultRunName } from "../run/record.ts";
+import type { Summary } from "../run/summary.ts";
+import type { WeightsPlaces } from "../run/weights.ts";
+import {
+  getThreads,
+  memory,
+  resetPeakMemory,
+  scope,
+  setThreads,
+  version,
+} from "../tensor/index.ts";
+import type { TrainEvents, TrainResult } from "./events.ts";
+
+export interface ClassicalOptions extends Pick<TrainEvents, "onNote"> {
+  readonly overwrite?: boolean;
+  /** Where the published weights of a network may come from whose embeddings are the features. */
+  readonly places?: Omit<WeightsPlaces, "out">;
+  /** Told after every fit of a grid. */
+  readonly onFit?: (fit: GridFit) => void;
+}
+
+type Scoring = NonNullable<ConstructorParameters<typeof GridSearchCV>[1]["scoring"]>;
+
+/**
+ * Fits a classical model on pixels or embeddings, by a grid where the config has one, judges it on the test set and writes
+ * the same run record as a network's.
+ * @throws UsageError for what cannot be trained; ThawError where the solver is given what it cannot use.
+ */
+export async function trainClassical(
+  config: ClassicalConfig,
+  splits: DatasetSplits,
+  options: ClassicalOptions = {},
+): Promise<TrainResult> {
+  const started = performance.now();
+  const data = inMemory(splits);
+  const note = (text: string) => options.onNote?.(text);
+  const { train, test } = data;
+  for (const [split, { count }] of Object.entries({ training: train, test })) {
+    if (count === 0) throw new UsageError(`${data.name}: there are no ${split} images`);
+  }
+  if (config.threads !== undefined) setThreads(config.threads);
+  const compute = chooseCompute(config);
+  resetPeakMemory();
+  const places = { out: config.out, ...options.places };
+  using source = await openFeatures(config.features, train, compute, places);
+  // Nothing is chosen by a validation split here: folds of the training images do that.
+  for (const text of data.notes) if (!text.startsWith("no validation split")) note(text);
+  const strategy = strategyOf(config);
+  const name = config.name ?? defaultRunName({ ...config, strategy });
+  const precision = config.features === "pixels" ? "fp32" : compute.precision;
+  const run = createRun({
+    out: config.out,
+    name,
+    config: { ...config, name },
+    environment: {
+      ...describeEnvironment({
+        threads: getThreads(),
+        precision,
+        device: compute.device,
+        dataset: { name: data.name, fingerprint: data.fingerprint },
+        engine: { ...version() },
+      }),
+    },
+    ...(options.overwrite && { overwrite: true }),
+  });
+  using features = await source.extract(train);
+  const began = performance.now();
+  using fitted = fitModel(config, features, train.labels, options);
+  const seconds = (performance.now() - began) / 1000;
+  const { pipeline, search } = fitted;
+  const model = { pipeline, classes: train.classes, features: config.features, input: train };
+  saveClassical(run.best, model, {
+    format: "pt",
+    model: config.model,
+    data: config.data,
+    run: name,
+  });
+  using testFeatures = await source.extract(test);
+  const result = judgeClassical(run.dir, model, {
+    name: data.name,
+    set: test,
+    features: testFeatures,
+  });
+  const parameters = parameterCount(pipeline);
+  const summary: Summary = {
+    model: config.model,
+    strategy,
+    dataset: data.name,
+    classes: [...train.classes],
+    seed: config.seed,
+    status: "finished",
+    epochs: 0,
+    parameters,
+    trainableParameters: parameters,
+    best: null,
+    test: result,
+    seconds: { total: (performance.now() - started) / 1000, train: seconds, perEpoch: null },
+    imagesPerSecond: null,
+    peakMemoryBytes: memory().peakBytes,
+    precision,
+    device: compute.device,
+    ...iterationsOf(pipeline),
+    ...(search !== undefined && { grid: search }),
+  };
+  run.writeSummary(summary);
+  return { run, summary };
+}
+
+interface FittedClassical extends Disposable {
+  readonly pipeline: Pipeline;
+  readonly search?: { readonly best: unknown; readonly results: readonly unknown[] };
+}
+
+function fitModel(
+  config: ClassicalConfig,
+  features: Parameters<Pipeline["fit"]>[0],
+  labels: ArrayLike<number>,
+  { onNote, onFit }: ClassicalOptions,
+): FittedClassical {
+  const pipeline = makeClassical(config, (text) => onNote?.(text));
+  if (config.grid === undefined) {
+    pipeline.fit(features, labels);
+    return { pipeline, [Symbol.dispose]: () => pipeline[Symbol.dispose]() };
+  }
+  const { model, grid, cv = 5, scoring = "accuracy" } = config;
+  const entries = Object.entries(parseGrid(model, grid));
+  const search = new GridSearchCV(pipeline, {
+    paramGrid: Object.fromEntries(
+      entries.map(([key, values]) => [`model__${key === "vote" ? "weights" : key}`, values]),
+    ),
+    cv,
+    scoring: scoring as Scoring,
+    ...(onFit && { onFit }),
+  }).fit(features, labels);
+  const plain = ({ splitTestScores, ...rest }: GridResult) => ({
+    ...rest,
+    splitTestScores: [...splitTestScores],
+  });
+  return {
+    pipeline: search.bestEstimator as Pipeline,
+    search: { best: search.bestParams, results: search.cvResults.map(plain) },
+    [Symbol.dispose]: () => search[Symbol.dispose](),
+  };
+}
+
+function strategyOf({ features, scale }: ClassicalConfig): string {
+  const from = features.split(/[/\\]/).filter(Boolean).at(-1) ?? features;
+  return scale === "none" ? from : `${from}-${scale}`;
+}
+
+/** Numbers that prediction needs: of k-NN, those of all training rows. */
+function parameterCount(pipeline: Pipeline): number {
+  return scope(() => {
+    const { tensors } = pipeline.steps.classifier[1].state();
+    return [...tensors.values()].reduce((sum, tensor) => sum + tensor.elements, 0);
+  });
+}
+
+function iterationsOf(pipeline: Pipeline): { iterations?: number } {
+  const nIter = scope(() => pipeline.steps.classifier[1].state().nIter);
+  return nIter === undefined ? {} : { iterations: nIter };
+}
