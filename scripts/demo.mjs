@@ -1,23 +1,20 @@
-// The main job on real images, through the library's API: two networks on Fashion-MNIST, side by side.
+// The main job on real images, through the library's API: two networks and a classical model on
+// Fashion-MNIST, side by side.
 import { resolve } from "node:path";
 import { openConfiguredData } from "../dist/cli/dataset.js";
 import { reportError } from "../dist/cli/frame.js";
 import { trainingProgress } from "../dist/cli/progress.js";
 import { ensureNative } from "../dist/libtorch/index.js";
 import { compareRuns, writeCurves } from "../dist/report/index.js";
+import { parseClassicalConfig } from "../dist/run/classical-config.js";
 import { parseConfig } from "../dist/run/config-load.js";
-import { train } from "../dist/train/index.js";
+import { train, trainClassical } from "../dist/train/index.js";
 
 const out = resolve("runs/demo");
 // Half of the training images: enough to tell the two apart in a minute or two on two cores.
-const shared = {
-  data: "fashion-mnist",
-  trainSize: 30_000,
-  out,
-  seed: 42,
-  batchSize: 128,
-  opt: "adam",
-};
+const data = "fashion-mnist";
+const seed = 42;
+const shared = { data, trainSize: 30_000, out, seed, batchSize: 128, opt: "adam" };
 const configs = [
   // By its own recipe, but an epoch less.
   { ...shared, name: "simple_cnn", model: "simple_cnn", epochs: 2 },
@@ -39,10 +36,17 @@ try {
     const { run } = await train(config, data, { ...trainingProgress(), overwrite: true });
     await writeCurves(run.dir);
   }
+  // What a network must beat to earn its cost, on the first of the same images.
+  const baseline = { data, out, seed, trainSize: 5_000, name: "logreg", model: "logreg" };
+  const classical = parseClassicalConfig(baseline);
+  console.error("logreg → on the pixels of 5,000 images");
+  await trainClassical(classical, await openConfiguredData({ ...classical, valSize: 0 }), {
+    overwrite: true,
+  });
   const { html, findings } = await compareRuns({
     out,
-    runs: configs.map(({ name }) => name),
-    title: "Fashion-MNIST: a plain CNN and a small ResNet",
+    runs: [...configs, baseline].map(({ name }) => name),
+    title: "Fashion-MNIST: a plain CNN, a small ResNet and logistic regression",
   });
   console.log(`\n${findings.map((finding) => `- ${finding}`).join("\n")}\n\nopen ${html}`);
 } catch (error) {
