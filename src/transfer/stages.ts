@@ -1,5 +1,5 @@
 import { UsageError } from "../errors.ts";
-import type { Classifier, Stage } from "../models/index.ts";
+import { type Classifier, stageParameters } from "../models/index.ts";
 import { type GroupOptions, parameterGroups } from "../optim/index.ts";
 import type { Tensor } from "../tensor/index.ts";
 
@@ -49,7 +49,7 @@ export function freezeStages(model: Classifier, transfer: Transfer, epoch: numbe
   const trained = new Set(trainedStages(transfer, names, epoch));
   for (const stage of stages) {
     const trains = trained.has(stage.name);
-    for (const parameter of parametersOf(stage)) parameter.requiresGrad = trains;
+    for (const parameter of stageParameters(stage)) parameter.requiresGrad = trains;
     for (const module of stage.modules) {
       for (const [, inner] of module.namedModules()) inner.frozen = !trains;
     }
@@ -87,7 +87,7 @@ export function transferGroups(
   stages.forEach((stage, i) => {
     if (!ever.has(stage.name)) return;
     const scale = i === last ? headLr / lr : layerDecay ** (last - i);
-    for (const parameter of parametersOf(stage)) scales.set(parameter, scale);
+    for (const parameter of stageParameters(stage)) scales.set(parameter, scale);
   });
   const named = model.namedParameters().filter(([, parameter]) => scales.has(parameter));
   const byName = new Map(named.map(([name, parameter]) => [name, scales.get(parameter)!]));
@@ -95,8 +95,4 @@ export function transferGroups(
     spareNormsAndBiases: true,
     lrScale: (name) => byName.get(name)!,
   });
-}
-
-function parametersOf({ modules, parameters = [] }: Stage): Tensor[] {
-  return [...modules.flatMap((module) => module.parameters()), ...parameters];
 }

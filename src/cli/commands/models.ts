@@ -7,6 +7,7 @@ import {
   multiplyAdds,
   parseModelName,
   models as registry,
+  stageParameters,
 } from "../../models/index.ts";
 import { Generator } from "../../tensor/index.ts";
 import type { CliCommand } from "../command.ts";
@@ -63,12 +64,9 @@ function describe(name: keyof typeof registry, classes: number) {
     imageSize,
     random: { init: random, dropout: random },
   });
-  const stages = model.stages.map(({ name: stage, modules, parameters = [] }) => ({
-    name: stage,
-    parameters: [...modules.flatMap((module) => module.parameters()), ...parameters].reduce(
-      (sum, parameter) => sum + parameter.elements,
-      0,
-    ),
+  const stages = model.stages.map((stage) => ({
+    name: stage.name,
+    parameters: stageParameters(stage).reduce((sum, parameter) => sum + parameter.elements, 0),
   }));
   return {
     ...{ name, summary, source, classes, input: [3, ...imageSize] as const },
