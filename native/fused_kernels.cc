@@ -1,6 +1,10 @@
 // Compiled once for each instruction set, with its name in THAW_KERNELS (CMakeLists.txt).
 #include "fused_kernels.h"
 
+#ifdef __AVX512F__
+#include <immintrin.h>
+#endif
+
 #include <cmath>
 #include <cstring>
 
@@ -20,10 +24,34 @@ inline Floats Load(const float* from) {
   return v;
 }
 
+// GCC 12 converts between element widths in halves and pieces: where there is an instruction, it is
+// named.
+#ifdef __AVX512F__
+// The forms without a mask make GCC 12 warn of a value that nobody set.
+constexpr __mmask16 kAll = 0xFFFF;
+inline Words Widen(Halves h) {
+  return reinterpret_cast<Words>(_mm512_maskz_cvtepu16_epi32(kAll, reinterpret_cast<__m256i>(h)));
+}
+inline Ints Widen(Bytes b) {
+  return reinterpret_cast<Ints>(_mm512_maskz_cvtepu8_epi32(kAll, reinterpret_cast<__m128i>(b)));
+}
+inline Halves ToHalves(Words v) {
+  return reinterpret_cast<Halves>(_mm512_maskz_cvtepi32_epi16(kAll, reinterpret_cast<__m512i>(v)));
+}
+inline Bytes ToBytes(Ints v) {
+  return reinterpret_cast<Bytes>(_mm512_maskz_cvtepi32_epi8(kAll, reinterpret_cast<__m512i>(v)));
+}
+#else
+inline Words Widen(Halves h) { return __builtin_convertvector(h, Words); }
+inline Ints Widen(Bytes b) { return __builtin_convertvector(b, Ints); }
+inline Halves ToHalves(Words v) { return __builtin_convertvector(v, Halves); }
+inline Bytes ToBytes(Ints v) { return __builtin_convertvector(v, Bytes); }
+#endif
+
 inline Floats Load(const uint16_t* from) {
   Halves h;
   std::memcpy(&h, from, sizeof h);
-  return reinterpret_cast<Floats>(__builtin_convertvector(h, Words) << 16);
+  return reinterpret_cast<Floats>(Widen(h) << 16);
 }
 
 inline void Store(float* to, Floats v) { std::memcpy(to, &v, sizeof v); }
@@ -33,18 +61,18 @@ inline void Store(uint16_t* to, Floats v) {
   const auto bits = reinterpret_cast<Words>(v);
   const Words rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16;
   const Words nan = Words{} + 0x7FC0;
-  const Halves h = __builtin_convertvector(v == v ? rounded : nan, Halves);
+  const Halves h = ToHalves(v == v ? rounded : nan);
   std::memcpy(to, &h, sizeof h);
 }
 
 inline Ints LoadBytes(const uint8_t* from) {
   Bytes b;
   std::memcpy(&b, from, sizeof b);
-  return __builtin_convertvector(b, Ints);
+  return Widen(b);
 }
 
 inline void StoreBytes(uint8_t* to, Ints v) {
-  const Bytes b = __builtin_convertvector(v, Bytes);
+  const Bytes b = ToBytes(v);
   std::memcpy(to, &b, sizeof b);
 }
 
@@ -61,14 +89,24 @@ void Statistics(const T* x, int64_t rows, int64_t channels, const float* shift, 
     const int64_t last = first + kBlock < rows ? first + kBlock : rows;
     for (int64_t c = 0; c < channels; c += kLanes) {
       const Floats around = Load(shift + c);
-      Floats s{}, q{};
-      for (int64_t row = first; row < last; ++row) {
-        const Floats v = Load(x + row * channels + c) - around;
-        s += v;
-        q += v * v;
+      // Two chains of sums each, as an addition waits for the one before it.
+      Floats s0{}, s1{}, q0{}, q1{};
+      int64_t row = first;
+      for (; row + 1 < last; row += 2) {
+        const Floats v0 = Load(x + row * channels + c) - around;
+        const Floats v1 = Load(x + (row + 1) * channels + c) - around;
+        s0 += v0;
+        s1 += v1;
+        q0 += v0 * v0;
+        q1 += v1 * v1;
       }
-      AddTo(sum + c, s);
-      AddTo(squares + c, q);
+      if (row < last) {
+        const Floats v = Load(x + row * channels + c) - around;
+        s0 += v;
+        q0 += v * v;
+      }
+      AddTo(sum + c, s0 + s1);
+      AddTo(squares + c, q0 + q1);
     }
   }
 }
@@ -114,21 +152,26 @@ void Reduce(const T* x, const T* g, const uint8_t* which, const PoolShape& shape
             int64_t begin, int64_t end, double* sum, double* product) {
   const int64_t channels = shape.channels;
   const int64_t below = shape.width * channels;
-  for (int64_t row = begin; row < end; ++row) {
-    const T* first = WindowRow(x, shape, row);
-    const int64_t out = row * shape.out_width() * channels;
+  // About as many windows to one fp32 sum as `Statistics` adds pixels.
+  const int64_t block = shape.out_width() < 128 ? 128 / shape.out_width() : 1;
+  for (int64_t first = begin; first < end; first += block) {
+    const int64_t last = first + block < end ? first + block : end;
     for (int64_t c = 0; c < channels; c += kLanes) {
       const Floats mu = Load(mean + c);
       Floats s{}, p{};
-      for (int64_t column = 0; column < shape.out_width(); ++column) {
-        const T* window = first + 2 * column * channels + c;
-        const int64_t at = out + column * channels + c;
-        const Ints place = LoadBytes(which + at);
-        const Floats gradient = place == kCutOff ? Floats{} : Load(g + at);
-        const Floats top = place == 0 ? Load(window) : Load(window + channels);
-        const Floats bottom = place == 2 ? Load(window + below) : Load(window + below + channels);
-        s += gradient;
-        p += gradient * ((place < 2 ? top : bottom) - mu);
+      for (int64_t row = first; row < last; ++row) {
+        const T* window = WindowRow(x, shape, row) + c;
+        int64_t at = row * shape.out_width() * channels + c;
+        for (int64_t column = 0; column < shape.out_width(); ++column) {
+          const Ints place = LoadBytes(which + at);
+          const Floats gradient = place == kCutOff ? Floats{} : Load(g + at);
+          const Floats top = place == 0 ? Load(window) : Load(window + channels);
+          const Floats bottom = place == 2 ? Load(window + below) : Load(window + below + channels);
+          s += gradient;
+          p += gradient * ((place < 2 ? top : bottom) - mu);
+          at += channels;
+          window += 2 * channels;
+        }
       }
       AddTo(sum + c, s);
       AddTo(product + c, p);
