@@ -77,14 +77,24 @@ inline void StoreBytes(uint8_t* to, Ints v) {
 }
 
 inline void AddTo(double* totals, Floats v) {
+#ifdef __AVX512F__
+  constexpr __mmask8 kHalf = 0xFF;
+  const __m256 halves[] = {_mm512_maskz_extractf32x8_ps(kHalf, v, 0),
+                           _mm512_maskz_extractf32x8_ps(kHalf, v, 1)};
+  for (int i = 0; i < 2; ++i) {
+    const __m512d half = _mm512_maskz_cvtps_pd(kHalf, halves[i]);
+    _mm512_storeu_pd(totals + 8 * i, _mm512_loadu_pd(totals + 8 * i) + half);
+  }
+#else
   for (int i = 0; i < kLanes; ++i) totals[i] += v[i];
+#endif
 }
 
 template <typename T>
 void Statistics(const T* x, int64_t rows, int64_t channels, const float* shift, double* sum,
                 double* squares) {
   // So few that fp32 sums stay exact enough and the rows stay in the second-level cache.
-  constexpr int64_t kBlock = 256;
+  constexpr int64_t kBlock = 64;
   for (int64_t first = 0; first < rows; first += kBlock) {
     const int64_t last = first + kBlock < rows ? first + kBlock : rows;
     for (int64_t c = 0; c < channels; c += kLanes) {
@@ -153,7 +163,7 @@ void Reduce(const T* x, const T* g, const uint8_t* which, const PoolShape& shape
   const int64_t channels = shape.channels;
   const int64_t below = shape.width * channels;
   // About as many windows to one fp32 sum as `Statistics` adds pixels.
-  const int64_t block = shape.out_width() < 128 ? 128 / shape.out_width() : 1;
+  const int64_t block = shape.out_width() < 64 ? 64 / shape.out_width() : 1;
   for (int64_t first = begin; first < end; first += block) {
     const int64_t last = first + block < end ? first + block : end;
     for (int64_t c = 0; c < channels; c += kLanes) {
