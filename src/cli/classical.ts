@@ -20,9 +20,29 @@ import { printJson, say } from "./output.ts";
 import { duration, percent } from "./progress.ts";
 import { weightsPlaces } from "./weights.ts";
 
-/** Flags of `thaw train` that only classical models have. */
+/** Flags of `thaw train` that only classical models have, or have for something else. */
 export function classicalFlags(): readonly ConfigFlag[] {
   return configFlags(classicalFields());
+}
+
+/**
+ * All flags of `thaw train`. `--scale` is a network's range of crops and a classical model's way of scaling features:
+ * its text tells which.
+ */
+export function trainFlags(): readonly ConfigFlag[] {
+  const classical = classicalFlags();
+  const own = configFlags().map((flag) => {
+    const other = classical.find(({ attribute }) => attribute === flag.attribute);
+    if (other === undefined) return flag;
+    return {
+      ...flag,
+      usage: `${flag.flag} <x,y or name>`,
+      help: `${flag.help}; or ${other.help}`,
+      parse: (text: string) => (/^[a-z]/i.test(text) ? other : flag).parse(text),
+    };
+  });
+  const taken = new Set(own.map(({ attribute }) => attribute));
+  return [...own, ...classical.filter(({ attribute }) => !taken.has(attribute))];
 }
 
 interface Options extends Readonly<Record<string, unknown>> {
@@ -40,7 +60,11 @@ interface Options extends Readonly<Record<string, unknown>> {
 export function asksForClassical(options: Options): boolean {
   const model = options["model"] ?? modelOf(options.config);
   if (isClassicalModel(model)) return true;
-  const extra = classicalFlags().find(({ attribute }) => options[attribute] !== undefined);
+  const network = new Set(configFlags().map(({ attribute }) => attribute));
+  const extra = classicalFlags().find(({ attribute }) => {
+    const value = options[attribute];
+    return value !== undefined && !(network.has(attribute) && typeof value !== "string");
+  });
   if (extra === undefined) return false;
   throw new UsageError(`${extra.flag} is for ${Object.keys(classicalModels).join(", ")}`, {
     hint: `and the model is ${JSON.stringify(model)}`,
