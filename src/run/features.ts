@@ -92,7 +92,7 @@ function pixels(set: SplitSet, { resizing, input: fitted, cache, onNote }: Featu
       }
       const options = { memoryFormat: "contiguous", cache, onNote } as const;
       await using loader = evaluationLoader(of, plain, options);
-      return gather(loader, (images) => ops.flatten(images, { startDim: 1 }));
+      return await gather(loader, (images) => ops.flatten(images, { startDim: 1 }));
     },
     [Symbol.dispose]() {},
   };
@@ -143,7 +143,9 @@ function embeddings(
     async extract(set) {
       const { memoryFormat } = compute;
       await using loader = evaluationLoader(set, input, { memoryFormat, cache, onNote });
-      return gather(loader, (images) => embed(model, onDevice(images, compute.device), compute));
+      return await gather(loader, (images) =>
+        embed(model, onDevice(images, compute.device), compute),
+      );
     },
     [Symbol.dispose]() {
       model[Symbol.dispose]();
