@@ -17,7 +17,7 @@ import type { TestResult } from "../run/results.ts";
 import { trainClassical } from "../train/index.ts";
 import { openConfiguredData } from "./dataset.ts";
 import { printJson, say } from "./output.ts";
-import { duration, percent } from "./progress.ts";
+import { duration, note, percent } from "./progress.ts";
 import { weightsPlaces } from "./weights.ts";
 
 /** Flags of `thaw train` that only classical models have, or have for something else. */
@@ -97,7 +97,7 @@ export async function trainClassically(options: Options): Promise<void> {
   const { run, summary } = await trainClassical(config, data, {
     overwrite: options.overwrite === true,
     places: weightsPlaces({ ...(mirror !== undefined && { mirror }) }),
-    onNote: (text) => say(`note: ${text}`),
+    onNote: note,
     onFit: ({ params, fold, score, seconds }) => {
       const values = Object.entries(params).map(([key, v]) => `${key.replace(/^.*__/, "")}=${v}`);
       const where = fold === null ? "best, on all images" : `fold ${fold + 1}`;
@@ -133,9 +133,13 @@ export async function judgeClassicalRun(
   if (trainedOn?.fingerprint !== data.fingerprint) {
     say("note: the data is not what the run was trained on: its fingerprint differs");
   }
-  const result = await evaluateClassicalRun(dir, data, chooseCompute(config), {
-    out: config.out,
-    ...weightsPlaces({ ...(mirror !== undefined && { mirror }) }),
-  });
+  const places = weightsPlaces({ ...(mirror !== undefined && { mirror }) });
+  const result = await evaluateClassicalRun(
+    dir,
+    data,
+    chooseCompute(config),
+    { out: config.out, ...places },
+    { onNote: note },
+  );
   return { result, report: () => readFileSync(join(dir, "classification_report.txt"), "utf8") };
 }
