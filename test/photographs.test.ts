@@ -108,10 +108,12 @@ describe("a folder of photographs", () => {
     await trained({ name: "one", epochs: 1, scale: [0.5, 1] });
     expect(outcome("one").lines[1]).not.toBe(outcome("whole").lines[1]);
     const weights = join(out, "whole");
-    const probe = { strategy: "freeze", weights, epochs: 1, opt: "adam", lr: 0.01 };
+    const unsaid = { imgSize: undefined, cropPct: undefined };
+    const probe = { strategy: "freeze", weights, epochs: 1, opt: "adam", lr: 0.01, ...unsaid };
     const { run } = await trained({ ...probe, name: "probe" });
     const { config: kept } = openRun(run.dir);
-    expect(kept).toMatchObject({ imgSize: 32 });
+    // As the run that it starts from saw them.
+    expect(kept).toMatchObject({ imgSize: 32, cropPct: 0.8, interpolation: "bilinear" });
     expect(kept).not.toHaveProperty("scale");
     const features = () => readdirSync(join(cache, "features"), { recursive: true }).map(String);
     expect(features().filter((file) => file.endsWith("safetensors"))).toHaveLength(2);

@@ -15,6 +15,7 @@ import {
   writeSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { turboJpeg } from "../../tensor/index.ts";
 import { temporaryName } from "../datasets/download.ts";
 import type { FileImageSet } from "../fileset.ts";
 import type { Picture } from "../images/picture.ts";
@@ -157,7 +158,10 @@ function headerOf(
     const stamp = stamps[row]!;
     hash.update(JSON.stringify(stamp.startsWith("sha256:") ? stamp : [files[row], stamp]));
   }
-  const holds = { thaw: "pictures 1", count, size, interpolation, crop, files: hash.digest("hex") };
+  // Two decoders of JPEG may differ by a grey level.
+  const jpeg = turboJpeg() === undefined ? "sharp" : "libturbojpeg";
+  const how = { size, interpolation, crop, jpeg };
+  const holds = { thaw: "pictures 1", count, ...how, files: hash.digest("hex") };
   const header = Buffer.alloc(HEADER_BYTES, " ");
   header.write(JSON.stringify(holds));
   return header;
