@@ -52,6 +52,7 @@ export {
   evaluateClassicalRun,
   evaluateRun,
   evaluateWeights,
+  type JudgeOptions,
   type WeightsAnswer,
   type WeightsQuestion,
 } from "./evaluate/index.ts";
@@ -142,6 +143,7 @@ export {
   type Weights,
   type WeightsPlaces,
 } from "./run/index.ts";
+export type { GivenResizing, NetworkInput } from "./run/input.ts";
 export { loadBestModel, type ModelFile } from "./run/load-model.ts";
 // Tensors.
 export {

@@ -9,7 +9,7 @@ import {
   StandardScaler,
 } from "../src/classical/index.ts";
 import { openDataset } from "../src/data/datasets/index.ts";
-import { type ImageSet, inMemory } from "../src/data/imageset.ts";
+import type { ImageSet } from "../src/data/imageset.ts";
 import { evaluateClassicalRun } from "../src/evaluate/index.ts";
 import { confusionMatrix, f1, predictions } from "../src/metrics/index.ts";
 import { chooseCompute } from "../src/models/index.ts";
@@ -19,6 +19,7 @@ import { parseConfig } from "../src/run/config-load.ts";
 import { openRun } from "../src/run/read.ts";
 import { liveTensors, ops, scope, Tensor } from "../src/tensor/index.ts";
 import { train, trainClassical } from "../src/train/index.ts";
+import { inMemory } from "./support/in-memory.ts";
 import { sampleSplits } from "./support/sample-splits.ts";
 
 const out = mkdtempSync(join(tmpdir(), "thaw-classical-"));

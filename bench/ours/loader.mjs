@@ -1,8 +1,9 @@
 // Our side of loader: batches from the library's own loader, made and thrown away. Prints one line of JSON.
-import { readdirSync, statSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { statStamp } from "../../dist/data/folders/stamp.js";
 import { Loader } from "../../dist/data/loader.js";
 import { photoFolder } from "../harness/photos.mjs";
 
@@ -23,9 +24,9 @@ async function photos(count) {
     .sort();
   const paths = Array.from({ length: count }, (_, i) => join(folder, all[i % all.length]));
   return {
-    paths,
-    fileBytes: Float64Array.from(paths, (path) => statSync(path).size),
-    labels: Uint8Array.from(paths, (path) => Number(path.includes("class1"))),
+    files: paths,
+    stamps: paths.map(statStamp),
+    labels: Int32Array.from(paths, (path) => Number(path.includes("class1"))),
     count,
     classes: ["class0", "class1"],
     fingerprint: folder,
@@ -56,6 +57,7 @@ const common = {
   memoryFormat: "contiguous",
 };
 const count = Number(values.images);
+const kept = mkdtempSync(join(tmpdir(), "thaw-bench-kept-"));
 
 function makeLoader(set) {
   if (values.task === "fashion") {
@@ -67,7 +69,7 @@ function makeLoader(set) {
     ...(values.keep && values.task === "train" && { from: 256 }),
   };
   const fit = { size: [224, 224], interpolation: "bilinear", crop };
-  const keepIn = values.keep ? { keepIn: tmpdir() } : {};
+  const keepIn = values.keep ? { keepIn: kept } : {};
   return new Loader(set, { ...common, ...rgb, fit, workers: 2, ...keepIn });
 }
 
@@ -84,3 +86,4 @@ for (const epoch of [1, 2]) {
 }
 process.stdout.write(`${JSON.stringify({ imagesPerSecond: count / seconds })}\n`);
 await loader[Symbol.asyncDispose]();
+rmSync(kept, { recursive: true });

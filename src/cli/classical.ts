@@ -17,12 +17,32 @@ import type { TestResult } from "../run/results.ts";
 import { trainClassical } from "../train/index.ts";
 import { openConfiguredData } from "./dataset.ts";
 import { printJson, say } from "./output.ts";
-import { duration, percent } from "./progress.ts";
+import { duration, note, percent } from "./progress.ts";
 import { weightsPlaces } from "./weights.ts";
 
-/** Flags of `thaw train` that only classical models have. */
+/** Flags of `thaw train` that only classical models have, or have for something else. */
 export function classicalFlags(): readonly ConfigFlag[] {
   return configFlags(classicalFields());
+}
+
+/**
+ * All flags of `thaw train`. `--scale` is a network's range of crops and a classical model's way of scaling features:
+ * its text tells which.
+ */
+export function trainFlags(): readonly ConfigFlag[] {
+  const classical = classicalFlags();
+  const own = configFlags().map((flag) => {
+    const other = classical.find(({ attribute }) => attribute === flag.attribute);
+    if (other === undefined) return flag;
+    return {
+      ...flag,
+      usage: `${flag.flag} <x,y or name>`,
+      help: `${flag.help}; or ${other.help}`,
+      parse: (text: string) => (/^[a-z]/i.test(text) ? other : flag).parse(text),
+    };
+  });
+  const taken = new Set(own.map(({ attribute }) => attribute));
+  return [...own, ...classical.filter(({ attribute }) => !taken.has(attribute))];
 }
 
 interface Options extends Readonly<Record<string, unknown>> {
@@ -40,7 +60,11 @@ interface Options extends Readonly<Record<string, unknown>> {
 export function asksForClassical(options: Options): boolean {
   const model = options["model"] ?? modelOf(options.config);
   if (isClassicalModel(model)) return true;
-  const extra = classicalFlags().find(({ attribute }) => options[attribute] !== undefined);
+  const network = new Set(configFlags().map(({ attribute }) => attribute));
+  const extra = classicalFlags().find(({ attribute }) => {
+    const value = options[attribute];
+    return value !== undefined && !(network.has(attribute) && typeof value !== "string");
+  });
   if (extra === undefined) return false;
   throw new UsageError(`${extra.flag} is for ${Object.keys(classicalModels).join(", ")}`, {
     hint: `and the model is ${JSON.stringify(model)}`,
@@ -73,7 +97,7 @@ export async function trainClassically(options: Options): Promise<void> {
   const { run, summary } = await trainClassical(config, data, {
     overwrite: options.overwrite === true,
     places: weightsPlaces({ ...(mirror !== undefined && { mirror }) }),
-    onNote: (text) => say(`note: ${text}`),
+    onNote: note,
     onFit: ({ params, fold, score, seconds }) => {
       const values = Object.entries(params).map(([key, v]) => `${key.replace(/^.*__/, "")}=${v}`);
       const where = fold === null ? "best, on all images" : `fold ${fold + 1}`;
@@ -109,9 +133,13 @@ export async function judgeClassicalRun(
   if (trainedOn?.fingerprint !== data.fingerprint) {
     say("note: the data is not what the run was trained on: its fingerprint differs");
   }
-  const result = await evaluateClassicalRun(dir, data, chooseCompute(config), {
-    out: config.out,
-    ...weightsPlaces({ ...(mirror !== undefined && { mirror }) }),
-  });
+  const places = weightsPlaces({ ...(mirror !== undefined && { mirror }) });
+  const result = await evaluateClassicalRun(
+    dir,
+    data,
+    chooseCompute(config),
+    { out: config.out, ...places },
+    { onNote: note },
+  );
   return { result, report: () => readFileSync(join(dir, "classification_report.txt"), "utf8") };
 }

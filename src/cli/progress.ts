@@ -100,7 +100,33 @@ function describeStart(info: StartInfo): string {
     `  ${parameters.toLocaleString("en")} parameters${trained}; ` +
       `${counts.train} training, ${counts.val} validation and ${counts.test} test images`,
     `  ${compute.precision} on ${compute.device} (${compute.reason}), ${info.threads} threads`,
+    ...describeImages(info),
   ].join("\n");
+}
+
+/** Of images that are resized: how, for training and for judging. */
+function describeImages({ input, fit }: StartInfo): string[] {
+  if (fit === undefined) return [];
+  const judged = describeResizing(input)!;
+  if (fit.crop.kind === "center") return [`  images ${judged}`];
+  const { scale, ratio, hflip } = fit.crop;
+  const range = (of: readonly [number, number], digits: number) =>
+    of.map((value) => Number(value.toFixed(digits))).join(" to ");
+  return [
+    `  images ${judged}; in training a random crop of ${range([100 * scale[0], 100 * scale[1]], 0)} % of the area, ` +
+      `width by height ${range(ratio, 2)}, mirrored in ${Number((100 * hflip).toFixed(1))} %`,
+  ];
+}
+
+/** "224×224, bicubic, crop 0.9"; undefined for images that stay as they are. */
+export function describeResizing({
+  height,
+  width,
+  interpolation,
+  cropPct,
+}: StartInfo["input"]): string | undefined {
+  if (interpolation === undefined || cropPct === undefined) return undefined;
+  return `${height}×${width}, ${interpolation}, crop ${cropPct}`;
 }
 
 const WIDTH = 24;

@@ -6,7 +6,7 @@ import {
   scope,
   Tensor,
 } from "../tensor/index.ts";
-import type { ImageFit } from "./files/fit.ts";
+import { fitPlanes, type ImageFit } from "./files/fit.ts";
 import { sampleStreams } from "./random.ts";
 import { type Augmentation, cropAndFlip, rotate } from "./transforms/augment.ts";
 import { type Normalization, normalize } from "./transforms/normalize.ts";
@@ -15,7 +15,7 @@ import { type Normalization, normalize } from "./transforms/normalize.ts";
 export interface BatchPlan extends Normalization {
   readonly memoryFormat: MemoryFormat;
   readonly augment?: Augmentation;
-  /** Of images in files: how they are brought to one size. */
+  /** How images are brought to one size; those in memory stay as they are without it. */
   readonly fit?: ImageFit;
   readonly seed: number;
 }
@@ -35,7 +35,7 @@ export interface BatchRequest {
   readonly rows: Int32Array;
 }
 
-/** Gathers, augments and normalises one batch: float32 [n, C, H, W] and int64 [n]. */
+/** Gathers, augments, resizes and normalises one batch: float32 [n, C, H, W] and int64 [n]. */
 export function prepareBatch(
   split: { readonly images: Tensor; readonly labels: Tensor },
   plan: BatchPlan,
@@ -54,6 +54,8 @@ export function prepareBatch(
         images = rotate(ops.toDtype(images, "float32"), plan.augment, random);
       }
     }
+    // Rotation takes the nearest pixel: what it gives are whole numbers.
+    if (plan.fit) images = fitPlanes(ops.toDtype(images, "uint8"), plan.fit);
     return { images: inMemoryFormat(normalize(images, plan), plan.memoryFormat), labels };
   });
 }

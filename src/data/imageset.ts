@@ -1,4 +1,4 @@
-import { ThawError, UsageError } from "../errors.ts";
+import { ThawError } from "../errors.ts";
 import type { FileImageSet } from "./fileset.ts";
 
 /** Images of one size held in memory as uint8, with one label each. */
@@ -49,17 +49,6 @@ export interface FileSplits extends SplitsInfo {
 
 /** What a run trains on, chooses its best epoch by, and is judged on. */
 export type DatasetSplits = MemorySplits | FileSplits;
-
-/** @throws UsageError for images in files, which are not trained on yet. */
-export function inMemory(splits: DatasetSplits): MemorySplits {
-  if (splits.kind === "memory") return splits;
-  throw new UsageError(
-    `${splits.name}: images of different or large sizes cannot be trained on yet`,
-    {
-      hint: "images of one size up to 64 pixels can",
-    },
-  );
-}
 
 /** Bytes of one image: channels × height × width. */
 export function imageBytes(set: Pick<ImageSet, "channels" | "height" | "width">): number {

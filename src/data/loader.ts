@@ -1,11 +1,9 @@
-import { availableParallelism, freemem } from "node:os";
+import { availableParallelism } from "node:os";
 import { ThawError } from "../errors.ts";
 import { getThreads, Tensor, unscoped } from "../tensor/index.ts";
 import type { BatchPlan, BatchRequest } from "./batch.ts";
 import { DataThread, type Reply } from "./data-thread.ts";
-import { newStore, removeStore, type StoreSpec } from "./files/pixel-store.ts";
-import { storePlan } from "./files/store-plan.ts";
-import type { FileImageSet } from "./fileset.ts";
+import { type AnyStore, closeStore, storeFor } from "./files/open-store.ts";
 import type { SplitSet } from "./imageset.ts";
 import { epochOrder } from "./random.ts";
 
@@ -16,10 +14,13 @@ export interface LoaderOptions extends BatchPlan {
   /** Threads that decode files; default one a core, at most 8. Images in memory take one. */
   readonly workers?: number;
   /**
-   * Decoded pictures are kept for the next epoch: in memory where they fit into a quarter of what is
-   * free, else in a file of this folder. Absent: nothing is kept.
+   * Decoded pictures are kept: finished ones for later runs too, in files of this folder; those that
+   * every epoch crops anew for this run, in memory where they fit into a quarter of what is free, else
+   * in a file. Absent: nothing is kept.
    */
   readonly keepIn?: string;
+  /** Told where they cannot be kept, or have to be decoded again. */
+  readonly onNote?: ((text: string) => void) | undefined;
   /** So many seconds may one file take before its name is told and the epoch ends; default 120. */
   readonly stallSeconds?: number;
 }
@@ -61,7 +62,7 @@ export class Loader implements BatchSource {
   waited = 0;
   readonly #options: LoaderOptions;
   readonly #held: readonly Tensor[];
-  readonly #store: StoreSpec | undefined;
+  readonly #store: AnyStore | undefined;
   readonly #threads: readonly DataThread[];
   #pending: readonly Promise<Reply>[] = [];
 
@@ -83,7 +84,7 @@ export class Loader implements BatchSource {
     if ("files" in set) {
       if (fit === undefined) throw new ThawError("images in files need a fit: to which size?");
       this.#held = [];
-      this.#store = storeFor(set, options);
+      this.#store = storeFor(set, fit, options);
       const { files: paths, stamps, labels, indices } = set;
       const files = { files: paths, stamps, labels, ...(indices && { indices }) };
       const count = options.workers ?? Math.min(8, availableParallelism());
@@ -156,7 +157,7 @@ export class Loader implements BatchSource {
     // An epoch that was left without being closed has batches under way.
     for (const reply of await Promise.all(this.#pending)) discard(reply);
     await Promise.all(this.#threads.map((thread) => thread.close()));
-    if (this.#store) removeStore(this.#store);
+    if (this.#store) closeStore(this.#store);
     for (const tensor of this.#held) tensor.dispose();
   }
 
@@ -164,12 +165,6 @@ export class Loader implements BatchSource {
   #request(request: BatchRequest): Promise<Reply> {
     return this.#threads[request.index % this.#threads.length]!.request(request);
   }
-}
-
-function storeFor(set: FileImageSet, options: LoaderOptions): StoreSpec | undefined {
-  if (options.keepIn === undefined || options.fit === undefined) return undefined;
-  const plan = storePlan(set, options.fit, options.keepIn, freemem());
-  return plan && newStore(set.count, plan.bytes, plan.file);
 }
 
 function discard(reply: Reply): void {

@@ -5,7 +5,7 @@ import { setNiceness, setThreads, Tensor } from "../tensor/index.ts";
 import { type BatchPlan, type BatchRequest, prepareBatch, type SplitHandles } from "./batch.ts";
 import { FileBatches, type FileRows } from "./files/file-batch.ts";
 import type { ImageFit } from "./files/fit.ts";
-import { PixelStore, type StoreSpec } from "./files/pixel-store.ts";
+import { type AnyStore, openStore } from "./files/open-store.ts";
 
 /** What a worker is started with: images in memory, or images in files. */
 export type WorkerData =
@@ -13,7 +13,7 @@ export type WorkerData =
   | {
       readonly files: FileRows;
       readonly plan: BatchPlan & { readonly fit: ImageFit };
-      readonly store?: StoreSpec;
+      readonly store?: AnyStore;
       readonly watch: Int32Array<SharedArrayBuffer>;
     };
 
@@ -32,7 +32,7 @@ const source = open(workerData as WorkerData);
 function open(data: WorkerData): Source {
   if ("files" in data) {
     const { files, plan, watch } = data;
-    const store = data.store && new PixelStore(data.store);
+    const store = data.store && openStore(data.store);
     const batches = new FileBatches(files, plan, store, (row) => {
       Atomics.store(watch, 0, row + 1);
       Atomics.add(watch, 1, 1);

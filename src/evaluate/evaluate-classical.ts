@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { type DatasetSplits, inMemory } from "../data/imageset.ts";
+import type { DatasetSplits } from "../data/imageset.ts";
 import { ThawError } from "../errors.ts";
 import type { ComputeChoice } from "../models/index.ts";
 import { loadClassical } from "../run/classical-model.ts";
@@ -8,6 +8,7 @@ import { judgeClassical } from "../run/judge-classical.ts";
 import { RunRecord } from "../run/record.ts";
 import type { TestResult } from "../run/results.ts";
 import type { WeightsPlaces } from "../run/weights.ts";
+import type { JudgeOptions } from "./judge.ts";
 
 /**
  * Judges a classical run's model on the test split, as `evaluateRun` does a network's.
@@ -18,13 +19,15 @@ export async function evaluateClassicalRun(
   data: DatasetSplits,
   compute: ComputeChoice,
   places: WeightsPlaces = {},
+  options: JudgeOptions = {},
 ): Promise<TestResult> {
   const { best, name } = new RunRecord(dir);
   if (!existsSync(best)) throw new ThawError(`${name} has no model yet (${best})`);
   const model = loadClassical(best);
   using _owned = model.pipeline;
-  using source = await openFeatures(model.features, model.input, compute, places);
-  const { test: set } = inMemory(data);
+  const { test: set } = data;
+  const { input } = model;
+  using source = await openFeatures(model.features, set, { compute, places, input, ...options });
   using features = await source.extract(set);
   return judgeClassical(dir, model, { name: data.name, set, features });
 }

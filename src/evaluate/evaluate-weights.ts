@@ -1,5 +1,4 @@
-import type { DatasetSplits, ImageSet } from "../data/imageset.ts";
-import { inMemory, subset } from "../data/imageset.ts";
+import { type DatasetSplits, type SplitSet, subset } from "../data/imageset.ts";
 import { UsageError } from "../errors.ts";
 import { classificationReport, confusionMatrix } from "../metrics/index.ts";
 import {
@@ -12,13 +11,20 @@ import {
 } from "../models/index.ts";
 import { type LoadReport, loadWeights } from "../models/weights/index.ts";
 import { withoutInit } from "../nn/index.ts";
+import {
+  channelsOf,
+  type GivenResizing,
+  inputOf,
+  type NetworkInput,
+  resizingFor,
+} from "../run/input.ts";
 import { type Normalization, normalizationOf } from "../run/normalization.ts";
 import { type TestResult, testResult } from "../run/results.ts";
 import type { Weights } from "../run/weights.ts";
 import { Generator } from "../tensor/index.ts";
-import { judge } from "./judge.ts";
+import { type JudgeOptions, judge } from "./judge.ts";
 
-export interface WeightsQuestion {
+export interface WeightsQuestion extends GivenResizing {
   readonly weights: Weights;
   /** Name of the architecture; default what the file says. */
   readonly model?: string | undefined;
@@ -36,6 +42,7 @@ export interface WeightsAnswer {
   /** In scikit-learn's layout. */
   readonly report: string;
   readonly normalization: Normalization;
+  readonly input: NetworkInput;
   readonly load: LoadReport;
 }
 
@@ -49,22 +56,29 @@ export async function evaluateWeights(
   data: DatasetSplits,
   question: WeightsQuestion,
   compute: ComputeChoice,
+  options: JudgeOptions = {},
 ): Promise<WeightsAnswer> {
   const { weights, split = "test" } = question;
   const name = modelOf(question);
-  const set = firstOf(inMemory(data)[split], question.limit);
-  const normalization = normalizationOf(weights, name, set.channels, question);
-  using model = build(name, weights, set);
+  const set = firstOf(data[split], question.limit);
+  const normalization = normalizationOf(weights, name, channelsOf(set), question);
+  const input = inputOf(set, normalization, resizingFor(set, name, weights, question));
+  using model = build(name, weights, set.classes.length, input);
   const load = loadWeights(model, weights.tensors, { from: weights.reference, model: name });
-  freeze(model.to(compute), [set.channels, set.height, set.width], compute);
+  freeze(model.to(compute), [input.channels, input.height, input.width], compute);
   const classes = classesOf(weights, model, data.name, set);
-  const judged = { model, classes, input: normalization };
-  const predicted = await judge(judged, { name: data.name, set }, compute);
+  const predicted = await judge(
+    { model, classes, input },
+    { name: data.name, set },
+    compute,
+    options,
+  );
   return {
     model: name,
     result: testResult(predicted),
     report: classificationReport(confusionMatrix(predicted), classes),
     normalization,
+    input,
     load,
   };
 }
@@ -79,7 +93,7 @@ function modelOf({ model, weights }: WeightsQuestion): ModelName {
   return parseModelName(name);
 }
 
-function firstOf(set: ImageSet, limit: number | undefined): ImageSet {
+function firstOf(set: SplitSet, limit: number | undefined): SplitSet {
   if (limit === undefined || limit >= set.count) return set;
   return subset(
     set,
@@ -88,21 +102,26 @@ function firstOf(set: ImageSet, limit: number | undefined): ImageSet {
 }
 
 /** A model of the file's number of outputs, which only the name of its head tells; it is filled at once. */
-function build(name: ModelName, { tensors }: Weights, set: ImageSet): Classifier {
+function build(
+  name: ModelName,
+  { tensors }: Weights,
+  usual: number,
+  { channels, height, width }: NetworkInput,
+): Classifier {
   using random = new Generator(0);
   const of = (classes: number): Classifier =>
     withoutInit(() =>
       createModel(name, {
         classes,
-        inChannels: set.channels,
-        imageSize: [set.height, set.width],
+        inChannels: channels,
+        imageSize: [height, width],
         random: { init: random, dropout: random },
       }),
     );
-  const model = of(set.classes.length);
+  const model = of(usual);
   const head = [...model.stateDict()].find(([, tensor]) => tensor === model.head.weight)?.[0];
-  const outputs = tensors.get(head ?? "")?.shape[0] ?? set.classes.length;
-  if (outputs === set.classes.length || outputs < 1) return model;
+  const outputs = tensors.get(head ?? "")?.shape[0] ?? usual;
+  if (outputs === usual || outputs < 1) return model;
   model[Symbol.dispose]();
   return of(outputs);
 }
@@ -111,7 +130,7 @@ function classesOf(
   { classes, path }: Weights,
   model: Classifier,
   data: string,
-  set: ImageSet,
+  set: SplitSet,
 ): readonly string[] {
   const outputs = model.head.weight.size(0);
   if (classes?.length === outputs) return classes;

@@ -1,28 +1,32 @@
-import { type DatasetSplits, inMemory } from "../data/imageset.ts";
+import type { DatasetSplits } from "../data/imageset.ts";
 import { type ComputeChoice, freeze } from "../models/index.ts";
+import { evaluationFit } from "../run/input.ts";
 import { loadBestModel } from "../run/load-model.ts";
 import { readRun } from "../run/read.ts";
 import { RunRecord } from "../run/record.ts";
 import type { TestResult } from "../run/results.ts";
 import { withRunLock } from "../run/run-lock.ts";
-import { judge } from "./judge.ts";
+import { type JudgeOptions, judge } from "./judge.ts";
 
 /**
  * Judges a run's best model on the test split and writes predictions, report, confusion matrix and the
  * summary's `test` into the run's folder.
- * @throws ThawError where the data's classes are not the model's, or another process writes the run.
+ * @throws ThawError where the data's classes or images are not the model's, or another process writes the run.
  */
 export async function evaluateRun(
   dir: string,
   data: DatasetSplits,
   compute: ComputeChoice,
+  options: JudgeOptions = {},
 ): Promise<TestResult> {
   return withRunLock(dir, async () => {
     const best = loadBestModel(dir, compute);
     using _owned = best.model;
     const { channels, height, width } = best.input;
+    // Before the first file is read.
+    evaluationFit(best.input, data.test);
     freeze(best.model, [channels, height, width], compute);
-    const predicted = await judge(best, { name: data.name, set: inMemory(data).test }, compute);
+    const predicted = await judge(best, { name: data.name, set: data.test }, compute, options);
     const run = new RunRecord(dir);
     const result = run.writeResults({ predictions: predicted, classes: best.classes });
     const { summary } = readRun(dir);

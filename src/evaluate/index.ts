@@ -1,3 +1,4 @@
 export { evaluateRun } from "./evaluate.ts";
 export { evaluateClassicalRun } from "./evaluate-classical.ts";
 export { evaluateWeights, type WeightsAnswer, type WeightsQuestion } from "./evaluate-weights.ts";
+export type { JudgeOptions } from "./judge.ts";

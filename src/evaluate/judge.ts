@@ -1,29 +1,34 @@
-import type { ImageSet } from "../data/imageset.ts";
-import { Loader } from "../data/loader.ts";
+import type { SplitSet } from "../data/imageset.ts";
 import { ThawError } from "../errors.ts";
 import { type Predictions, predictions } from "../metrics/index.ts";
 import type { Classifier, ComputeChoice } from "../models/index.ts";
 import { predictProbabilities } from "../models/predict.ts";
-
-const BATCH = 256;
+import { evaluationLoader, type NetworkInput } from "../run/input.ts";
 
 /** A model and what it needs to be understood. */
 export interface Judged {
   readonly model: Classifier;
   /** Names in the order of the outputs. */
   readonly classes: readonly string[];
-  readonly input: { readonly mean: readonly number[]; readonly std: readonly number[] };
+  readonly input: NetworkInput;
+}
+
+export interface JudgeOptions {
+  /** Folder of what is kept between runs; default Thaw's cache. */
+  readonly cache?: string | undefined;
+  readonly onNote?: ((text: string) => void) | undefined;
 }
 
 /**
  * What a model says of images. Labels are matched by class name, never by position: folders of another order or with a
  * class less mean the same classes. `name` is that of the data.
- * @throws ThawError where the images' classes are not the model's.
+ * @throws ThawError where the images' classes are not the model's, or it cannot see images of their size.
  */
 export async function judge(
   { model, classes, input }: Judged,
-  { name, set }: { readonly name: string; readonly set: ImageSet },
+  { name, set }: { readonly name: string; readonly set: SplitSet },
   compute: ComputeChoice,
+  options: JudgeOptions = {},
 ): Promise<Predictions> {
   const unknown = set.classes.filter((label) => !classes.includes(label));
   if (unknown.length > 0) {
@@ -32,9 +37,8 @@ export async function judge(
     });
   }
   const labels = Int32Array.from(set.labels, (label) => classes.indexOf(set.classes[label]!));
-  const { mean, std } = input;
-  const plan = { mean, std, memoryFormat: compute.memoryFormat, seed: 0, batchSize: BATCH };
-  await using loader = new Loader(set, plan);
+  const { memoryFormat } = compute;
+  await using loader = evaluationLoader(set, input, { memoryFormat, ...options });
   const probabilities = await predictProbabilities(model, loader.epoch(1), set.count, compute);
   return predictions(probabilities, labels, classes.length);
 }

@@ -1,3 +1,4 @@
+import { UsageError } from "../errors.ts";
 import { BatchNorm2d, Conv2d, constant_, Dropout, kaimingNormal_, Linear } from "../nn/index.ts";
 import { type Generator, ops, scope, type Tensor } from "../tensor/index.ts";
 import { Classifier, type ModelOptions, type ModelSpec, type Stage } from "./spec.ts";
@@ -25,8 +26,9 @@ export class SimpleCnn extends Classifier {
     const { init } = random;
     const [height, width] = imageSize.map((size) => size >> 3) as [number, number];
     if (height < 1 || width < 1) {
-      throw new RangeError(
+      throw new UsageError(
         `simple_cnn halves its input three times: ${imageSize.join("×")} is too small`,
+        { hint: "it takes images of 8×8 pixels and more" },
       );
     }
     const options = { padding: 1, random: init };

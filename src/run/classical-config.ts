@@ -30,6 +30,9 @@ const shared = trainConfigSchema.pick({
   trainSize: true,
   valSize: true,
   testSize: true,
+  imgSize: true,
+  cropPct: true,
+  interpolation: true,
   precision: true,
   device: true,
   threads: true,
@@ -88,9 +91,11 @@ const onlyFor: Readonly<Record<string, readonly string[]>> = {
   metric: ["knn"],
 };
 
-/** The values of a classical config that a network's does not have. */
+/** The values of a classical config that a network's does not have, or has for something else. */
 export const classicalFields = () =>
-  configFields(classicalConfigSchema).filter(({ path }) => !(path[0]! in trainConfigSchema.shape));
+  configFields(classicalConfigSchema).filter(
+    ({ path }) => !(path[0]! in shared.shape) && path[0] !== "model",
+  );
 
 /**
  * The resolved config of a classical run, as `loadConfig` resolves a network's.

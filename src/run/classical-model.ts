@@ -9,13 +9,13 @@ import {
   StandardScaler,
   type Transformer,
 } from "../classical/index.ts";
-import type { ImageSet } from "../data/imageset.ts";
 import { ThawError } from "../errors.ts";
 import type { TensorData } from "../models/weights/safetensors.ts";
 import { borrowTensorData, toTensorData } from "../models/weights/tensors.ts";
 import { scope } from "../tensor/index.ts";
 import { loadModel, saveModel } from "./checkpoint.ts";
 import type { ClassicalConfig } from "./classical-config.ts";
+import type { ImageShape } from "./input.ts";
 
 /** The pipeline that a config asks for, not fitted. */
 export function makeClassical(
@@ -50,7 +50,7 @@ export interface ClassicalModelFile {
   /** Names; the pipeline's labels are positions in it. */
   readonly classes: readonly string[];
   readonly features: string;
-  readonly input: Pick<ImageSet, "channels" | "height" | "width">;
+  readonly input: ImageShape;
 }
 
 interface SavedStep extends Pick<EstimatorState, "params" | "classes" | "nIter"> {
@@ -72,12 +72,12 @@ export function saveClassical(
       for (const [key, tensor] of own) tensors.set(`${step}.${key}`, toTensorData(tensor));
       return { step, estimator: estimator.name, ...state };
     });
-    const { channels, height, width } = input;
+    const { channels, height, width, interpolation, cropPct } = input;
     saveModel(path, tensors, {
       ...metadata,
       classes: JSON.stringify(classes),
       features,
-      input: JSON.stringify({ channels, height, width }),
+      input: JSON.stringify({ channels, height, width, interpolation, cropPct }),
       steps: JSON.stringify(steps),
     });
   });

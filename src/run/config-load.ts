@@ -117,6 +117,10 @@ function contradictions(config: TrainConfig, label: Label): string[] {
   if ((mean === undefined) !== (std === undefined) || mean?.length !== std?.length) {
     problems.push(`${label([mean === undefined ? "std" : "mean"])}: mean and std go together`);
   }
+  for (const key of ["scale", "ratio"] as const) {
+    const [from, to] = config[key] ?? [0, 0];
+    if (from > to) problems.push(`${label([key])}: ${from} to ${to} is no range`);
+  }
   return problems;
 }
 

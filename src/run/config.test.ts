@@ -200,6 +200,21 @@ describe("refusals", () => {
       "config: minLr: only for sched linear, cosine, plateau, and sched is onecycle",
     ],
     [{ warmupEpochs: 10 }, "config: warmupEpochs: 10 of 10 epochs leave none to train in"],
+    [
+      { imgSize: 0 },
+      "config: imgSize: 0 given; allowed: a whole number at least 1 and at most 4096",
+    ],
+    [{ cropPct: 1.2 }, "config: cropPct: 1.2 given; allowed: a number above 0 and at most 1"],
+    [{ scale: [0.5, 0.2] }, "config: scale: 0.5 to 0.2 is no range"],
+    [
+      { scale: [0.5] },
+      "config: scale: [0.5] given; allowed: a list of 2, each a number above 0 and at most 1",
+    ],
+    [{ ratio: [0, 1] }, "config: ratio.0: 0 given; allowed: a list of 2, each a number above 0"],
+    [
+      { interpolation: "nearest" },
+      'config: interpolation: "nearest" given; allowed: one of bilinear, bicubic',
+    ],
     [{ minLr: 1 }, "config: minLr: 1 is above the learning rate 0.001"],
     [{ opt: "sgd", momentum: 0, nesterov: true }, "config: nesterov: needs a momentum above 0"],
     [{ model: undefined }, "model is missing; give --model, or model in a config file"],

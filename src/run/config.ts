@@ -54,6 +54,42 @@ export const trainConfigSchema = z.strictObject({
     .min(1)
     .optional()
     .describe("deviation of each channel, of pixel/255; default as the mean's"),
+  imgSize: z
+    .int()
+    .min(1)
+    .max(4096)
+    .optional()
+    .describe(
+      "side of the images that the model sees, in pixels; default the weights', else the model's own; small images stay as they are",
+    ),
+  cropPct: positive()
+    .max(1)
+    .optional()
+    .describe(
+      "share of the resized image's shorter side that is kept for judging; default the weights', of small images 1",
+    ),
+  interpolation: z
+    .enum(["bilinear", "bicubic"])
+    .optional()
+    .describe("how images are resized, antialiased; default the weights'"),
+  scale: z
+    .tuple([positive().max(1), positive().max(1)])
+    .optional()
+    .describe(
+      "photographs: share of the area that a random training crop keeps, from and to; default 0.08,1, with freeze no crop",
+    ),
+  ratio: z
+    .tuple([positive(), positive()])
+    .optional()
+    .describe("photographs: width by height of a random training crop; default 3/4 to 4/3"),
+  hflip: z
+    .number()
+    .min(0)
+    .max(1)
+    .optional()
+    .describe(
+      "photographs: how often a training image is mirrored; default 0.5, with freeze never",
+    ),
   epochs: count().default(10).describe("epochs to train at most"),
   batchSize: count().default(128).describe("images a step"),
   opt: z.enum(["sgd", "adam", "adamw"]).default("adam").describe("optimizer"),
@@ -87,12 +123,16 @@ export const trainConfigSchema = z.strictObject({
   dropout: share().optional().describe("dropout before the head; default the model's own"),
   augment: z
     .strictObject({
-      crop: z.int().min(0).default(0).describe("pixels of padding before a random crop; 0: none"),
-      flip: z.boolean().default(false).describe("mirror half of the images"),
+      crop: z
+        .int()
+        .min(0)
+        .default(0)
+        .describe("pixels of padding before a random crop of a small image; 0: none"),
+      flip: z.boolean().default(false).describe("mirror half of the small images"),
       rotation: z.number().min(0).max(180).default(0).describe("largest rotation in degrees"),
     })
     .prefault({})
-    .describe("changes made to training images"),
+    .describe("changes made to small training images"),
   precision: z
     .enum(["auto", "fp32", "bf16", "fp16"])
     .default("auto")

@@ -1,5 +1,5 @@
-import { type ImageSet, imageBytes } from "../data/imageset.ts";
-import { Loader } from "../data/loader.ts";
+import { imageBytes, type SplitSet } from "../data/imageset.ts";
+import type { Loader } from "../data/loader.ts";
 import { UsageError } from "../errors.ts";
 import {
   type Classifier,
@@ -10,10 +10,22 @@ import {
   modelNames,
   models,
 } from "../models/index.ts";
-import { onDevice } from "../models/predict.ts";
+import { embed, onDevice } from "../models/predict.ts";
 import { loadWeights } from "../models/weights/index.ts";
 import { withoutInit } from "../nn/index.ts";
-import { autocast, Generator, inference, ops, scope, Tensor, unscoped } from "../tensor/index.ts";
+import { Generator, inference, ops, scope, Tensor, unscoped } from "../tensor/index.ts";
+import { flagOf } from "./config-flags.ts";
+import {
+  channelsOf,
+  type EvaluationOptions,
+  evaluationFit,
+  evaluationLoader,
+  type GivenResizing,
+  type ImageShape,
+  inputOf,
+  type NetworkInput,
+  resizingFor,
+} from "./input.ts";
 import { loadBestModel } from "./load-model.ts";
 import { normalizationOf } from "./normalization.ts";
 import { findRun } from "./record.ts";
@@ -23,87 +35,117 @@ import { openWeights, type WeightsPlaces } from "./weights.ts";
 export interface FeatureSource extends Disposable {
   /** `pixels`, or the network whose embeddings they are. */
   readonly name: string;
+  /** Size of the images that they are taken of. */
+  readonly input: ImageShape;
   /** The caller disposes the features. @throws UsageError for images of another shape than the first. */
-  extract(set: ImageSet): Promise<Tensor>;
+  extract(set: SplitSet): Promise<Tensor>;
 }
 
-type Shape = Pick<ImageSet, "channels" | "height" | "width">;
+export interface FeatureOptions extends Pick<EvaluationOptions, "cache" | "onNote"> {
+  readonly compute: ComputeChoice;
+  readonly places?: WeightsPlaces | undefined;
+  /** How images are resized; default the network's way, and photographs for pixels to {@link PIXEL_SIDE}. */
+  readonly resizing?: GivenResizing | undefined;
+  /** Of a fitted model: the size that it was fitted on. */
+  readonly input?: ImageShape | undefined;
+}
+
+/** Photographs as pixels are reduced to this side: a linear model of larger ones has no more to say, and takes long. */
+export const PIXEL_SIDE = 32;
 
 /**
  * `pixels` (pixel/255), the embeddings of a run's best network by its folder or name, or those of a model of the registry
- * with its published weights.
+ * with its published weights; for images such as those of `set`.
  * @throws UsageError where it is none of these, or takes images of another shape.
  */
 export async function openFeatures(
   name: string,
-  shape: Shape,
-  compute: ComputeChoice,
-  places: WeightsPlaces = {},
+  set: SplitSet,
+  options: FeatureOptions,
 ): Promise<FeatureSource> {
-  if (name === "pixels") return pixels();
-  const network = isModelName(name)
-    ? await published(name, shape, compute, places)
-    : ofRun(name, shape, compute, places);
+  if (name === "pixels") return pixels(set, options);
+  const network = isModelName(name) ? await published(name, set, options) : ofRun(name, options);
+  const { channels, height, width } = network.input;
   try {
-    freeze(network.model, [shape.channels, shape.height, shape.width], compute);
+    evaluationFit(network.input, set, `--features ${name}: it`);
+    freeze(network.model, [channels, height, width], options.compute);
   } catch (error) {
     network.model[Symbol.dispose]();
     throw error;
   }
-  return embeddings(name, network, compute);
+  return embeddings(name, network, options);
 }
 
-function pixels(): FeatureSource {
+function pixels(set: SplitSet, { resizing, input: fitted, cache, onNote }: FeatureOptions) {
+  const input = fitted ?? pixelInput(set, resizing);
+  const each = (value: number) => Array.from({ length: input.channels }, () => value);
+  const plain = { ...input, mean: each(0), std: each(1) };
   return {
     name: "pixels",
-    async extract(set) {
-      return scope(() => {
-        const bytes = Tensor.borrow(set.images, [set.count, imageBytes(set)]);
-        return ops.div_Scalar(ops.toDtype(bytes, "float32"), 255);
-      });
+    input,
+    async extract(of: SplitSet) {
+      if (!("files" in of) && evaluationFit(input, of) === undefined) {
+        return scope(() => {
+          const bytes = Tensor.borrow(of.images, [of.count, imageBytes(of)]);
+          return ops.div_Scalar(ops.toDtype(bytes, "float32"), 255);
+        });
+      }
+      const options = { memoryFormat: "contiguous", cache, onNote } as const;
+      await using loader = evaluationLoader(of, plain, options);
+      return await gather(loader, (images) => ops.flatten(images, { startDim: 1 }));
     },
     [Symbol.dispose]() {},
   };
 }
 
-interface Network {
-  readonly model: Classifier;
-  readonly mean: readonly number[];
-  readonly std: readonly number[];
+function pixelInput(set: SplitSet, resizing: GivenResizing = {}): ImageShape {
+  const side = resizing.imgSize ?? ("files" in set ? PIXEL_SIDE : undefined);
+  if (side === undefined) return inputOf(set, { mean: [], std: [] }, undefined);
+  const { cropPct = 1, interpolation = "bilinear" } = resizing;
+  return { channels: channelsOf(set), height: side, width: side, cropPct, interpolation };
 }
 
-const BATCH = 256;
+/** The rows that `embed` makes of every batch, one below the other. */
+async function gather(loader: Loader, embed: (images: Tensor) => Tensor): Promise<Tensor> {
+  const blocks: Tensor[] = [];
+  try {
+    for await (const batch of loader.epoch(1)) {
+      using images = batch.images;
+      using _labels = batch.labels;
+      inference(() =>
+        scope(() => {
+          // A copy of its own: what inference mode makes cannot leave it.
+          const copied = ops.toCopy(embed(images), { dtype: "float32", device: "cpu" });
+          const flat = copied.toArray("float32");
+          blocks.push(unscoped(() => Tensor.from(flat, copied.shape)));
+        }),
+      );
+    }
+    return unscoped(() => ops.cat(blocks));
+  } finally {
+    for (const block of blocks) block.dispose();
+  }
+}
 
-function embeddings(name: string, network: Network, compute: ComputeChoice): FeatureSource {
-  const { model, mean, std } = network;
-  const embed = (images: Tensor): Tensor => {
-    if (compute.autocast === null) return model.embed(images);
-    return autocast({ device: compute.device, dtype: compute.autocast }, () => model.embed(images));
-  };
+interface Network {
+  readonly model: Classifier;
+  readonly input: NetworkInput;
+}
+
+function embeddings(
+  name: string,
+  { model, input }: Network,
+  { compute, cache, onNote }: FeatureOptions,
+): FeatureSource {
   return {
     name,
+    input,
     async extract(set) {
       const { memoryFormat } = compute;
-      await using loader = new Loader(set, { mean, std, memoryFormat, seed: 0, batchSize: BATCH });
-      const blocks: Tensor[] = [];
-      try {
-        for await (const batch of loader.epoch(1)) {
-          using images = batch.images;
-          using _labels = batch.labels;
-          inference(() =>
-            scope(() => {
-              const embedded = embed(onDevice(images, compute.device));
-              // A copy of its own: what inference mode makes cannot leave it.
-              const copied = ops.toCopy(embedded, { dtype: "float32", device: "cpu" });
-              const flat = copied.toArray("float32");
-              blocks.push(unscoped(() => Tensor.from(flat, embedded.shape)));
-            }),
-          );
-        }
-        return unscoped(() => ops.cat(blocks));
-      } finally {
-        for (const block of blocks) block.dispose();
-      }
+      await using loader = evaluationLoader(set, input, { memoryFormat, cache, onNote });
+      return await gather(loader, (images) =>
+        embed(model, onDevice(images, compute.device), compute),
+      );
     },
     [Symbol.dispose]() {
       model[Symbol.dispose]();
@@ -111,7 +153,8 @@ function embeddings(name: string, network: Network, compute: ComputeChoice): Fea
   };
 }
 
-function ofRun(name: string, shape: Shape, compute: ComputeChoice, places: WeightsPlaces): Network {
+function ofRun(name: string, options: FeatureOptions): Network {
+  const { compute, places = {}, resizing } = options;
   let dir: string;
   try {
     dir = findRun(name, places.out);
@@ -122,20 +165,18 @@ function ofRun(name: string, shape: Shape, compute: ComputeChoice, places: Weigh
     });
   }
   const { model, input } = loadBestModel(dir, compute);
-  const fits = (["channels", "height", "width"] as const).every((key) => input[key] === shape[key]);
-  if (fits) return { model, mean: input.mean, std: input.std };
+  const given = Object.entries(resizing ?? {}).find(([, value]) => value !== undefined);
+  if (given === undefined) return { model, input };
   model[Symbol.dispose]();
-  const size = ({ channels, height, width }: Shape) => `${channels}x${height}x${width}`;
   throw new UsageError(
-    `--features ${name}: it takes images of ${size(input)}, and these are ${size(shape)}`,
+    `${flagOf([given[0]])}: the run ${name} takes images as it was trained on them, of ${input.height}×${input.width}`,
   );
 }
 
 async function published(
   name: ModelName,
-  shape: Shape,
-  compute: ComputeChoice,
-  places: WeightsPlaces,
+  set: SplitSet,
+  { compute, places, resizing = {}, input: fitted }: FeatureOptions,
 ): Promise<Network> {
   const [entry] = models[name].weights;
   if (entry === undefined) {
@@ -144,13 +185,18 @@ async function published(
     });
   }
   const weights = await openWeights(entry.repo, places);
-  const { mean, std } = normalizationOf(weights, name, shape.channels, {});
+  const normalization = normalizationOf(weights, name, channelsOf(set), {});
+  const { mean, std } = normalization;
+  const input =
+    fitted === undefined
+      ? inputOf(set, normalization, resizingFor(set, name, weights, resizing))
+      : { ...fitted, mean, std };
   using random = new Generator(0);
   const model = withoutInit(() =>
     createModel(name, {
       classes: entry.classes,
-      inChannels: shape.channels,
-      imageSize: [shape.height, shape.width],
+      inChannels: input.channels,
+      imageSize: [input.height, input.width],
       random: { init: random, dropout: random },
     }),
   );
@@ -160,7 +206,7 @@ async function published(
     model[Symbol.dispose]();
     throw error;
   }
-  return { model: model.to(compute).eval(), mean, std };
+  return { model: model.to(compute).eval(), input };
 }
 
 function isModelName(name: string): name is ModelName {

@@ -1,4 +1,4 @@
-import type { ImageSet } from "../data/imageset.ts";
+import type { SplitSet } from "../data/imageset.ts";
 import { ThawError } from "../errors.ts";
 import { predictions } from "../metrics/index.ts";
 import { scope, type Tensor } from "../tensor/index.ts";
@@ -13,7 +13,7 @@ import { type TestResult, writeResults } from "./results.ts";
 export function judgeClassical(
   dir: string,
   { pipeline, classes }: Pick<ClassicalModelFile, "pipeline" | "classes">,
-  data: { readonly name: string; readonly set: ImageSet; readonly features: Tensor },
+  data: { readonly name: string; readonly set: SplitSet; readonly features: Tensor },
 ): TestResult {
   const { name, set, features } = data;
   const unknown = set.classes.filter((label) => !classes.includes(label));

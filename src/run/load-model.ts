@@ -10,6 +10,7 @@ import { borrowTensorData } from "../models/weights/tensors.ts";
 import { withoutInit } from "../nn/index.ts";
 import { Generator, scope } from "../tensor/index.ts";
 import { loadModel } from "./checkpoint.ts";
+import type { NetworkInput } from "./input.ts";
 import { RunRecord } from "./record.ts";
 
 /** What a model file says of itself: enough to feed it images and to read its answers. */
@@ -17,13 +18,7 @@ export interface ModelFile {
   readonly model: Classifier;
   /** Names in the order of the outputs. */
   readonly classes: readonly string[];
-  readonly input: {
-    readonly channels: number;
-    readonly height: number;
-    readonly width: number;
-    readonly mean: readonly number[];
-    readonly std: readonly number[];
-  };
+  readonly input: NetworkInput;
 }
 
 /**

@@ -10,6 +10,7 @@ import {
 } from "../models/weights/hub/index.ts";
 import { readWeights, type WeightsFile } from "../models/weights/index.ts";
 import { contentDigest } from "./checkpoint.ts";
+import { trainConfigSchema } from "./config.ts";
 
 const inputSchema = z.object({
   channels: z.int().min(1),
@@ -17,6 +18,8 @@ const inputSchema = z.object({
   width: z.int().min(1),
   mean: z.array(z.number()),
   std: z.array(z.number()),
+  interpolation: trainConfigSchema.shape.interpolation,
+  cropPct: trainConfigSchema.shape.cropPct,
 });
 
 /** Weights to start from or to judge, and what their file says of itself. */
@@ -35,7 +38,7 @@ export interface Weights extends WeightsFile {
   readonly model: string | undefined;
   /** Names in the order of the outputs, of Thaw's own files and of those with a config.json. */
   readonly classes: readonly string[] | undefined;
-  /** Size and normalisation of the images, of Thaw's own files. */
+  /** Size, resizing and normalisation of the images, of Thaw's own files. */
   readonly input: z.output<typeof inputSchema> | undefined;
 }
 

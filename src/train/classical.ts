@@ -1,11 +1,12 @@
 import { type GridFit, type GridResult, GridSearchCV, type Pipeline } from "../classical/index.ts";
-import { type DatasetSplits, inMemory } from "../data/imageset.ts";
+import type { DatasetSplits } from "../data/imageset.ts";
 import { UsageError } from "../errors.ts";
 import { chooseCompute } from "../models/compute.ts";
 import { type ClassicalConfig, parseGrid } from "../run/classical-config.ts";
 import { makeClassical, saveClassical } from "../run/classical-model.ts";
 import { describeEnvironment } from "../run/environment.ts";
 import { openFeatures } from "../run/features.ts";
+import type { ImageShape } from "../run/input.ts";
 import { judgeClassical } from "../run/judge-classical.ts";
 import { createRun, defaultRunName } from "../run/record.ts";
 import type { Summary } from "../run/summary.ts";
@@ -22,6 +23,8 @@ import type { TrainEvents, TrainResult } from "./events.ts";
 
 export interface ClassicalOptions extends Pick<TrainEvents, "onNote"> {
   readonly overwrite?: boolean;
+  /** Folder of what is kept between runs; default Thaw's cache. */
+  readonly cache?: string;
   /** Where the published weights of a network may come from whose embeddings are the features. */
   readonly places?: Omit<WeightsPlaces, "out">;
   /** Told after every fit of a grid. */
@@ -37,11 +40,10 @@ type Scoring = NonNullable<ConstructorParameters<typeof GridSearchCV>[1]["scorin
  */
 export async function trainClassical(
   config: ClassicalConfig,
-  splits: DatasetSplits,
+  data: DatasetSplits,
   options: ClassicalOptions = {},
 ): Promise<TrainResult> {
   const started = performance.now();
-  const data = inMemory(splits);
   const note = (text: string) => options.onNote?.(text);
   const { train, test } = data;
   for (const [split, { count }] of Object.entries({ training: train, test })) {
@@ -51,7 +53,13 @@ export async function trainClassical(
   const compute = chooseCompute(config);
   resetPeakMemory();
   const places = { out: config.out, ...options.places };
-  using source = await openFeatures(config.features, train, compute, places);
+  const { imgSize, cropPct, interpolation } = config;
+  using source = await openFeatures(config.features, train, {
+    ...{ compute, places, onNote: note, cache: options.cache },
+    resizing: { imgSize, cropPct, interpolation },
+  });
+  const { input } = source;
+  if (input.interpolation !== undefined) note(describeShape(config.features, input));
   // Nothing is chosen by a validation split here: folds of the training images do that.
   for (const text of data.notes) if (!text.startsWith("no validation split")) note(text);
   const strategy = strategyOf(config);
@@ -77,7 +85,7 @@ export async function trainClassical(
   using fitted = fitModel(config, features, train.labels, options);
   const seconds = (performance.now() - began) / 1000;
   const { pipeline, search } = fitted;
-  const model = { pipeline, classes: train.classes, features: config.features, input: train };
+  const model = { pipeline, classes: train.classes, features: config.features, input };
   saveClassical(run.best, model, {
     format: "pt",
     model: config.model,
@@ -113,6 +121,13 @@ export async function trainClassical(
   };
   run.writeSummary(summary);
   return { run, summary };
+}
+
+/** What becomes of images that are resized. */
+function describeShape(features: string, shape: ImageShape): string {
+  const { height, width, interpolation, cropPct } = shape;
+  const size = features === "pixels" ? "; --img-size sets another" : "";
+  return `images are resized to ${height}×${width} pixels (${interpolation}, crop ${cropPct})${size}`;
 }
 
 interface FittedClassical extends Disposable {

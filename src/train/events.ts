@@ -1,6 +1,8 @@
+import type { ImageFit } from "../data/files/fit.ts";
 import type { ComputeChoice } from "../models/compute.ts";
 import type { LoadReport } from "../models/weights/index.ts";
 import type { TrainConfig } from "../run/config.ts";
+import type { NetworkInput } from "../run/input.ts";
 import type { RunRecord } from "../run/record.ts";
 import type { EpochLine, Summary, TimingLine } from "../run/summary.ts";
 import type { Weights } from "../run/weights.ts";
@@ -25,6 +27,9 @@ export interface StartInfo {
   readonly trainableParameters: number;
   readonly compute: ComputeChoice;
   readonly threads: number;
+  readonly input: NetworkInput;
+  /** How training images are brought to the input's size; undefined where they have it. */
+  readonly fit: ImageFit | undefined;
   readonly counts: { readonly train: number; readonly val: number; readonly test: number };
   /** Epochs already done, when a run is resumed. */
   readonly resumedEpoch: number;
@@ -49,7 +54,7 @@ export interface TrainOptions extends TrainEvents {
   /** Go on with the run of the config's name. */
   readonly resume?: boolean;
   readonly overwrite?: boolean;
-  /** Folder of what is kept between runs, as features of frozen backbones; default Thaw's cache. */
+  /** Folder of what is kept between runs, as features of frozen backbones and decoded photographs; default Thaw's cache. */
   readonly cache?: string;
   /** Asked after every step: a reason to stop makes a checkpoint and ends the run early. */
   readonly stopRequested?: () => "interrupted" | "preempted" | undefined;

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import type { MemorySplits } from "../data/imageset.ts";
+import type { DatasetSplits } from "../data/imageset.ts";
 import { Loader } from "../data/loader.ts";
 import { cacheHome } from "../libtorch/index.ts";
 import type { ComputeChoice } from "../models/compute.ts";
@@ -8,10 +8,12 @@ import { type Classifier, createModel, freeze, parseModelName } from "../models/
 import { embed } from "../models/predict.ts";
 import { withoutInit } from "../nn/index.ts";
 import type { TrainConfig } from "../run/config.ts";
+import { evaluationBatch, evaluationFit, type NetworkInput, picturesFolder } from "../run/input.ts";
 import { Generator } from "../tensor/index.ts";
 import { cachedFeatures, FeatureLoader } from "../transfer/index.ts";
 import type { TrainOptions } from "./events.ts";
-import { EVALUATION_BATCH, type Session } from "./session.ts";
+import { changesImages, trainingFit } from "./input.ts";
+import type { Session } from "./session.ts";
 
 /**
  * Where the backbone is frozen and sees the same pixels every epoch, its features are computed once
@@ -20,29 +22,34 @@ import { EVALUATION_BATCH, type Session } from "./session.ts";
 export async function trainOnFeatures(
   session: Session,
   config: TrainConfig,
-  data: MemorySplits,
+  data: DatasetSplits,
+  input: NetworkInput,
   compute: ComputeChoice,
   options: TrainOptions,
 ): Promise<void> {
   const { strategy, views, augment, seed, batchSize } = config;
-  const sees = augment.crop > 0 || augment.flip || augment.rotation > 0;
-  if (strategy !== "freeze" || !config.featureCache || (sees && views === undefined)) return;
-  using backbone = frozenCopy(session.model, config, data, compute);
+  const changes = changesImages(config);
+  if (strategy !== "freeze" || !config.featureCache || (changes && views === undefined)) return;
+  using backbone = frozenCopy(session.model, config, input, compute);
   const weights = digestOf(session.model);
-  const { mean, std, fingerprint } = data;
+  const { fingerprint } = data;
+  const { mean, std, height, width } = input;
   const featuresOf = async (split: "train" | "val") => {
     const set = data[split];
-    const isAugmented = split === "train" && sees;
+    const isAugmented = split === "train" && changes;
     const { memoryFormat } = compute;
+    const fit = isAugmented ? trainingFit(config, input, set) : evaluationFit(input, set);
     await using loader = new Loader(set, {
-      ...{ mean, std, memoryFormat, seed, batchSize: EVALUATION_BATCH },
+      ...{ mean, std, memoryFormat, seed, batchSize: evaluationBatch(input) },
       ...(isAugmented && { augment }),
+      ...(fit && { fit }),
+      ...{ keepIn: picturesFolder(options.cache), onNote: options.onNote },
     });
     return await cachedFeatures(loader, {
       folder: join(options.cache ?? cacheHome(), "features"),
       key: {
         ...{ model: config.model, weights, fingerprint, split, mean, std },
-        ...{ height: set.height, width: set.width, precision: compute.precision },
+        ...{ height, width, precision: compute.precision, ...(fit && { fit }) },
         ...(isAugmented && { augment, seed, views }),
       },
       views: isAugmented ? (views ?? 1) : 1,
@@ -57,23 +64,26 @@ export async function trainOnFeatures(
   ) => new FeatureLoader(await featuresOf(split), data[split].labels, { ...options, seed });
   const train = await loaderOf("train", { batchSize, shuffle: true });
   const val = await loaderOf("val", {
-    batchSize: Math.max(batchSize, EVALUATION_BATCH),
+    batchSize: Math.max(batchSize, EPOCH_BATCH),
     shuffle: false,
   });
   await session.trainHeadOn(train, val);
 }
 
+/** Of features, which are small. */
+const EPOCH_BATCH = 256;
+
 /** Ready for forward passes alone; the model itself stays as its files are. */
 function frozenCopy(
   model: Classifier,
   { model: name }: TrainConfig,
-  { train: { channels, height, width, classes } }: MemorySplits,
+  { channels, height, width }: NetworkInput,
   compute: ComputeChoice,
 ): Classifier {
   using random = new Generator(0);
   const copy = withoutInit(() =>
     createModel(parseModelName(name), {
-      ...{ classes: classes.length, inChannels: channels, imageSize: [height, width] },
+      ...{ classes: model.head.weight.size(0), inChannels: channels, imageSize: [height, width] },
       random: { init: random, dropout: random },
     }),
   ).to(compute);

@@ -1,4 +1,4 @@
-import type { MemorySplits } from "../data/imageset.ts";
+import type { DatasetSplits } from "../data/imageset.ts";
 import { type BatchSource, Loader } from "../data/loader.ts";
 import { streamSeed } from "../data/random.ts";
 import { ThawError } from "../errors.ts";
@@ -9,8 +9,16 @@ import { fromTensorData, toTensorData } from "../models/weights/tensors.ts";
 import { Dropout } from "../nn/index.ts";
 import type { Optimizer, Schedule, ScheduleState } from "../optim/index.ts";
 import type { TrainConfig } from "../run/config.ts";
+import {
+  evaluationBatch,
+  evaluationLoader,
+  type NetworkInput,
+  picturesFolder,
+} from "../run/input.ts";
 import { Generator, scope, type Tensor } from "../tensor/index.ts";
 import { FeatureHead, freezeStages } from "../transfer/index.ts";
+import type { TrainOptions } from "./events.ts";
+import { trainingFit } from "./input.ts";
 import { makeOptimizer, makeSchedule, transferOf } from "./plan.ts";
 
 /** Where a run stands, beside its tensors: everything that a resumed run needs to be the same run. */
@@ -57,15 +65,21 @@ export class Session implements AsyncDisposable {
   readonly #dropout: Generator;
   readonly #headDropout: number;
 
-  constructor(config: TrainConfig, data: MemorySplits, compute: ComputeChoice) {
+  constructor(
+    config: TrainConfig,
+    data: DatasetSplits,
+    input: NetworkInput,
+    compute: ComputeChoice,
+    { cache, onNote }: Pick<TrainOptions, "cache" | "onNote"> = {},
+  ) {
     const { seed, dropout } = config;
-    const { train, val, mean, std } = data;
+    const { train, val } = data;
     this.#init = new Generator(streamSeed(seed, "init"));
     this.#dropout = new Generator(streamSeed(seed, "dropout"), compute.device);
     this.model = createModel(parseModelName(config.model), {
       classes: train.classes.length,
-      inChannels: train.channels,
-      imageSize: [train.height, train.width],
+      inChannels: input.channels,
+      imageSize: [input.height, input.width],
       ...(dropout !== undefined && { dropout }),
       random: { init: this.#init, dropout: this.#dropout },
     }).to(compute);
@@ -78,11 +92,20 @@ export class Session implements AsyncDisposable {
       throw error;
     }
     this.optimizer = makeOptimizer(config, this.model);
-    const plan = { mean, std, memoryFormat: compute.memoryFormat, seed };
+    const { mean, std } = input;
+    const { memoryFormat } = compute;
     const { augment, batchSize } = config;
-    this.train = new Loader(train, { ...plan, batchSize, shuffle: true, augment });
+    const fit = trainingFit(config, input, train);
+    this.train = new Loader(train, {
+      ...{ mean, std, memoryFormat, seed, batchSize, shuffle: true, augment },
+      ...(fit && { fit }),
+      ...{ keepIn: picturesFolder(cache), onNote },
+    });
     this.schedule = makeSchedule(config, this.train.batches);
-    this.val = new Loader(val, { ...plan, batchSize: Math.max(batchSize, EVALUATION_BATCH) });
+    this.val = evaluationLoader(val, input, {
+      ...{ memoryFormat, cache, onNote },
+      batchSize: Math.max(batchSize, evaluationBatch(input)),
+    });
   }
 
   /** From now on batches hold features of images, [n, width], and epochs train the head alone. */
@@ -145,8 +168,6 @@ export class Session implements AsyncDisposable {
   }
 }
 
-/** Without gradients a larger batch costs little memory and keeps the cores better fed. */
-export const EVALUATION_BATCH = 256;
 const DROPOUT_STATE = "random.dropout";
 
 function withPrefix(tensors: ReadonlyMap<string, TensorData>, prefix: string): Map<string, Tensor> {

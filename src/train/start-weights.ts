@@ -1,12 +1,10 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { pipeline } from "node:stream/promises";
-import type { MemorySplits } from "../data/imageset.ts";
-import { parseModelName } from "../models/index.ts";
+import type { DatasetSplits } from "../data/imageset.ts";
 import { pretrainedReference } from "../models/weights/hub/index.ts";
 import { loadWeights } from "../models/weights/index.ts";
 import type { TrainConfig } from "../run/config.ts";
-import { forChannels, normalizationOf } from "../run/normalization.ts";
 import { openWeights, type Weights, type WeightsPlaces } from "../run/weights.ts";
 import type { TrainEvents } from "./events.ts";
 import type { Session } from "./session.ts";
@@ -23,38 +21,11 @@ export async function openStartWeights(
   return reference === undefined ? undefined : openWeights(reference, { out, ...places });
 }
 
-/** The config with the normalisation that is used, so that a resumed run needs its weights no more. */
-export function withNormalization(
-  config: TrainConfig,
-  weights: Weights | undefined,
-  data: MemorySplits,
-): TrainConfig {
-  if (weights === undefined || config.mean !== undefined) return config;
-  const { mean, std } = normalizationOf(
-    weights,
-    parseModelName(config.model),
-    data.train.channels,
-    config,
-  );
-  return { ...config, mean: [...mean], std: [...std] };
-}
-
-/** The data, normalised as the config says where it says so. */
-export function normalizedAs({ mean, std }: TrainConfig, data: MemorySplits): MemorySplits {
-  if (mean === undefined || std === undefined) return data;
-  const { channels } = data.train;
-  return {
-    ...data,
-    mean: forChannels(mean, channels, "mean"),
-    std: forChannels(std, channels, "std"),
-  };
-}
-
 /** Fills a new session's model; its head stays as it was built where the classes are others. */
 export function startFrom(
   weights: Weights,
   config: TrainConfig,
-  data: MemorySplits,
+  data: DatasetSplits,
   session: Session,
   events: TrainEvents,
 ): void {

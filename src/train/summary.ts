@@ -1,4 +1,4 @@
-import type { MemorySplits } from "../data/imageset.ts";
+import type { DatasetSplits } from "../data/imageset.ts";
 import type { ComputeChoice } from "../models/compute.ts";
 import type { TrainConfig } from "../run/config.ts";
 import { readTimings } from "../run/read.ts";
@@ -21,7 +21,7 @@ export interface Outcome {
 export function summarise(
   run: RunRecord,
   config: TrainConfig,
-  data: MemorySplits,
+  data: DatasetSplits,
   compute: ComputeChoice,
   session: Session,
   outcome: Outcome,

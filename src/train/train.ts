@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { type DatasetSplits, inMemory, type MemorySplits } from "../data/imageset.ts";
+import type { DatasetSplits } from "../data/imageset.ts";
 import { UsageError } from "../errors.ts";
 import { type ComputeChoice, chooseCompute } from "../models/compute.ts";
 import type { TrainConfig } from "../run/config.ts";
@@ -10,15 +10,10 @@ import { withRunLock } from "../run/run-lock.ts";
 import { getThreads, resetPeakMemory, setThreads, version } from "../tensor/index.ts";
 import type { TrainOptions, TrainResult } from "./events.ts";
 import { trainOnFeatures } from "./features.ts";
+import { trainingInput, withInput } from "./input.ts";
 import { engineFingerprint, resumeSession } from "./resume.ts";
 import { Session } from "./session.ts";
-import {
-  describeWeights,
-  normalizedAs,
-  openStartWeights,
-  startFrom,
-  withNormalization,
-} from "./start-weights.ts";
+import { describeWeights, openStartWeights, startFrom } from "./start-weights.ts";
 import { Trainer } from "./trainer.ts";
 
 /**
@@ -29,23 +24,22 @@ import { Trainer } from "./trainer.ts";
  */
 export async function train(
   asked: TrainConfig,
-  splits: DatasetSplits,
+  data: DatasetSplits,
   options: TrainOptions = {},
 ): Promise<TrainResult> {
   const started = performance.now();
-  const source = inMemory(splits);
-  refuseEmpty(source);
+  refuseEmpty(data);
   const open = () => (options.openWeights ?? openStartWeights)(asked);
-  // A run that is resumed has its numbers in a checkpoint, and its normalisation in its config.
+  // A run that is resumed has its numbers in a checkpoint, and what its network sees in its config.
   let weights = options.resume && asked.mean !== undefined ? undefined : await open();
-  const config = withNormalization(asked, weights, source);
-  const data = normalizedAs(config, source);
+  const config = withInput(asked, weights, data);
+  const input = trainingInput(config, data);
   if (config.threads !== undefined) setThreads(config.threads);
   const compute = chooseCompute(config);
   const fingerprint = engineFingerprint(compute);
   resetPeakMemory();
   // Before the record: what cannot be built must not have replaced a run.
-  await using session = new Session(config, data, compute);
+  await using session = new Session(config, data, input, compute, options);
   if (weights !== undefined && !options.resume) {
     startFrom(weights, config, data, session, options);
   }
@@ -67,10 +61,11 @@ export async function train(
       }
       run.removeResults();
     }
-    await trainOnFeatures(session, config, data, compute, options);
+    await trainOnFeatures(session, config, data, input, compute, options);
     const trainer = new Trainer({
       config,
       data,
+      input,
       compute,
       run,
       session,
@@ -83,7 +78,7 @@ export async function train(
   return await withRunLock(dir, record, note);
 }
 
-function refuseEmpty({ name, train, val, test }: MemorySplits): void {
+function refuseEmpty({ name, train, val, test }: DatasetSplits): void {
   for (const [split, set] of Object.entries({ training: train, validation: val, test })) {
     if (set.count > 0) continue;
     throw new UsageError(`${name}: there are no ${split} images`, {
@@ -94,7 +89,7 @@ function refuseEmpty({ name, train, val, test }: MemorySplits): void {
 
 function newRecord(
   config: TrainConfig,
-  data: MemorySplits,
+  data: DatasetSplits,
   compute: ComputeChoice,
   options: TrainOptions,
   origin: Readonly<Record<string, unknown>>,

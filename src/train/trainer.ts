@@ -1,26 +1,29 @@
-import type { MemorySplits } from "../data/imageset.ts";
-import { Loader } from "../data/loader.ts";
+import type { DatasetSplits } from "../data/imageset.ts";
 import { accuracy, logLoss, predictions } from "../metrics/index.ts";
 import type { ComputeChoice } from "../models/compute.ts";
 import { freeze } from "../models/index.ts";
 import { predictProbabilities } from "../models/predict.ts";
 import { type Fingerprint, type Json, saveCheckpoint, saveModel } from "../run/checkpoint.ts";
 import type { TrainConfig } from "../run/config.ts";
+import { evaluationLoader, type NetworkInput } from "../run/input.ts";
 import { loadBestModel } from "../run/load-model.ts";
 import type { RunRecord } from "../run/record.ts";
 import type { EpochLine, RunStatus, Summary } from "../run/summary.ts";
 import { getThreads } from "../tensor/index.ts";
 import { freezeStages } from "../transfer/index.ts";
 import type { TrainOptions } from "./events.ts";
+import { trainingFit } from "./input.ts";
 import { transferOf } from "./plan.ts";
 import { digestOf } from "./resume.ts";
-import { EVALUATION_BATCH, type Session } from "./session.ts";
+import type { Session } from "./session.ts";
 import { DivergedError, firstNonFinite, trainStep } from "./step.ts";
 import { parameterCounts, summarise } from "./summary.ts";
 
 export interface TrainerParts {
   readonly config: TrainConfig;
-  readonly data: MemorySplits;
+  readonly data: DatasetSplits;
+  /** What the network sees of them. */
+  readonly input: NetworkInput;
   readonly compute: ComputeChoice;
   readonly run: RunRecord;
   readonly session: Session;
@@ -33,7 +36,8 @@ export interface TrainerParts {
 /** The epochs of one run, from wherever its session stands. */
 export class Trainer {
   readonly #config: TrainConfig;
-  readonly #data: MemorySplits;
+  readonly #data: DatasetSplits;
+  readonly #input: NetworkInput;
   readonly #compute: ComputeChoice;
   readonly #run: RunRecord;
   readonly #session: Session;
@@ -46,6 +50,7 @@ export class Trainer {
   constructor(parts: TrainerParts) {
     this.#config = parts.config;
     this.#data = parts.data;
+    this.#input = parts.input;
     this.#compute = parts.compute;
     this.#run = parts.run;
     this.#session = parts.session;
@@ -218,19 +223,15 @@ export class Trainer {
 
   /** Judges the best epoch's model on the test set and closes the record. */
   async #finish(): Promise<Summary> {
-    const { test, mean, std } = this.#data;
+    const { test } = this.#data;
+    const { channels, height, width } = this.#input;
     // As `thaw evaluate` judges it, so that both say the same to the last bit.
     const { model } = loadBestModel(this.#run.dir, this.#compute);
     using _owned = model;
-    freeze(model, [test.channels, test.height, test.width], this.#compute);
+    freeze(model, [channels, height, width], this.#compute);
     const { memoryFormat } = this.#compute;
-    await using loader = new Loader(test, {
-      mean,
-      std,
-      memoryFormat,
-      seed: 0,
-      batchSize: EVALUATION_BATCH,
-    });
+    const { cache, onNote } = this.#options;
+    await using loader = evaluationLoader(test, this.#input, { memoryFormat, cache, onNote });
     const probabilities = await predictProbabilities(
       model,
       loader.epoch(1),
@@ -280,13 +281,12 @@ export class Trainer {
   /** What is needed to use the model file by itself. */
   #modelMetadata(): Record<string, string> {
     const { model, data } = this.#config;
-    const { mean, std, train } = this.#data;
-    const { channels, height, width, classes } = train;
+    const { classes } = this.#data.train;
     return {
       format: "pt",
       model,
       classes: JSON.stringify(classes),
-      input: JSON.stringify({ channels, height, width, mean, std }),
+      input: JSON.stringify(this.#input),
       data,
       run: this.#run.name,
     };
@@ -314,6 +314,8 @@ export class Trainer {
       ...parameterCounts(this.#session),
       compute: this.#compute,
       threads: getThreads(),
+      input: this.#input,
+      fit: trainingFit(this.#config, this.#input, train),
       counts: { train: train.count, val: val.count, test: test.count },
       resumedEpoch: this.#session.progress.epoch,
     });

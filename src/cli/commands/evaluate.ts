@@ -10,7 +10,7 @@ import { pretrainedReference } from "../../models/weights/hub/index.ts";
 import { writeCurves } from "../../report/index.ts";
 
 import { trainConfigSchema } from "../../run/config.ts";
-import { configFlags } from "../../run/config-flags.ts";
+import { configFlags, flagOf } from "../../run/config-flags.ts";
 import { loadConfig } from "../../run/config-load.ts";
 import { readRun } from "../../run/read.ts";
 import { findRun } from "../../run/record.ts";
@@ -20,7 +20,7 @@ import { isClassicalRun, judgeClassicalRun } from "../classical.ts";
 import type { CliCommand } from "../command.ts";
 import { openConfiguredData } from "../dataset.ts";
 import { printJson, say } from "../output.ts";
-import { percent } from "../progress.ts";
+import { describeResizing, note, percent } from "../progress.ts";
 import { announce, mirrorHelp, offlineHelp, type WeightsFlags, weightsPlaces } from "../weights.ts";
 import { weightsTable } from "../weights-table.ts";
 
@@ -34,13 +34,19 @@ interface Options extends WeightsFlags {
   limit?: number;
   mean?: number[];
   std?: number[];
+  imgSize?: number;
+  cropPct?: number;
+  interpolation?: "bilinear" | "bicubic";
   precision?: string;
   failUnder?: number;
   json?: true;
 }
 
 /** Only for weights: a run has them in its config. */
-const weightsOnly = ["model", "data", "split", "limit", "mean", "std"] as const;
+const weightsOnly = [
+  ...["model", "data", "split", "limit", "mean", "std"],
+  ...["imgSize", "cropPct", "interpolation"],
+] as (keyof Options)[];
 
 export const evaluate: CliCommand = {
   register(command) {
@@ -63,6 +69,17 @@ export const evaluate: CliCommand = {
         flag("mean").parse,
       )
       .option("--std <x,y>", "deviation of each channel; default as the mean's", flag("std").parse)
+      .option(
+        "--img-size <n>",
+        "side that images are resized to; default the weights', of small images their own",
+        flag("imgSize").parse,
+      )
+      .option("--crop-pct <share>", flag("cropPct").description, flag("cropPct").parse)
+      .option(
+        "--interpolation <name>",
+        "bilinear or bicubic; default the weights'",
+        flag("interpolation").parse,
+      )
       .option("--precision <name>", "auto, fp32 or bf16; default the run's own")
       .option("--fail-under <accuracy>", "exit with 3 where the accuracy is lower (0 to 1)", share)
       .option("--mirror <folder or url>", mirrorHelp)
@@ -95,7 +112,7 @@ async function judgeRun(name: string, options: Options): Promise<TestResult> {
   if (trainedOn?.fingerprint !== data.fingerprint) {
     say("note: the data is not what the run was trained on: its fingerprint differs");
   }
-  const result = await evaluateRun(dir, data, chooseCompute(config));
+  const result = await evaluateRun(dir, data, chooseCompute(config), { onNote: note });
   await writeCurves(dir);
   const report = () => readFileSync(join(dir, "classification_report.txt"), "utf8");
   print(options, { run: dir, ...result }, report, result);
@@ -106,6 +123,7 @@ async function judgeWeights(options: Options): Promise<TestResult> {
   const { data: name = "", model, mirror, split: part = "test" } = options;
   // Before anything is compiled or fetched: a slip of the pen is told at once.
   if (model !== undefined) parseModelName(model);
+  checkResizing(options);
   const reference = options.pretrained ? pretrainedReference(model!) : options.weights!;
   const weights = await openWeights(reference, { out: options.out, ...weightsPlaces(options) });
   announce(weights);
@@ -120,10 +138,12 @@ async function judgeWeights(options: Options): Promise<TestResult> {
   }
   const compute = chooseCompute({ device: device.parse(undefined), precision: asked.data });
   const question = { ...options, weights, split: part };
-  const answer = await evaluateWeights(data, question, compute);
+  const answer = await evaluateWeights(data, question, compute, { onNote: note });
   const { mean, std, from } = answer.normalization;
+  const resizing = describeResizing(answer.input);
   say(weightsTable(answer.load, weights.reference));
   say(`  ${answer.model} on ${data.name}, ${part}; ${compute.precision} on ${compute.device}`);
+  if (resizing !== undefined) say(`  images ${resizing}`);
   say(`  mean ${mean.join(", ")}, deviation ${std.join(", ")} (${from})`);
   const told = { weights: weights.path, model: answer.model, data: data.name, split: part };
   print(options, { ...told, mean, std, ...answer.result }, () => answer.report, answer.result);
@@ -161,7 +181,7 @@ function refuseMixtures(run: string | undefined, options: Options): void {
   }
   const extra = weightsOnly.find((key) => options[key] !== undefined);
   if (run !== undefined && extra !== undefined) {
-    throw new UsageError(`--${extra} goes with --weights; a run has it in its config`);
+    throw new UsageError(`${flagOf([extra])} goes with --weights; a run has it in its config`);
   }
   if (given !== undefined && data === undefined) {
     throw new UsageError(`${given}: --data is missing`, { hint: "as --data cifar10" });
@@ -171,6 +191,14 @@ function refuseMixtures(run: string | undefined, options: Options): void {
   }
   if ((mean === undefined) !== (std === undefined)) {
     throw new UsageError("--mean and --std go together");
+  }
+}
+
+function checkResizing(options: Options): void {
+  for (const key of ["imgSize", "cropPct", "interpolation"] as const) {
+    if (trainConfigSchema.shape[key].safeParse(options[key]).success) continue;
+    const { flag, allowed } = configFlags().find(({ attribute }) => attribute === key)!;
+    throw new UsageError(`${flag}: ${options[key]} given; allowed: ${allowed}`);
   }
 }
 

@@ -4,13 +4,13 @@ import { ensureNative } from "../../libtorch/index.ts";
 import { parseModelName } from "../../models/index.ts";
 import { writeCurves } from "../../report/index.ts";
 import type { TrainConfig } from "../../run/config.ts";
-import { configFlags, overridesFromFlags } from "../../run/config-flags.ts";
+import { overridesFromFlags } from "../../run/config-flags.ts";
 import { loadConfig } from "../../run/config-load.ts";
 import { findRun } from "../../run/record.ts";
 import type { Summary } from "../../run/summary.ts";
 import type { Weights } from "../../run/weights.ts";
 import { openStartWeights, train as trainModel } from "../../train/index.ts";
-import { asksForClassical, classicalFlags, trainClassically } from "../classical.ts";
+import { asksForClassical, trainClassically, trainFlags } from "../classical.ts";
 import type { CliCommand } from "../command.ts";
 import { openConfiguredData } from "../dataset.ts";
 import { Interrupt } from "../interrupt.ts";
@@ -34,7 +34,7 @@ export const train: CliCommand = {
       .option("--mirror <folder or url>", mirrorHelp)
       .option("--offline", offlineHelp)
       .option("--json", "print the summary as JSON");
-    for (const { usage, negation, help, parse } of [...configFlags(), ...classicalFlags()]) {
+    for (const { usage, negation, help, parse } of trainFlags()) {
       if (negation === undefined) command.option(usage, help, parse);
       else command.option(usage, help).option(negation, `not ${usage}`);
     }

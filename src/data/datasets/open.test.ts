@@ -2,8 +2,9 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
+import { inMemory } from "../../../test/support/in-memory.ts";
 import { ExitCode, UsageError } from "../../errors.ts";
-import { type DatasetSplits, type ImageSet, inMemory } from "../imageset.ts";
+import type { DatasetSplits, ImageSet } from "../imageset.ts";
 import { type DatasetSpec, openDataset } from "./open.ts";
 import { builtinDatasets } from "./registry.ts";
 

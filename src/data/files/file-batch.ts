@@ -10,7 +10,7 @@ import { type Picture, reduceTo } from "../images/picture.ts";
 import { sampleStreams } from "../random.ts";
 import { normalizePacked } from "../transforms/normalize.ts";
 import { fitPicture, type ImageFit } from "./fit.ts";
-import type { PixelStore } from "./pixel-store.ts";
+import type { PictureStore } from "./pixel-store.ts";
 
 /** A split's files, as a worker gets them. */
 export type FileRows = Pick<FileImageSet, "files" | "stamps" | "labels" | "indices">;
@@ -19,7 +19,7 @@ export type FileRows = Pick<FileImageSet, "files" | "stamps" | "labels" | "indic
 export class FileBatches {
   readonly #files: FileRows;
   readonly #plan: BatchPlan & { readonly fit: ImageFit };
-  readonly #store: PixelStore | undefined;
+  readonly #store: PictureStore | undefined;
   /** Told the row before its file is opened, and -1 after it. */
   readonly #watch: (row: number) => void;
   readonly #batch = new PixelBuffer();
@@ -29,7 +29,7 @@ export class FileBatches {
   constructor(
     files: FileRows,
     plan: BatchPlan & { readonly fit: ImageFit },
-    store: PixelStore | undefined,
+    store: PictureStore | undefined,
     watch: (row: number) => void,
   ) {
     this.#files = files;
@@ -86,11 +86,17 @@ export class FileBatches {
     this.#watch(row);
     const bytes = readChecked(path, this.#files.stamps[row]!);
     const options = { scratch: this.#decoded };
-    const picture = isSyncJpeg(bytes)
-      ? decodeJpegSync(bytes, path, options)
-      : await decodeImage(bytes, path, options);
-    this.#watch(-1);
-    return picture;
+    try {
+      return isSyncJpeg(bytes)
+        ? decodeJpegSync(bytes, path, options)
+        : await decodeImage(bytes, path, options);
+    } catch (cause) {
+      if (!(cause instanceof ThawError) || cause.hint !== undefined) throw cause;
+      const hint = "`thaw data prepare` sets such files aside; or remove it";
+      throw new ThawError(cause.message, { hint, cause });
+    } finally {
+      this.#watch(-1);
+    }
   }
 }
 

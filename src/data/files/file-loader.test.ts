@@ -11,12 +11,13 @@ import { join, resolve } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { expectNoLeaks } from "../../../test/support/no-leaks.ts";
 import { ThawError } from "../../errors.ts";
+import { scope, Tensor } from "../../tensor/index.ts";
 import type { FileImageSet } from "../fileset.ts";
 import { statStamp } from "../folders/stamp.ts";
 import { decodeImage } from "../images/decode.ts";
 import { resizeAndCenter } from "../images/picture.ts";
 import { Loader, type LoaderOptions } from "../loader.ts";
-import type { ImageFit } from "./fit.ts";
+import { fitPlanes, type ImageFit } from "./fit.ts";
 import { newStore, PixelStore, removeStore } from "./pixel-store.ts";
 import { storePlan } from "./store-plan.ts";
 
@@ -185,6 +186,36 @@ describe("files that are not as they were", () => {
       expect((await failure(loader)).message).toBe(
         `batch 1 of epoch 1: ${set.files[7]}: cannot be decoded: the file is cut short`,
       );
+    }
+  });
+});
+
+describe("images in memory", () => {
+  it("are resized plane by plane as pictures are", () => {
+    const [h, w, size] = [20, 30, [24, 24]] as const;
+    const planes = Uint8Array.from({ length: 2 * 3 * h * w }, (_, i) => (i * 37 + (i >> 5)) % 256);
+    for (const interpolation of ["bilinear", "bicubic"] as const) {
+      const fit = { size, interpolation, crop: { kind: "center", pct: 0.8 } } as const;
+      scope(() => {
+        const fitted = fitPlanes(Tensor.from(planes, [2, 3, h, w]), fit);
+        expect(fitted.shape).toEqual([2, 3, 24, 24]);
+        const pixels = fitted.toArray("uint8");
+        for (const n of [0, 1]) {
+          const packed = Uint8Array.from(
+            { length: 3 * h * w },
+            (_, i) => planes[n * 3 * h * w + (i % 3) * h * w + Math.floor(i / 3)]!,
+          );
+          const expected = new Uint8Array(24 * 24 * 3);
+          const picture = { width: w, height: h, pixels: packed };
+          resizeAndCenter(picture, 30, expected, size, interpolation);
+          const own = [0, 1, 2].map((c) =>
+            pixels.subarray((n * 3 + c) * 576, (n * 3 + c + 1) * 576),
+          );
+          expect(Uint8Array.from(expected, (_, i) => own[i % 3]![Math.floor(i / 3)]!)).toEqual(
+            expected,
+          );
+        }
+      });
     }
   });
 });

@@ -1,4 +1,6 @@
+import { resample, Tensor } from "../../tensor/index.ts";
 import {
+  centerBox,
   type Interpolation,
   mirror,
   type Picture,
@@ -51,4 +53,20 @@ export function fitPicture(
   const part = randomResizedCrop([picture.height, picture.width], crop, stream);
   resizedCrop(picture, part, to, size, interpolation);
   if (stream.uniform() < crop.hflip) mirror(to, size);
+}
+
+/** {@link fitPicture} by a centre crop of images in memory: uint8 [N, C, h, w] → uint8 [N, C, size]. */
+export function fitPlanes(images: Tensor, { size, interpolation, crop }: ImageFit): Tensor {
+  if (crop.kind !== "center") throw new RangeError("random crops are of images in files");
+  const [n, c, h, w] = images.shape as [number, number, number, number];
+  const box = centerBox([h, w], sideBeforeCrop({ size }, crop.pct), size);
+  const from = images.toArray("uint8");
+  const plane = size[0] * size[1];
+  const to = new Uint8Array(n * c * plane);
+  for (let i = 0; i < n * c; i++) {
+    const source = from.subarray(i * h * w, (i + 1) * h * w);
+    const target = to.subarray(i * plane, (i + 1) * plane);
+    resample(source, [h, w], target, size, 1, box, interpolation);
+  }
+  return Tensor.from(to, [n, c, ...size]);
 }

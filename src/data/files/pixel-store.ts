@@ -13,6 +13,14 @@ export interface StoreSpec {
     | { readonly kind: "file"; readonly path: string };
 }
 
+/** Pictures by row that any thread may put in and take out. */
+export interface PictureStore {
+  /** The picture of a row, in memory that `take` gives; undefined where it is not kept. */
+  get(row: number, take: (bytes: number) => Uint8Array): Picture | undefined;
+  put(row: number, picture: Picture): void;
+  close(): void;
+}
+
 /** Places are counted in blocks, so that an int32 reaches 128 GiB. */
 const BLOCK = 64;
 
@@ -35,10 +43,10 @@ export function removeStore({ place }: StoreSpec): void {
 }
 
 /**
- * Decoded pictures that any thread may put in and take out, by row. What is full or cannot be written
- * keeps nothing more: the files are still there.
+ * Decoded pictures of this run, of any size. What is full or cannot be written keeps nothing more: the
+ * files are still there.
  */
-export class PixelStore {
+export class PixelStore implements PictureStore {
   readonly #spec: StoreSpec;
   readonly #memory: Uint8Array | undefined;
   readonly #file: number | undefined;
@@ -51,7 +59,6 @@ export class PixelStore {
     this.#file = place.kind === "file" ? openSync(place.path, "r+") : undefined;
   }
 
-  /** The picture of a row, in memory that `take` gives; undefined where it is not kept. */
   get(row: number, take: (bytes: number) => Uint8Array): Picture | undefined {
     const { index } = this.#spec;
     const place = Atomics.load(index, 1 + 3 * row);

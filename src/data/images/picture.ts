@@ -50,16 +50,25 @@ export function resizeAndCenter(
   interpolation: Interpolation,
 ): void {
   const { width, height, pixels } = picture;
+  const box = centerBox([height, width], shorter, size);
+  resample(pixels, [height, width], to, size, 3, box, interpolation);
+}
+
+/** What of a picture a centre crop keeps: left, top, right and bottom, in its own pixels. */
+export function centerBox(
+  [height, width]: readonly [height: number, width: number],
+  shorter: number,
+  size: readonly [height: number, width: number],
+): readonly [number, number, number, number] {
   const resized = resizedTo([height, width], shorter);
   const [down, across] = [height / resized[0], width / resized[1]];
   const { top, left } = centerCrop(resized, size);
-  const box = [
+  return [
     Math.max(0, left * across),
     Math.max(0, top * down),
     Math.min(width, (left + size[1]) * across),
     Math.min(height, (top + size[0]) * down),
-  ] as const;
-  resample(pixels, [height, width], to, size, 3, box, interpolation);
+  ];
 }
 
 /** The picture with its shorter side reduced to `shorter`; as it is where that is no reduction. */
