@@ -59,7 +59,7 @@ const count = Number(values.images);
 
 function makeLoader(set) {
   if (values.task === "fashion") {
-    const augment = { crop: 2, flip: true, rotation: 0 };
+    const augment = { crop: 2, flip: true, rotation: 10 };
     return new Loader(set, { ...common, mean: [0.286], std: [0.353], augment });
   }
   const crop = {

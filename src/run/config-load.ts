@@ -3,6 +3,7 @@ import { extname } from "node:path";
 import { parse as parseYaml } from "yaml";
 import type { z } from "zod";
 import { nearest, UsageError } from "../errors.ts";
+import { augmentationProblems } from "./augmentation.ts";
 import {
   type Applies,
   completeConfig,
@@ -46,7 +47,7 @@ export function parseConfig(document: Document, name = "config"): TrainConfig {
 function resolveConfig(written: Document, overrides: Document, label: Label): TrainConfig {
   const document = { ...recipeFor(merge(written, overrides)), ...written };
   const merged = merge(document, overrides);
-  const defaults = { ...fixedDefaults, strategy: defaultStrategy(merged) };
+  const defaults = { ...fixedDefaults, strategy: defaultStrategy(merged), aa: "none" };
   const choice = (by: Applies["by"], layers: readonly Document[]): string => {
     const given = layers.map((layer) => layer[by]).find((value) => value !== undefined);
     return String(given ?? defaults[by]);
@@ -85,7 +86,7 @@ function isChoice(by: Applies["by"], value: string): boolean {
 
 /** What no single key shows. */
 function contradictions(config: TrainConfig, label: Label): string[] {
-  const problems: string[] = [];
+  const problems = augmentationProblems(config, label);
   const { warmupEpochs = 0, minLr = 0, nesterov, momentum, epochs, lr, classes } = config;
   const { weights, pretrained, strategy, mean, std } = config;
   if (warmupEpochs > 0 && warmupEpochs >= epochs) {

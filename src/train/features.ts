@@ -2,11 +2,13 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { MemorySplits } from "../data/imageset.ts";
 import { Loader } from "../data/loader.ts";
+import { isAugmented } from "../data/transforms/augment.ts";
 import { cacheHome } from "../libtorch/index.ts";
 import type { ComputeChoice } from "../models/compute.ts";
 import { type Classifier, createModel, freeze, parseModelName } from "../models/index.ts";
 import { embed } from "../models/predict.ts";
 import { withoutInit } from "../nn/index.ts";
+import { augmentationOf, cachesFeatures } from "../run/augmentation.ts";
 import type { TrainConfig } from "../run/config.ts";
 import { Generator } from "../tensor/index.ts";
 import { cachedFeatures, FeatureLoader } from "../transfer/index.ts";
@@ -24,28 +26,29 @@ export async function trainOnFeatures(
   compute: ComputeChoice,
   options: TrainOptions,
 ): Promise<void> {
-  const { strategy, views, augment, seed, batchSize } = config;
-  const sees = augment.crop > 0 || augment.flip || augment.rotation > 0;
-  if (strategy !== "freeze" || !config.featureCache || (sees && views === undefined)) return;
+  if (!cachesFeatures(config)) return;
+  const { views, seed, batchSize } = config;
+  const augment = augmentationOf(config);
+  const sees = isAugmented(augment);
   using backbone = frozenCopy(session.model, config, data, compute);
   const weights = digestOf(session.model);
   const { mean, std, fingerprint } = data;
   const featuresOf = async (split: "train" | "val") => {
     const set = data[split];
-    const isAugmented = split === "train" && sees;
+    const isChanged = split === "train" && sees;
     const { memoryFormat } = compute;
     await using loader = new Loader(set, {
       ...{ mean, std, memoryFormat, seed, batchSize: EVALUATION_BATCH },
-      ...(isAugmented && { augment }),
+      ...(isChanged && { augment }),
     });
     return await cachedFeatures(loader, {
       folder: join(options.cache ?? cacheHome(), "features"),
       key: {
         ...{ model: config.model, weights, fingerprint, split, mean, std },
         ...{ height: set.height, width: set.width, precision: compute.precision },
-        ...(isAugmented && { augment, seed, views }),
+        ...(isChanged && { augment, seed, views }),
       },
-      views: isAugmented ? (views ?? 1) : 1,
+      views: isChanged ? (views ?? 1) : 1,
       embed: (images) => embed(backbone, images, compute),
       onNote: options.onNote,
       onProgress: (done, total) => options.onFeatures?.({ split, done, total }),

@@ -8,6 +8,7 @@ import type { TensorData } from "../models/weights/safetensors.ts";
 import { fromTensorData, toTensorData } from "../models/weights/tensors.ts";
 import { Dropout } from "../nn/index.ts";
 import type { Optimizer, Schedule, ScheduleState } from "../optim/index.ts";
+import { augmentationOf, mixOf } from "../run/augmentation.ts";
 import type { TrainConfig } from "../run/config.ts";
 import { Generator, scope, type Tensor } from "../tensor/index.ts";
 import { FeatureHead, freezeStages } from "../transfer/index.ts";
@@ -79,8 +80,12 @@ export class Session implements AsyncDisposable {
     }
     this.optimizer = makeOptimizer(config, this.model);
     const plan = { mean, std, memoryFormat: compute.memoryFormat, seed };
-    const { augment, batchSize } = config;
-    this.train = new Loader(train, { ...plan, batchSize, shuffle: true, augment });
+    const { batchSize } = config;
+    const mix = mixOf(config);
+    this.train = new Loader(train, {
+      ...{ ...plan, batchSize, shuffle: true, augment: augmentationOf(config) },
+      ...(mix && { mix }),
+    });
     this.schedule = makeSchedule(config, this.train.batches);
     this.val = new Loader(val, { ...plan, batchSize: Math.max(batchSize, EVALUATION_BATCH) });
   }
