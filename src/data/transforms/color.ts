@@ -68,7 +68,9 @@ export function adjustSaturation(image: Raster, factor: number): void {
   if (channels !== 3) return;
   const [ratio, rest] = [fround(factor), fround(1 - factor)];
   for (let i = 0, at = 0; i < height * width; i++, at += step) {
-    const [r, g, b] = [values[at]!, values[at + plane]!, values[at + 2 * plane]!];
+    const r = values[at]!;
+    const g = values[at + plane]!;
+    const b = values[at + 2 * plane]!;
     const to = grey(r, g, b);
     values[at] = blended(r, to, ratio, rest);
     values[at + plane] = blended(g, to, ratio, rest);

@@ -37,13 +37,10 @@ export function rotate(image: Raster, degrees: number): void {
 }
 
 const before = new PixelBuffer();
-/** Adding and taking it away leaves a whole number, halves to even. */
-const ROUND = 3 * 2 ** 51;
 
 /**
- * The image seen through `matrix`, in place: nearest pixel, black outside. Computed in float32 as
- * torchvision's `affine_grid` and `grid_sample` compute it, since on the border between two pixels the last
- * bit decides.
+ * The image seen through `matrix`, in place: nearest pixel, black outside. Where a point falls on the border
+ * between two pixels the last bit decides, so that there it is computed in float32 as torchvision computes it.
  */
 export function warp(
   { values, channels, height, width, plane, step }: Raster,
@@ -51,29 +48,70 @@ export function warp(
 ): void {
   const source = before.take(values.length);
   source.set(values);
-  const { fround } = Math;
   const [halfWidth, halfHeight] = [width / 2, height / 2];
-  const [ax, bx, cx, ay, by, cy] = matrix.map((value, i) =>
-    fround(fround(value) / (i < 3 ? halfWidth : halfHeight)),
-  ) as unknown as Matrix;
+  const across = gridRow(matrix[0], matrix[1], matrix[2], halfWidth);
+  const down = gridRow(matrix[3], matrix[4], matrix[5], halfHeight);
+  const doubt = Math.max(
+    doubtOf(across, halfWidth, halfHeight),
+    doubtOf(down, halfHeight, halfWidth),
+  );
+  const [dx, dy] = [across.x * halfWidth, down.x * halfHeight];
   for (let y = 0; y < height; y++) {
-    const fromCenterY = y - halfHeight + 0.5;
-    const [yx, yy] = [fromCenterY * bx, fromCenterY * by];
+    const fromCenterY = y + 0.5 - halfHeight;
+    const rowX = (across.y * fromCenterY + across.one + 1) * halfWidth;
+    const rowY = (down.y * fromCenterY + down.one + 1) * halfHeight;
     let to = y * width * step;
     for (let x = 0; x < width; x++, to += step) {
-      const fromCenterX = x - halfWidth + 0.5;
-      // A product is exact in a double: rounded once with its sum, it is a fused multiply-add.
-      const gridX = fround(fround(fround(fromCenterX * ax) + yx) + cx);
-      const gridY = fround(fround(fround(fromCenterX * ay) + yy) + cy);
-      const fromX = fround(fround(gridX + 1) * halfWidth - 0.5) + ROUND - ROUND;
-      const fromY = fround(fround(gridY + 1) * halfHeight - 0.5) + ROUND - ROUND;
-      const isInside = fromX >= 0 && fromX < width && fromY >= 0 && fromY < height;
-      const from = isInside ? (fromY * width + fromX) * step : 0;
-      for (let c = 0; c < channels; c++) {
-        values[to + c * plane] = isInside ? source[from + c * plane]! : 0;
+      const fromCenterX = x + 0.5 - halfWidth;
+      const pointX = dx * fromCenterX + rowX;
+      const pointY = dy * fromCenterX + rowY;
+      let from = -1;
+      if (pointX > -doubt && pointX < width + doubt && pointY > -doubt && pointY < height + doubt) {
+        let fromX = pointX | 0;
+        let fromY = pointY | 0;
+        const restX = pointX - fromX;
+        const restY = pointY - fromY;
+        if (restX < doubt || restX > 1 - doubt || restY < doubt || restY > 1 - doubt) {
+          fromX = nearestOf(across, halfWidth, fromCenterX, fromCenterY);
+          fromY = nearestOf(down, halfHeight, fromCenterX, fromCenterY);
+          if (fromX >= 0 && fromX < width && fromY >= 0 && fromY < height) {
+            from = (fromY * width + fromX) * step;
+          }
+        } else from = (fromY * width + fromX) * step;
       }
+      if (from < 0) for (let c = 0; c < channels; c++) values[to + c * plane] = 0;
+      else for (let c = 0; c < channels; c++) values[to + c * plane] = source[from + c * plane]!;
     }
   }
+}
+
+/** One coordinate of torchvision's grid, from -1 to 1, as float32: x · (pixels across) + y · (down) + one. */
+interface GridRow {
+  readonly x: number;
+  readonly y: number;
+  readonly one: number;
+}
+
+const { fround } = Math;
+
+function gridRow(x: number, y: number, one: number, half: number): GridRow {
+  const scaled = (value: number) => fround(fround(value) / half);
+  return { x: scaled(x), y: scaled(y), one: scaled(one) };
+}
+
+/** So near to a border, in pixels, float32 may be on its other side. */
+function doubtOf({ x, y, one }: GridRow, half: number, other: number): number {
+  const most = (Math.abs(x) + Math.abs(y)) * Math.max(half, other) + Math.abs(one) + 1;
+  return half * most * 2 ** -21;
+}
+
+/** Adding and taking it away leaves a whole number, halves to even. */
+const ROUND = 3 * 2 ** 51;
+
+/** `affine_grid` and `grid_sample`. A product is exact in a double: rounded with its sum, it is a fused one. */
+function nearestOf(row: GridRow, half: number, x: number, y: number): number {
+  const grid = fround(fround(fround(x * row.x) + y * row.y) + row.one);
+  return (fround(fround(grid + 1) * half - 0.5) + ROUND - ROUND) | 0;
 }
 
 /**
@@ -91,18 +129,20 @@ export function shift(
   if (top === 0 && left === 0 && !mirrored) return;
   const source = before.take(values.length);
   source.set(values);
-  const direction = mirrored ? -1 : 1;
-  const first = (mirrored ? width - 1 : 0) + left;
-  for (let y = 0; y < height; y++) {
-    const fromY = y + top;
-    const isRow = fromY >= 0 && fromY < height;
-    for (let x = 0, fromX = first; x < width; x++, fromX += direction) {
-      const isInside = isRow && fromX >= 0 && fromX < width;
-      const to = (y * width + x) * step;
-      const from = isInside ? (fromY * width + fromX) * step : 0;
-      for (let c = 0; c < channels; c++) {
-        values[to + c * plane] = isInside ? source[from + c * plane]! : 0;
-      }
+  // Output columns [first, last) have an input; mirrored, columns are counted from the right.
+  const first = Math.min(width, Math.max(0, -left));
+  const last = Math.max(first, Math.min(width, width - left));
+  for (let c = 0; c < channels; c++) {
+    for (let y = 0; y < height; y++) {
+      const row = c * plane + y * width * step;
+      const from = row + (top * width + left) * step;
+      const start = mirrored ? row + (width - 1) * step : row;
+      const forward = mirrored ? -step : step;
+      const isRow = y + top >= 0 && y + top < height;
+      const [begin, end] = isRow ? [first, last] : [0, 0];
+      for (let x = 0; x < begin; x++) values[start + x * forward] = 0;
+      for (let x = begin; x < end; x++) values[start + x * forward] = source[from + x * step]!;
+      for (let x = end; x < width; x++) values[start + x * forward] = 0;
     }
   }
 }
