@@ -35,8 +35,10 @@ export function loadConfig(file: string | undefined, overrides: Document = {}): 
 /** A place by the flag that gave it, or by the file. */
 export function labelOf(file: string | undefined, overrides: Document): Label {
   const given = (path: readonly string[]) => valueAt(overrides, path) !== undefined;
+  // A value of a list has no flag of its own.
+  const named = (path: readonly string[]) => path.filter((part) => !/^\d+$/.test(part));
   return (path) =>
-    file === undefined || given(path) ? flagOf(path) : `${file}: ${path.join(".")}`;
+    file === undefined || given(path) ? flagOf(named(path)) : `${file}: ${path.join(".")}`;
 }
 
 /** The same for a document in memory, which stands as `name` in messages. */

@@ -1,37 +1,10 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { describe, expect, it, test } from "vitest";
 import { expectNoLeaks } from "../../../test/support/no-leaks.ts";
+import { readTimmFixture } from "../../../test/timm-fixtures.ts";
 import { scope, Tensor } from "../../tensor/index.ts";
 import { drawMix, mixImages } from "./mix.ts";
 
-interface Moments {
-  readonly mean: readonly number[];
-  readonly std: readonly number[];
-}
-
-/** What timm's Mixup does: test/oracle/timm_mixup.py. */
-const fixture = JSON.parse(
-  readFileSync(join(import.meta.dirname, "../../../test/fixtures/timm/mixup.json"), "utf8"),
-) as {
-  readonly shape: readonly number[];
-  readonly images: readonly number[];
-  readonly cases: readonly {
-    readonly kind: "mixup" | "cutmix";
-    readonly lambda: number;
-    readonly box: readonly [top: number, bottom: number, left: number, right: number] | null;
-    readonly images: readonly number[];
-  }[];
-  readonly draws: readonly {
-    readonly mixup: number;
-    readonly cutmix: number;
-    readonly size: readonly [number, number];
-    readonly share: number;
-    readonly mean: number;
-    readonly std: number;
-    readonly box?: Moments;
-  }[];
-};
+const fixture = readTimmFixture("mixup");
 
 expectNoLeaks();
 
