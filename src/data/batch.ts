@@ -8,7 +8,12 @@ import {
 } from "../tensor/index.ts";
 import type { ImageFit } from "./files/fit.ts";
 import { type RandomStream, sampleStreams } from "./random.ts";
-import { type Augmentation, augmentImage, changesPixels } from "./transforms/augment.ts";
+import {
+  type Augmentation,
+  augmentImage,
+  changesPixels,
+  isAugmented,
+} from "./transforms/augment.ts";
 import { drawMix, type Mix, mixImages } from "./transforms/mix.ts";
 import { type Normalization, normalize } from "./transforms/normalize.ts";
 import { eraseRandomly } from "./transforms/random-erasing.ts";
@@ -51,7 +56,10 @@ export function prepareBatch(
     const picked = Tensor.from(rows, [rows.length]);
     const labels = ops.indexSelect(split.labels, 0, picked);
     const stored = ops.indexSelect(split.images, 0, picked);
-    const streams = plan.augment ? Array.from(rows, sampleStreams(plan.seed, epoch)) : [];
+    const streams =
+      plan.augment && isAugmented(plan.augment)
+        ? Array.from(rows, sampleStreams(plan.seed, epoch))
+        : [];
     const pixels = augmented(stored, plan.augment, streams);
     const images = normalize(pixels, plan);
     finishBatch(images, plan, request, streams);
