@@ -143,11 +143,6 @@ export function solarize(image: Raster, threshold: number): void {
   );
 }
 
-export function invert(image: Raster): void {
-  const { values } = image;
-  for (let i = 0; i < values.length; i++) values[i] = 255 - values[i]!;
-}
-
 /** How often each value is there in a channel. */
 function histogram({ values, height, width, plane, step }: Raster, channel: number): Int32Array {
   const counts = new Int32Array(256);

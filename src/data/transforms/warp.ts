@@ -69,6 +69,7 @@ export function warp(
       if (pointX > -doubt && pointX < width + doubt && pointY > -doubt && pointY < height + doubt) {
         let fromX = pointX | 0;
         let fromY = pointY | 0;
+        // One by one: an array to take apart for each pixel costs more than the arithmetic.
         const restX = pointX - fromX;
         const restY = pointY - fromY;
         if (restX < doubt || restX > 1 - doubt || restY < doubt || restY > 1 - doubt) {
