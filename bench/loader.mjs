@@ -63,7 +63,7 @@ export const figures = [
   },
   {
     name: "fashion-augment",
-    summary: "28x28 images in memory: random crop, flip, normalize, batches of 128",
+    summary: "28x28 images in memory: random crop, flip, rotation, normalize, batches of 128",
     ours: "ours fashion",
     ...speed,
     goal: { of: "ours", atLeast: 50_000 },

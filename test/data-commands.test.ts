@@ -52,6 +52,15 @@ test.each([
   [["prepare", "x", "--out", "y", "--min-size", "0"], '--min-size: "0" given'],
   [["info", "fashion-mnist", "--near", "1"], '--near: "1" given'],
   [["info", "fashion-mnist", "--classes", "Bag,Shoe"], 'there is no class "Shoe"'],
+  [["preview", "fashion-mnist", "--aa", "trivialaugment"], '--aa: "trivialaugment" given'],
+  [
+    ["preview", "fashion-mnist", "--reprob", "2"],
+    "--reprob: 2 given; allowed: a number at least 0",
+  ],
+  [["preview", "fashion-mnist", "--color-jitter", "0.1,0.2"], "--color-jitter: 2 values given"],
+  [["preview", "fashion-mnist", "--aa-magnitude", "3"], "--aa-magnitude: only for aa randaugment"],
+  [["preview", "fashion-mnist", "--draws", "0"], '--draws: "0" given'],
+  [["preview", "fashion-mnist", "--mixup", "1"], "unknown option '--mixup'"],
   [["inof"], 'unknown command "data inof"\n  → did you mean `thaw data info`?'],
 ])("%j is wrong usage", (args, message) => {
   const { code, stderr } = run(...args);
@@ -62,6 +71,25 @@ test.each([
 test("help loads fast and names the commands", () => {
   expect(run("--help")).toMatchObject({ code: 0 });
   expect(run("--help").stdout).toMatch(/prepare .*\n.*info /s);
+});
+
+test("preview draws a sheet, and says which", () => {
+  const out = join(root, "preview.png");
+  const flags = ["--augment-crop", "2", "--aa", "trivialaugmentwide", "--reprob", "0.25"];
+  const more = ["--images", "3", "--draws", "2", "--epoch", "4", "--seed", "7", "--json"];
+  const { code, stdout } = run("preview", "fashion-mnist", "--out", out, ...flags, ...more);
+  expect(code).toBe(0);
+  expect(JSON.parse(stdout)).toEqual({
+    ...{ out, seed: 7, epoch: 4, draws: 2, images: 3 },
+    augment: {
+      ...{ crop: 2, flip: false, rotation: 0 },
+      auto: { kind: "trivialaugmentwide", bins: 31 },
+      erasing: { p: 0.25, value: "const" },
+    },
+  });
+  expect(readFileSync(out).subarray(1, 4).toString()).toBe("PNG");
+  const plain = run("preview", "fashion-mnist", "--out", out);
+  expect(plain.stderr).toContain("nothing is changed: give --augment-flip");
 });
 
 test("a killed prepare is gone on with", async () => {

@@ -10,10 +10,39 @@ interface TimmFixtures {
   readonly efficientnet_lite0: ModelFixture;
   readonly mobilenetv3_large_100: ModelFixture;
   readonly mobilenetv3_small_100: ModelFixture;
+  readonly mixup: MixupFixture;
   readonly swin_tiny_patch4_window7_224: ModelFixture;
   readonly vit_pieces: VitPieces;
   readonly vit_small_patch32_224: ModelFixture;
   readonly vit_tiny_patch16_224: ModelFixture;
+}
+
+/** timm's Mixup on a batch, and what it draws. */
+export interface MixupFixture {
+  readonly shape: readonly number[];
+  readonly images: readonly number[];
+  readonly labels: readonly number[];
+  readonly logits: readonly number[];
+  readonly cases: readonly {
+    readonly kind: "mixup" | "cutmix";
+    readonly lambda: number;
+    readonly box: readonly [top: number, bottom: number, left: number, right: number] | null;
+    readonly smoothing: number;
+    readonly images: readonly number[];
+    readonly loss: number;
+    /** [N, classes] */
+    readonly gradient: readonly number[];
+  }[];
+  readonly draws: readonly {
+    readonly mixup: number;
+    readonly cutmix: number;
+    readonly size: readonly [height: number, width: number];
+    /** Of CutMix. */
+    readonly share: number;
+    readonly mean: number;
+    readonly std: number;
+    readonly box?: { readonly mean: readonly number[]; readonly std: readonly number[] };
+  }[];
 }
 
 export interface CountsFixture {

@@ -61,7 +61,7 @@ const kept = mkdtempSync(join(tmpdir(), "thaw-bench-kept-"));
 
 function makeLoader(set) {
   if (values.task === "fashion") {
-    const augment = { crop: 2, flip: true, rotation: 0 };
+    const augment = { crop: 2, flip: true, rotation: 10 };
     return new Loader(set, { ...common, mean: [0.286], std: [0.353], augment });
   }
   const crop = {

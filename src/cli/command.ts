@@ -6,5 +6,6 @@ import type { Command } from "commander";
  * loads no command. An action that did not succeed throws, or sets process.exitCode.
  */
 export interface CliCommand {
-  register(command: Command): void;
+  /** @param words what was given, without flags: which subcommand may be told from it. */
+  register(command: Command, words: readonly string[]): void | Promise<void>;
 }

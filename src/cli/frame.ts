@@ -58,7 +58,7 @@ async function buildProgram(args: readonly string[]): Promise<Command> {
   }
   for (const [name, entry] of Object.entries(commands)) {
     const command = program.command(name).description(entry.summary).allowExcessArguments(false);
-    if (name === chosen) (await entry.load()).register(command);
+    if (name === chosen) await (await entry.load()).register(command, words);
   }
   return program;
 }

@@ -4,15 +4,23 @@ import type { CliCommand } from "./command.ts";
 
 /** Commands below a command, by name; what they compute with is loaded when they run. */
 export type Subcommands = Readonly<
-  Record<string, { readonly summary: string; readonly command: CliCommand }>
+  Record<
+    string,
+    {
+      readonly summary: string;
+      /** A function where its flags alone take long to load: it is called where the command is given. */
+      readonly command: CliCommand | (() => Promise<CliCommand>);
+    }
+  >
 >;
 
 /** `thaw <noun> <subcommand>`. @throws UsageError for an unknown one, with the nearest. */
-export function registerSubcommands(
+export async function registerSubcommands(
   command: Command,
   noun: string,
   subcommands: Subcommands,
-): void {
+  words: readonly string[],
+): Promise<void> {
   command
     .usage("<command> [options]")
     .argument("[command]")
@@ -24,7 +32,9 @@ export function registerSubcommands(
       process.exitCode = ExitCode.usage;
     });
   for (const [name, { summary, command: sub }] of Object.entries(subcommands)) {
-    sub.register(command.command(name).description(summary).allowExcessArguments(false));
+    const own = command.command(name).description(summary).allowExcessArguments(false);
+    if (typeof sub !== "function") await sub.register(own, words);
+    else if (words.includes(name)) await (await sub()).register(own, words);
   }
 }
 

@@ -7,14 +7,24 @@ import {
   Tensor,
 } from "../tensor/index.ts";
 import { fitPlanes, type ImageFit } from "./files/fit.ts";
-import { sampleStreams } from "./random.ts";
-import { type Augmentation, cropAndFlip, rotate } from "./transforms/augment.ts";
+import { type RandomStream, sampleStreams } from "./random.ts";
+import {
+  type Augmentation,
+  augmentImage,
+  changesPixels,
+  isAugmented,
+} from "./transforms/augment.ts";
+import { drawMix, type Mix, mixImages } from "./transforms/mix.ts";
 import { type Normalization, normalize } from "./transforms/normalize.ts";
+import { eraseRandomly } from "./transforms/random-erasing.ts";
+import { planar } from "./transforms/raster.ts";
 
 /** How rows of a split become batches: plain data, so that it can be sent to a worker. */
 export interface BatchPlan extends Normalization {
   readonly memoryFormat: MemoryFormat;
   readonly augment?: Augmentation;
+  /** Batches mixed with themselves, after everything else. */
+  readonly mix?: Mix;
   /** How images are brought to one size; those in memory stay as they are without it. */
   readonly fit?: ImageFit;
   readonly seed: number;
@@ -35,27 +45,55 @@ export interface BatchRequest {
   readonly rows: Int32Array;
 }
 
-/** Gathers, augments, resizes and normalises one batch: float32 [n, C, H, W] and int64 [n]. */
+/** Gathers, augments, resizes, normalises and mixes one batch: float32 [n, C, H, W] and int64 [n]. */
 export function prepareBatch(
   split: { readonly images: Tensor; readonly labels: Tensor },
   plan: BatchPlan,
-  { epoch, rows }: BatchRequest,
+  request: BatchRequest,
 ): { images: Tensor; labels: Tensor } {
+  const { rows, epoch } = request;
   return scope(() => {
     const picked = Tensor.from(rows, [rows.length]);
     const labels = ops.indexSelect(split.labels, 0, picked);
-    let images = ops.indexSelect(split.images, 0, picked);
-    if (plan.augment) {
-      const streamOf = sampleStreams(plan.seed, epoch);
-      const streams = Array.from(rows, streamOf);
-      const random = (image: number) => streams[image]!;
-      images = cropAndFlip(images, plan.augment, random);
-      if (plan.augment.rotation > 0) {
-        images = rotate(ops.toDtype(images, "float32"), plan.augment, random);
-      }
-    }
-    // Rotation takes the nearest pixel: what it gives are whole numbers.
-    if (plan.fit) images = fitPlanes(ops.toDtype(images, "uint8"), plan.fit);
-    return { images: inMemoryFormat(normalize(images, plan), plan.memoryFormat), labels };
+    const stored = ops.indexSelect(split.images, 0, picked);
+    const streams =
+      plan.augment && isAugmented(plan.augment)
+        ? Array.from(rows, sampleStreams(plan.seed, epoch))
+        : [];
+    let pixels = augmented(stored, plan.augment, streams);
+    if (plan.fit) pixels = fitPlanes(pixels, plan.fit);
+    const images = normalize(pixels, plan);
+    finishBatch(images, plan, request, streams);
+    return { images: inMemoryFormat(images, plan.memoryFormat), labels };
   });
+}
+
+/** uint8 [n, C, H, W], each image changed by its own stream. */
+function augmented(
+  images: Tensor,
+  augment: Augmentation | undefined,
+  streams: readonly RandomStream[],
+): Tensor {
+  if (augment === undefined || !changesPixels(augment)) return images;
+  const [, channels, height, width] = images.shape as [number, number, number, number];
+  const size = channels * height * width;
+  const values = images.toArray("uint8");
+  for (const [i, random] of streams.entries()) {
+    const own = values.subarray(i * size, (i + 1) * size);
+    augmentImage(planar(own, [channels, height, width]), augment, random);
+  }
+  return Tensor.borrow(values, images.shape);
+}
+
+/** What is done to normalised images [n, C, H, W], in place: erasing, then mixing. */
+export function finishBatch(
+  images: Tensor,
+  { augment, mix, seed }: BatchPlan,
+  { epoch, index }: BatchRequest,
+  streams: readonly RandomStream[],
+): void {
+  if (augment?.erasing) eraseRandomly(images, augment.erasing, (i) => streams[i]!);
+  if (mix === undefined) return;
+  const [height, width] = [images.size(2), images.size(3)];
+  mixImages(images, drawMix(mix, { seed, epoch, index }, [height, width]));
 }

@@ -3,6 +3,7 @@ import { expectNoLeaks } from "../../test/support/no-leaks.ts";
 import { liveTensors, scope } from "../tensor/index.ts";
 import type { ImageSet } from "./imageset.ts";
 import { Loader, type LoaderOptions } from "./loader.ts";
+import { drawMix, mixImages } from "./transforms/mix.ts";
 
 /** Image i is filled with the value i, and its label is i mod 5. */
 function countingSet(count: number, channels = 1, size = 4): ImageSet {
@@ -31,6 +32,24 @@ const augmented: LoaderOptions = {
   ...shuffled,
   augment: { crop: 1, flip: true, rotation: 10 },
 };
+
+/** Images whose pixels differ, in three channels. */
+const colours: ImageSet = {
+  ...countingSet(10, 3, 6),
+  images: Uint8Array.from(
+    { length: 10 * 108 },
+    (_, i) => (i * 37 + Math.floor(i / 108) * 11) % 256,
+  ),
+};
+const allOf = {
+  augment: {
+    ...{ crop: 1, flip: true, rotation: 10 },
+    affine: { degrees: 10, translate: [0.1, 0.1], scale: [0.8, 1.2], shear: [5] },
+    auto: { kind: "randaugment", numOps: 2, magnitude: 9, bins: 31 },
+    jitter: { brightness: 0.4, contrast: 0.4, saturation: 0.4, hue: 0.1 },
+    erasing: { p: 0.5, value: "pixel" },
+  },
+} as const;
 
 interface Seen {
   readonly index: number;
@@ -125,6 +144,58 @@ describe("an epoch", () => {
     const [first, second] = [await read(loader, 1), await read(loader, 2)];
     expect(second.map((batch) => batch.pixels)).not.toEqual(first.map((batch) => batch.pixels));
     expect(second.map((batch) => batch.labels)).toEqual(first.map((batch) => batch.labels));
+  });
+
+  it("changes an image by seed, epoch and image alone, whatever the batch it is in", async () => {
+    const options = { ...plain, ...allOf, mean: [0, 0, 0], std: Array(3).fill(1 / 255) };
+    const byRow = async (more: Partial<LoaderOptions>, epoch: number) => {
+      const seen = new Map<number, number[]>();
+      for await (const batch of load({ ...options, ...more }, colours).epoch(epoch)) {
+        const pixels = batch.images.toArray("float32");
+        const size = pixels.length / batch.size;
+        batch.rows.forEach((row, i) => {
+          seen.set(row, [...pixels.subarray(i * size, (i + 1) * size)]);
+        });
+        batch.images.dispose();
+        batch.labels.dispose();
+      }
+      return Array.from({ length: 10 }, (_, row) => seen.get(row)!);
+    };
+    const first = await byRow({}, 2);
+    expect(await byRow({ batchSize: 3, shuffle: true, memoryFormat: "channels_last" }, 2)).toEqual(
+      first,
+    );
+    expect(new Set(first.map(String)).size).toBe(10);
+    const next = await byRow({}, 3);
+    expect(next.filter((image, i) => String(image) === String(first[i])).length).toBeLessThan(2);
+    const one = await load(options, colours).batchOf(Int32Array.of(7, 2), 2);
+    expect([...one.images.toArray("float32")]).toEqual([...first[7]!, ...first[2]!]);
+    expect([...one.labels.toArray("int64")].map(Number)).toEqual([2, 2]);
+    one.images.dispose();
+    one.labels.dispose();
+  });
+
+  it("mixes each batch with itself in reverse order, as seed, epoch and batch say", async () => {
+    const mix = { mixup: 0.8, cutmix: 1 };
+    const options = { ...plain, mean: [0, 0, 0], std: Array(3).fill(1 / 255) };
+    const [unmixed, mixed] = [load(options, colours), load({ ...options, mix }, colours)];
+    const kinds = new Set<boolean>();
+    for (const epoch of [1, 2, 3]) {
+      const expected = unmixed.epoch(epoch);
+      for await (const { images, labels, index, mix: drawn } of mixed.epoch(epoch)) {
+        const plainBatch = (await expected.next()).value!;
+        expect(drawn).toEqual(drawMix(mix, { seed: 3, epoch, index }, [6, 6]));
+        kinds.add(drawn!.box === undefined);
+        mixImages(plainBatch.images, drawn!);
+        expect(images.toArray("float32")).toEqual(plainBatch.images.toArray("float32"));
+        expect(labels.toArray("int64")).toEqual(plainBatch.labels.toArray("int64"));
+        for (const tensor of [images, labels, plainBatch.images, plainBatch.labels]) {
+          tensor.dispose();
+        }
+      }
+      await expected.return(undefined);
+    }
+    expect(kinds.size).toBe(2);
   });
 
   it("is one small batch where the batch is larger than the split", async () => {

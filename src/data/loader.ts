@@ -6,6 +6,7 @@ import { DataThread, type Reply } from "./data-thread.ts";
 import { type AnyStore, closeStore, storeFor } from "./files/open-store.ts";
 import type { SplitSet } from "./imageset.ts";
 import { epochOrder } from "./random.ts";
+import { type DrawnMix, drawMix } from "./transforms/mix.ts";
 
 export interface LoaderOptions extends BatchPlan {
   readonly batchSize: number;
@@ -34,6 +35,8 @@ export interface Batch {
   readonly index: number;
   /** [size], which rows of the split. */
   readonly rows: Int32Array;
+  /** Its images are mixed with those of the batch in reverse order; the labels are their own. */
+  readonly mix?: DrawnMix;
 }
 
 /** Where a trainer's batches come from. */
@@ -72,13 +75,14 @@ export class Loader implements BatchSource {
     this.#options = options;
     // libtorch settles this thread's own thread count now, before workers choose one for themselves.
     getThreads();
-    const { mean, std, memoryFormat, augment, fit, seed } = options;
+    const { mean, std, memoryFormat, augment, mix, fit, seed } = options;
     const plan = {
       mean,
       std,
       memoryFormat,
       seed,
       ...(augment && { augment }),
+      ...(mix && { mix }),
       ...(fit && { fit }),
     };
     if ("files" in set) {
@@ -134,23 +138,38 @@ export class Loader implements BatchSource {
         const reply = await pending.shift()!;
         this.waited += (performance.now() - began) / 1000;
         request();
-        if ("error" in reply) {
-          const { error, hint } = reply;
-          const text = `batch ${index} of epoch ${epoch}: ${error}`;
-          throw new ThawError(text, hint === undefined ? {} : { hint });
-        }
-        const rows = rowsOf(index);
-        yield unscoped(() => ({
-          images: new Tensor(reply.images),
-          labels: new Tensor(reply.labels),
-          size: rows.length,
-          index,
-          rows,
-        }));
+        yield this.#received(reply, { epoch, index, rows: rowsOf(index) });
       }
     } finally {
       for (const reply of await Promise.all(pending)) discard(reply);
     }
+  }
+
+  /** A batch of these rows, augmented as the epoch has them. */
+  async batchOf(rows: Int32Array, epoch: number): Promise<Batch> {
+    const request = { epoch, index: 0, rows };
+    return this.#received(await this.#request(request), request);
+  }
+
+  #received(reply: Reply, { epoch, index, rows }: BatchRequest): Batch {
+    if ("error" in reply) {
+      const { error, hint } = reply;
+      const text = `batch ${index} of epoch ${epoch}: ${error}`;
+      throw new ThawError(text, hint === undefined ? {} : { hint });
+    }
+    const { mix, seed } = this.#options;
+    return unscoped(() => {
+      const images = new Tensor(reply.images);
+      const [, , height = 0, width = 0] = images.shape;
+      return {
+        images,
+        labels: new Tensor(reply.labels),
+        size: rows.length,
+        index,
+        rows,
+        ...(mix && { mix: drawMix(mix, { seed, epoch, index }, [height, width]) }),
+      };
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -81,6 +81,41 @@ function mixed(value: number): number {
   return h ^ (h >>> 16);
 }
 
+/** A standard normal draw. (Box & Muller 1958) */
+export function normal(stream: RandomStream): number {
+  // Of (0, 1]: the logarithm of 0 is infinite.
+  const radius = Math.sqrt(-2 * Math.log(1 - stream.uniform()));
+  return radius * Math.cos(2 * Math.PI * stream.uniform());
+}
+
+/** A draw of Beta(alpha, alpha): by Jöhnk's method (1964) up to 1, above it as a share of two gammas. */
+export function beta(alpha: number, stream: RandomStream): number {
+  if (alpha > 1) {
+    const a = gamma(alpha, stream);
+    return a / (a + gamma(alpha, stream));
+  }
+  for (;;) {
+    const [u, v] = [Math.log(1 - stream.uniform()) / alpha, Math.log(1 - stream.uniform()) / alpha];
+    // As logarithms: with a small alpha both powers may be 0.
+    const most = Math.max(u, v);
+    const sum = most + Math.log(Math.exp(u - most) + Math.exp(v - most));
+    if (sum <= 0) return Math.exp(u - sum);
+  }
+}
+
+/** A draw of Gamma(shape, 1), shape at least 1. (Marsaglia & Tsang 2000) */
+function gamma(shape: number, stream: RandomStream): number {
+  const d = shape - 1 / 3;
+  const c = 1 / Math.sqrt(9 * d);
+  for (;;) {
+    const x = normal(stream);
+    const v = (1 + c * x) ** 3;
+    if (v > 0 && Math.log(1 - stream.uniform()) < 0.5 * x * x + d * (1 - v + Math.log(v))) {
+      return d * v;
+    }
+  }
+}
+
 /** A stream continued from `stream.state()`. */
 export function restoreStream(state: RandomState): RandomStream {
   return new RandomStream(state);

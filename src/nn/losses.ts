@@ -14,3 +14,20 @@ export function crossEntropy(
     return ops.crossEntropyLoss(full, labels, { labelSmoothing: options.labelSmoothing ?? 0 });
   });
 }
+
+/**
+ * Cross-entropy of images mixed with those of the batch in reverse order: λ of it against their own labels, the
+ * rest against their partners'. Equal to soft targets (timm's `mixup_target`), since it is linear in the target.
+ */
+export function mixedCrossEntropy(
+  logits: Tensor,
+  labels: Tensor,
+  lambda: number,
+  options: { labelSmoothing?: number } = {},
+): Tensor {
+  return scope(() => {
+    const own = crossEntropy(logits, labels, options);
+    const partner = crossEntropy(logits, ops.flip(labels, [0]), options);
+    return ops.add(ops.mulScalar(own, lambda), ops.mulScalar(partner, 1 - lambda));
+  });
+}

@@ -3,6 +3,7 @@ import { extname } from "node:path";
 import { parse as parseYaml } from "yaml";
 import type { z } from "zod";
 import { nearest, UsageError } from "../errors.ts";
+import { augmentationProblems } from "./augmentation.ts";
 import {
   type Applies,
   completeConfig,
@@ -34,8 +35,10 @@ export function loadConfig(file: string | undefined, overrides: Document = {}): 
 /** A place by the flag that gave it, or by the file. */
 export function labelOf(file: string | undefined, overrides: Document): Label {
   const given = (path: readonly string[]) => valueAt(overrides, path) !== undefined;
+  // A value of a list has no flag of its own.
+  const named = (path: readonly string[]) => path.filter((part) => !/^\d+$/.test(part));
   return (path) =>
-    file === undefined || given(path) ? flagOf(path) : `${file}: ${path.join(".")}`;
+    file === undefined || given(path) ? flagOf(named(path)) : `${file}: ${path.join(".")}`;
 }
 
 /** The same for a document in memory, which stands as `name` in messages. */
@@ -46,7 +49,7 @@ export function parseConfig(document: Document, name = "config"): TrainConfig {
 function resolveConfig(written: Document, overrides: Document, label: Label): TrainConfig {
   const document = { ...recipeFor(merge(written, overrides)), ...written };
   const merged = merge(document, overrides);
-  const defaults = { ...fixedDefaults, strategy: defaultStrategy(merged) };
+  const defaults = { ...fixedDefaults, strategy: defaultStrategy(merged), aa: "none" };
   const choice = (by: Applies["by"], layers: readonly Document[]): string => {
     const given = layers.map((layer) => layer[by]).find((value) => value !== undefined);
     return String(given ?? defaults[by]);
@@ -85,7 +88,7 @@ function isChoice(by: Applies["by"], value: string): boolean {
 
 /** What no single key shows. */
 function contradictions(config: TrainConfig, label: Label): string[] {
-  const problems: string[] = [];
+  const problems = augmentationProblems(config, label);
   const { warmupEpochs = 0, minLr = 0, nesterov, momentum, epochs, lr, classes } = config;
   const { weights, pretrained, strategy, mean, std } = config;
   if (warmupEpochs > 0 && warmupEpochs >= epochs) {

@@ -4,6 +4,7 @@ import { z } from "zod";
 const positive = () => z.number().gt(0);
 const count = () => z.int().min(1);
 const share = () => z.number().min(0).lt(1);
+const ratio = () => z.number().min(0).max(1);
 
 /**
  * A training run as one document: the one source for flags, YAML, JSON and the types. Keys that only some optimizers or
@@ -132,7 +133,55 @@ export const trainConfigSchema = z.strictObject({
       rotation: z.number().min(0).max(180).default(0).describe("largest rotation in degrees"),
     })
     .prefault({})
-    .describe("changes made to small training images"),
+    .describe("changes made to training images"),
+  affine: z
+    .strictObject({
+      degrees: z.number().min(0).max(180).default(0).describe("largest rotation in degrees"),
+      translate: z
+        .tuple([ratio(), ratio()])
+        .optional()
+        .describe("largest shift across and down, as shares of width and height"),
+      scale: z
+        .tuple([positive(), positive()])
+        .optional()
+        .describe("factor of the size, from and to"),
+      shear: z
+        .array(z.number().gt(-90).lt(90))
+        .min(1)
+        .max(4)
+        .optional()
+        .describe("degrees: most either way; or from and to; or from and to of x, then of y"),
+    })
+    .optional()
+    .describe("torchvision's RandomAffine"),
+  aa: z
+    .enum(["none", "randaugment", "trivialaugmentwide"])
+    .optional()
+    .describe("policy of automatic augmentation; default none"),
+  aaNumOps: count().optional().describe("operators that randaugment applies to an image"),
+  aaMagnitude: z.int().min(0).optional().describe("magnitude of randaugment, a bin from 0"),
+  aaBins: z.int().min(2).optional().describe("bins of magnitudes"),
+  colorJitter: z
+    .array(z.number().min(0))
+    .min(1)
+    .max(4)
+    .optional()
+    .describe(
+      "how far brightness, contrast, saturation and hue may go; one value: the first three",
+    ),
+  reprob: ratio().optional().describe("probability that a rectangle of an image is erased"),
+  remode: z
+    .enum(["const", "pixel"])
+    .optional()
+    .describe(
+      "what is erased becomes 0 (const) or noise (pixel), of normalised values; default const",
+    ),
+  mixup: z.number().min(0).optional().describe("alpha of MixUp; 0: none"),
+  cutmix: z
+    .number()
+    .min(0)
+    .optional()
+    .describe("alpha of CutMix; 0: none; with MixUp, either in turn by chance"),
   precision: z
     .enum(["auto", "fp32", "bf16", "fp16"])
     .default("auto")
@@ -169,12 +218,13 @@ export type TrainConfigInput = z.input<typeof trainConfigSchema>;
 
 /** A key that only some choices of `by` use, and its value where nothing is given. */
 export interface Applies {
-  readonly by: "opt" | "sched" | "strategy";
+  readonly by: "opt" | "sched" | "strategy" | "aa";
   readonly to: readonly string[];
   readonly fallback: unknown;
 }
 
 const adams = ["adam", "adamw"];
+const randAugment = ["randaugment"];
 export const onlyWith: Readonly<Partial<Record<TrainConfigKey, Applies>>> = {
   unfreeze: { by: "strategy", to: ["partial"], fallback: 2 },
   unfreezeEvery: { by: "strategy", to: ["gradual"], fallback: 1 },
@@ -190,6 +240,9 @@ export const onlyWith: Readonly<Partial<Record<TrainConfigKey, Applies>>> = {
   decayEpochs: { by: "sched", to: ["step"], fallback: 30 },
   patienceEpochs: { by: "sched", to: ["plateau"], fallback: 5 },
   minLr: { by: "sched", to: ["linear", "cosine", "plateau"], fallback: 0 },
+  aaNumOps: { by: "aa", to: randAugment, fallback: 2 },
+  aaMagnitude: { by: "aa", to: randAugment, fallback: 9 },
+  aaBins: { by: "aa", to: [...randAugment, "trivialaugmentwide"], fallback: 31 },
 };
 
 /** Does a run start from somebody's weights? */
@@ -208,7 +261,7 @@ export function completeConfig(parsed: Parsed): TrainConfig {
   const config: Record<string, unknown> = { ...parsed, strategy };
   config["lr"] ??= parsed.opt === "sgd" ? 0.05 : 0.001;
   for (const [key, { by, to, fallback }] of Object.entries(onlyWith)) {
-    if (to.includes(by === "strategy" ? strategy : parsed[by])) config[key] ??= fallback;
+    if (to.includes(by === "strategy" ? strategy : (parsed[by] ?? ""))) config[key] ??= fallback;
   }
   // In the schema's order, so that config.json reads the same however the run was given.
   const keys = Object.keys(trainConfigSchema.shape).filter((key) => config[key] !== undefined);

@@ -7,12 +7,13 @@ import type { ComputeChoice } from "../models/compute.ts";
 import { type Classifier, createModel, freeze, parseModelName } from "../models/index.ts";
 import { embed } from "../models/predict.ts";
 import { withoutInit } from "../nn/index.ts";
+import { augmentationOf, cachesFeatures, changesImages } from "../run/augmentation.ts";
 import type { TrainConfig } from "../run/config.ts";
 import { evaluationBatch, evaluationFit, type NetworkInput, picturesFolder } from "../run/input.ts";
 import { Generator } from "../tensor/index.ts";
 import { cachedFeatures, FeatureLoader } from "../transfer/index.ts";
 import type { TrainOptions } from "./events.ts";
-import { changesImages, trainingFit } from "./input.ts";
+import { trainingFit } from "./input.ts";
 import type { Session } from "./session.ts";
 
 /**
@@ -27,21 +28,22 @@ export async function trainOnFeatures(
   compute: ComputeChoice,
   options: TrainOptions,
 ): Promise<void> {
-  const { strategy, views, augment, seed, batchSize } = config;
+  if (!cachesFeatures(config)) return;
+  const { views, seed, batchSize } = config;
+  const augment = augmentationOf(config);
   const changes = changesImages(config);
-  if (strategy !== "freeze" || !config.featureCache || (changes && views === undefined)) return;
   using backbone = frozenCopy(session.model, config, input, compute);
   const weights = digestOf(session.model);
   const { fingerprint } = data;
   const { mean, std, height, width } = input;
   const featuresOf = async (split: "train" | "val") => {
     const set = data[split];
-    const isAugmented = split === "train" && changes;
+    const isChanged = split === "train" && changes;
     const { memoryFormat } = compute;
-    const fit = isAugmented ? trainingFit(config, input, set) : evaluationFit(input, set);
+    const fit = isChanged ? trainingFit(config, input, set) : evaluationFit(input, set);
     await using loader = new Loader(set, {
       ...{ mean, std, memoryFormat, seed, batchSize: evaluationBatch(input) },
-      ...(isAugmented && { augment }),
+      ...(isChanged && { augment }),
       ...(fit && { fit }),
       ...{ keepIn: picturesFolder(options.cache), onNote: options.onNote },
     });
@@ -50,9 +52,9 @@ export async function trainOnFeatures(
       key: {
         ...{ model: config.model, weights, fingerprint, split, mean, std },
         ...{ height, width, precision: compute.precision, ...(fit && { fit }) },
-        ...(isAugmented && { augment, seed, views }),
+        ...(isChanged && { augment, seed, views }),
       },
-      views: isAugmented ? (views ?? 1) : 1,
+      views: isChanged ? (views ?? 1) : 1,
       embed: (images) => embed(backbone, images, compute),
       onNote: options.onNote,
       onProgress: (done, total) => options.onFeatures?.({ split, done, total }),

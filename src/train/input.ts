@@ -68,16 +68,13 @@ function withDefaults({ scale, ratio, hflip }: TrainConfig): typeof randomCrop {
   };
 }
 
-/** Photographs are cropped from what they have, small images padded: neither does for the other. */
+/** Photographs are cropped and mirrored as they are read, small images only where they are in memory. */
 function refuseOtherKinds(config: TrainConfig, { kind, name }: DatasetSplits): void {
-  const { crop, flip, rotation } = config.augment;
-  const ofSmall = { crop: crop > 0, flip, rotation: rotation > 0 };
   if (kind === "files") {
-    const key = (["crop", "flip", "rotation"] as const).find((name) => ofSmall[name]);
-    if (key === undefined) return;
+    if (!config.augment.flip) return;
     throw new UsageError(
-      `${flagOf(["augment", key])}: for small images in memory, and ${name} is of photographs in files`,
-      { hint: "those are cropped and mirrored by --scale, --ratio and --hflip" },
+      `${flagOf(["augment", "flip"])}: for small images in memory, and ${name} is of photographs in files`,
+      { hint: "those are mirrored by --hflip" },
     );
   }
   const key = (["scale", "ratio", "hflip"] as const).find((name) => config[name] !== undefined);
@@ -112,9 +109,4 @@ export function trainingFit(
     return fit;
   }
   return { ...fit, crop: { kind: "random", scale, ratio, hflip } };
-}
-
-/** Do training images look different in every epoch? */
-export function changesImages({ augment, scale }: TrainConfig): boolean {
-  return scale !== undefined || augment.crop > 0 || augment.flip || augment.rotation > 0;
 }

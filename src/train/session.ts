@@ -8,6 +8,7 @@ import type { TensorData } from "../models/weights/safetensors.ts";
 import { fromTensorData, toTensorData } from "../models/weights/tensors.ts";
 import { Dropout } from "../nn/index.ts";
 import type { Optimizer, Schedule, ScheduleState } from "../optim/index.ts";
+import { augmentationOf, mixOf } from "../run/augmentation.ts";
 import type { TrainConfig } from "../run/config.ts";
 import {
   evaluationBatch,
@@ -94,11 +95,14 @@ export class Session implements AsyncDisposable {
     this.optimizer = makeOptimizer(config, this.model);
     const { mean, std } = input;
     const { memoryFormat } = compute;
-    const { augment, batchSize } = config;
+    const { batchSize } = config;
     const fit = trainingFit(config, input, train);
+    const mix = mixOf(config);
     this.train = new Loader(train, {
-      ...{ mean, std, memoryFormat, seed, batchSize, shuffle: true, augment },
+      ...{ mean, std, memoryFormat, seed, batchSize, shuffle: true },
+      augment: augmentationOf(config),
       ...(fit && { fit }),
+      ...(mix && { mix }),
       ...{ keepIn: picturesFolder(cache), onNote },
     });
     this.schedule = makeSchedule(config, this.train.batches);

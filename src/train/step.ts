@@ -2,7 +2,7 @@ import type { Batch } from "../data/loader.ts";
 import { ThawError } from "../errors.ts";
 import type { Classifier } from "../models/index.ts";
 import { type Compute, forward, onDevice } from "../models/predict.ts";
-import { crossEntropy, type Module } from "../nn/index.ts";
+import { crossEntropy, type Module, mixedCrossEntropy } from "../nn/index.ts";
 import { clipGradNorm, type Optimizer, setLearningRate } from "../optim/index.ts";
 import { inference, ops, scope } from "../tensor/index.ts";
 
@@ -15,7 +15,7 @@ export interface StepOptions extends Compute {
 export interface StepResult {
   /** Mean loss of the batch, before the step. */
   readonly loss: number;
-  /** Images of the batch that were classified right, before the step. */
+  /** Images of the batch that were classified right, before the step; mixed ones by their larger label. */
   readonly correct: number;
   /** L2 norm of all gradients before clipping, where clipping asked for it. */
   readonly gradNorm?: number;
@@ -39,7 +39,11 @@ export function trainStep(
   return scope((): StepResult => {
     const labels = onDevice(batch.labels, options.device);
     const logits = forward(model, onDevice(batch.images, options.device), options);
-    const loss = crossEntropy(logits, labels, options);
+    const lambda = batch.mix?.lambda;
+    const loss =
+      lambda === undefined
+        ? crossEntropy(logits, labels, options)
+        : mixedCrossEntropy(logits, labels, lambda, options);
     const value = loss.item();
     if (!Number.isFinite(value)) throw new DivergedError(`the loss is ${value}`);
     loss.backward();
@@ -47,7 +51,8 @@ export function trainStep(
     setLearningRate(optimizer, options.lr);
     optimizer.step();
     optimizer.zeroGrad();
-    const hits = ops.sum(ops.eq(ops.argmax(logits, { dim: 1 }), labels)).item();
+    const main = lambda !== undefined && lambda < 0.5 ? ops.flip(labels, [0]) : labels;
+    const hits = ops.sum(ops.eq(ops.argmax(logits, { dim: 1 }), main)).item();
     return { loss: value, correct: hits, ...(norm !== undefined && { gradNorm: norm }) };
   });
 }

@@ -88,6 +88,13 @@ describe("a resumed run is the uninterrupted one, to the bit", () => {
       "fp32, sgd with momentum, plateau",
       { opt: "sgd", lr: 0.02, nesterov: true, sched: "plateau", patienceEpochs: 0, clipGrad: 1 },
     ],
+    [
+      "fp32, images changed in every way and mixed",
+      {
+        ...{ aa: "trivialaugmentwide", colorJitter: [0.4], affine: { degrees: 5 } },
+        ...{ reprob: 0.5, remode: "pixel", mixup: 0.4, cutmix: 1, smoothing: 0.1 },
+      },
+    ],
   ];
   // At an epoch's end, and before the one small batch of the next.
   const stops = [STEPS, 2 * STEPS - 1];

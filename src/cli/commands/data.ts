@@ -4,8 +4,8 @@ import { info } from "./data/info.ts";
 import { prepare } from "./data/prepare.ts";
 
 export const data: CliCommand = {
-  register(command) {
-    registerSubcommands(command, "data", {
+  async register(command, words) {
+    const subcommands = {
       prepare: {
         summary: "check images, split them and build a folder to train on",
         command: prepare,
@@ -14,6 +14,11 @@ export const data: CliCommand = {
         summary: "say what is in a data set: counts, sizes, duplicates, leaks between splits",
         command: info,
       },
-    });
+      preview: {
+        summary: "draw training images as augmentation changes them, epoch by epoch",
+        command: async () => (await import("./data/preview.ts")).preview,
+      },
+    };
+    await registerSubcommands(command, "data", subcommands, words);
   },
 };

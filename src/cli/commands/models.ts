@@ -115,10 +115,11 @@ const plain = {
 };
 
 export const models: CliCommand = {
-  register(command) {
-    registerSubcommands(command, "models", {
+  async register(command, words) {
+    const subcommands = {
       list: { summary: "every architecture, and whose weights it can start from", command: list },
       info: { summary: "parameters, multiply-adds, stages and weights of one", command: info },
-    });
+    };
+    await registerSubcommands(command, "models", subcommands, words);
   },
 };

@@ -1,14 +1,16 @@
 import { readFileSync, statSync } from "node:fs";
 import { ThawError } from "../../errors.ts";
 import { inMemoryFormat, scope, Tensor } from "../../tensor/index.ts";
-import type { BatchPlan, BatchRequest } from "../batch.ts";
+import { type BatchPlan, type BatchRequest, finishBatch } from "../batch.ts";
 import type { FileImageSet } from "../fileset.ts";
 import { checkStamp } from "../folders/stamp.ts";
 import { decodeImage, decodeJpegSync, isSyncJpeg, PixelBuffer } from "../images/decode.ts";
 import { type Picture, reduceTo } from "../images/picture.ts";
 
 import { sampleStreams } from "../random.ts";
+import { augmentImage } from "../transforms/augment.ts";
 import { normalizePacked } from "../transforms/normalize.ts";
+import { packed } from "../transforms/raster.ts";
 import { fitPicture, type ImageFit } from "./fit.ts";
 import type { PictureStore } from "./pixel-store.ts";
 
@@ -38,21 +40,25 @@ export class FileBatches {
     this.#watch = watch;
   }
 
-  /** Decodes, fits and normalises one batch: float32 [n, 3, H, W] and int64 [n]. */
-  async prepare({ epoch, rows }: BatchRequest): Promise<{ images: Tensor; labels: Tensor }> {
-    const { fit, seed } = this.#plan;
+  /** Decodes, fits, augments, normalises and mixes one batch: float32 [n, 3, H, W] and int64 [n]. */
+  async prepare(request: BatchRequest): Promise<{ images: Tensor; labels: Tensor }> {
+    const { epoch, rows } = request;
+    const { fit, seed, augment } = this.#plan;
     const [height, width] = fit.size;
     const bytes = height * width * 3;
-    const streams = sampleStreams(seed, epoch);
+    const streamOf = sampleStreams(seed, epoch);
+    const streams = Array.from(rows, (row) => streamOf(this.#files.indices?.[row] ?? row));
     const pixels = this.#batch.take(rows.length * bytes);
     for (let i = 0; i < rows.length; i++) {
       const row = rows[i]!;
       const to = pixels.subarray(i * bytes, (i + 1) * bytes);
-      await this.#fit(row, to, () => streams(this.#files.indices?.[row] ?? row));
+      await this.#fit(row, to, () => streams[i]!);
+      if (augment) augmentImage(packed(to, [3, height, width]), augment, streams[i]!);
     }
     return scope(() => {
       const stacked = Tensor.borrow(pixels, [rows.length, height, width, 3]);
       const images = normalizePacked(stacked, this.#plan);
+      finishBatch(images, this.#plan, request, streams);
       const labels = BigInt64Array.from(rows, (row) => BigInt(this.#files.labels[row]!));
       return {
         images: inMemoryFormat(images, this.#plan.memoryFormat),

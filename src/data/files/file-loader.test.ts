@@ -14,10 +14,14 @@ import { ThawError } from "../../errors.ts";
 import { scope, Tensor } from "../../tensor/index.ts";
 import type { FileImageSet } from "../fileset.ts";
 import { statStamp } from "../folders/stamp.ts";
-import { decodeImage } from "../images/decode.ts";
-import { resizeAndCenter } from "../images/picture.ts";
+import { decodeImage, PixelBuffer } from "../images/decode.ts";
+import { reduceTo, resizeAndCenter } from "../images/picture.ts";
 import { Loader, type LoaderOptions } from "../loader.ts";
-import { fitPlanes, type ImageFit } from "./fit.ts";
+import { sampleStreams } from "../random.ts";
+import { augmentImage } from "../transforms/augment.ts";
+import { randomErasing } from "../transforms/random-erasing.ts";
+import { packed } from "../transforms/raster.ts";
+import { fitPicture, fitPlanes, type ImageFit } from "./fit.ts";
 import { newStore, PixelStore, removeStore } from "./pixel-store.ts";
 import { storePlan } from "./store-plan.ts";
 
@@ -70,6 +74,10 @@ const plain = {
   memoryFormat: "channels_last",
 } as const;
 
+/** [H, W, 3] → [3, H, W]. */
+const planes = (pixels: Uint8Array): number[] =>
+  [0, 1, 2].flatMap((c) => [...pixels].filter((_, i) => i % 3 === c));
+
 function load(set: FileImageSet, options: Partial<LoaderOptions> & { fit: ImageFit }): Loader {
   const loader = new Loader(set, { ...plain, workers: 2, ...options });
   open.push(loader);
@@ -101,8 +109,7 @@ describe("images in files", () => {
       const expected = new Uint8Array(14 * 14 * 3);
       const image = await decodeImage(readFileSync(path), path);
       resizeAndCenter(image, 16, expected, [14, 14], "bilinear");
-      const planes = [0, 1, 2].flatMap((c) => [...expected].filter((_, i) => i % 3 === c));
-      expect(seen.get(row)).toEqual([planes, row % 3]);
+      expect(seen.get(row)).toEqual([planes(expected), row % 3]);
     }
   });
 
@@ -132,6 +139,45 @@ describe("images in files", () => {
     expect(first.get(0)![0]).not.toEqual(first.get(6)![0]);
     const other = await read(kept, 4);
     expect(other.get(0)![0]).not.toEqual(first.get(0)![0]);
+  });
+
+  it("are augmented after the crop, by seed, epoch and image alone", async () => {
+    const set = fileSet();
+    const augment = {
+      ...{ crop: 2, flip: true, rotation: 10, affine: { degrees: 5 } },
+      auto: { kind: "trivialaugmentwide", bins: 31 },
+      jitter: { brightness: 0.4, contrast: 0.4, saturation: 0.4, hue: 0 },
+      erasing: { p: 0.3, value: "const" },
+    } as const;
+    const first = await read(load(set, { fit: random, augment, workers: 1, shuffle: true }), 3);
+    const other = load(set, { fit: random, augment, workers: 3, batchSize: 2, keepIn: folder });
+    await read(other, 2);
+    const sorted = (seen: typeof first) => [...seen].sort(([a], [b]) => a - b);
+    expect(sorted(await read(other, 3))).toEqual(sorted(first));
+    const plainly = await read(load(set, { fit: random }), 3);
+    const streamOf = sampleStreams(plain.seed, 3);
+    for (const [row, [pixels]] of plainly) {
+      // What the crop and its mirroring drew comes first.
+      const stream = streamOf(row);
+      const picture = await decodeImage(readFileSync(set.files[row]!), "");
+      const to = new Uint8Array(12 * 10 * 3);
+      fitPicture(reduceTo(picture, 16, "bicubic", new PixelBuffer()), random, to, () => stream);
+      expect(planes(to)).toEqual(pixels);
+      augmentImage(packed(to, [3, 12, 10]), augment, stream);
+      const part = randomErasing(augment.erasing, { height: 12, width: 10 }, stream);
+      const expected = planes(to);
+      for (const [i] of expected.entries()) {
+        const [y, x] = [Math.floor(i / 10) % 12, i % 10];
+        const isErased =
+          part &&
+          y >= part.top &&
+          y < part.top + part.height &&
+          x >= part.left &&
+          x < part.left + part.width;
+        if (isErased) expected[i] = 0;
+      }
+      expect(first.get(row)![0]).toEqual(expected);
+    }
   });
 
   it.each([

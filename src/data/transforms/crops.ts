@@ -28,7 +28,7 @@ export function centerCrop([height, width]: Size, size: Size): Crop {
 }
 
 /** Python's round(). */
-function roundHalfEven(value: number): number {
+export function roundHalfEven(value: number): number {
   const floor = Math.floor(value);
   if (value - floor !== 0.5) return Math.round(value);
   return floor % 2 === 0 ? floor : floor + 1;
