@@ -748,13 +748,6 @@ export function bernoulli_(self: Tensor, options: { p?: number | undefined; gene
   return self;
 }
 
-const erfinv_Operator = new Operator("aten::erfinv_");
-/** `aten::erfinv_(Tensor(a!) self) -> Tensor(a!)` */
-export function erfinv_(self: Tensor): Tensor {
-  engine().call(erfinv_Operator.index, self.handle);
-  return self;
-}
-
 const random_Operator = new Operator("aten::random_.from");
 /** `aten::random_.from(Tensor(a!) self, int from, int? to, *, Generator? generator=None) -> Tensor(a!)` */
 export function random_(self: Tensor, from: number | bigint, options: { to?: number | bigint | null | undefined; generator?: Generator | null | undefined } = {}): Tensor {
