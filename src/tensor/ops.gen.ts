@@ -1473,6 +1473,18 @@ export function batchNormReluMaxPool(x: Tensor, weight: Tensor, bias: Tensor, ru
   return one(engine().call(batchNormReluMaxPoolOperator.index, x.handle, weight.handle, bias.handle, runningMean.handle, runningVar.handle, training, momentum, eps));
 }
 
+const linearScoresOperator = new Operator("thaw::linear_scores");
+/** `thaw::linear_scores(Tensor x, Tensor weights, Tensor bias) -> Tensor` */
+export function linearScores(x: Tensor, weights: Tensor, bias: Tensor): Tensor {
+  return one(engine().call(linearScoresOperator.index, x.handle, weights.handle, bias.handle));
+}
+
+const linearGradientOperator = new Operator("thaw::linear_gradient");
+/** `thaw::linear_gradient(Tensor x, Tensor derivative) -> Tensor` */
+export function linearGradient(x: Tensor, derivative: Tensor): Tensor {
+  return one(engine().call(linearGradientOperator.index, x.handle, derivative.handle));
+}
+
 // foreach
 
 const foreachAdd_ListOperator = new Operator("aten::_foreach_add_.List");
