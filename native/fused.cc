@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "fused_kernels.h"
+#include "instruction_set.h"
 #include "modules.h"
 
 namespace thaw {
@@ -33,29 +34,7 @@ at::Tensor Composed(const at::Tensor& x, const at::Tensor& weight, const at::Ten
 
 #ifdef THAW_HAS_KERNELS
 
-#ifdef THAW_KERNELS_Avx512
-extern const Kernels kAvx512Kernels;
-#endif
-#ifdef THAW_KERNELS_Avx2
-extern const Kernels kAvx2Kernels;
-#endif
-extern const Kernels kBaselineKernels;
-
-const Kernels& BestKernels() {
-  static const Kernels& best = [&]() -> const Kernels& {
-#ifdef THAW_KERNELS_Avx512
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
-      return kAvx512Kernels;
-    }
-#endif
-#ifdef THAW_KERNELS_Avx2
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return kAvx2Kernels;
-#endif
-    return kBaselineKernels;
-  }();
-  return best;
-}
+THAW_DECLARE_AND_CHOOSE(Kernels, Kernels, BestKernels)
 
 namespace {
 

@@ -15,8 +15,6 @@ struct PoolShape {
   int64_t out_width() const { return width / 2; }
 };
 
-constexpr int kLanes = 16;
-
 // Which of the four pixels of a window was the largest, row by row; kCutOff where the ReLU cut it
 // off.
 constexpr int kCutOff = 4;
@@ -55,8 +53,5 @@ struct Kernels {
   void (*adam)(float* parameter, const float* gradient, float* average, float* square_average,
                int64_t count, const AdamOptions& options);
 };
-
-// Of the widest instruction set that this CPU has.
-const Kernels& BestKernels();
 
 }  // namespace thaw

@@ -54,11 +54,11 @@ export function minimize(objective: Objective, start: Tensor, options: MinimizeO
     let iterations = 0;
     for (; !converged && iterations < maxIter; iterations++) {
       const better = precondition(iterations, point);
-      if (better !== undefined) history.use(better);
+      if (better !== undefined) history.use(better, gradient);
       const next = scope(() => {
         const found = descend(objective, point, { value, gradient }, history.direction(gradient));
         if (found === undefined) return undefined;
-        history.remember(ops.sub(found.point, point), ops.sub(found.gradient, gradient));
+        history.remember(ops.sub(found.point, point), gradient, found.gradient);
         return found;
       });
       if (next === undefined) {
@@ -130,6 +130,8 @@ class History {
   readonly #s: Tensor;
   readonly #y: Tensor;
   readonly #py: Tensor;
+  /** [n], the gradient of where the newest step ended, preconditioned. */
+  readonly #pg: Tensor;
   /** By slots: sᵢ·yⱼ and yᵢ·P·yⱼ. */
   #sy: Float64Array;
   #ypy: Float64Array;
@@ -143,6 +145,7 @@ class History {
     this.#s = rows();
     this.#y = rows();
     this.#py = rows();
+    this.#pg = ops.zeros([n], { dtype: "float64" });
     this.#sy = new Float64Array(memory * memory);
     this.#ypy = new Float64Array(memory * memory);
     this.#memory = memory;
@@ -152,14 +155,24 @@ class History {
     return this.#slots.length === 0;
   }
 
-  use(precondition: Preconditioner): void {
+  /** From now on, at the point of this gradient. */
+  use(precondition: Preconditioner, gradient: Tensor): void {
     this.#precondition = precondition;
-    if (this.isEmpty) return;
-    scope(() => ops.copy_(this.#py, precondition(this.#y)));
-    this.#measure();
+    scope(() => {
+      ops.copy_(this.#pg, this.#applied(gradient));
+      if (this.isEmpty) return;
+      ops.copy_(this.#py, precondition(this.#y));
+      this.#ypy = ops.mm(this.#py, ops.t(this.#y)).toArray("float64");
+    });
   }
 
-  remember(s: Tensor, y: Tensor): void {
+  /** A step s from where the gradient was `before` to where it is `after`. */
+  remember(s: Tensor, before: Tensor, after: Tensor): void {
+    const y = ops.sub(after, before);
+    // P·y as a difference: the next direction needs P·g anyway.
+    const pg = this.#applied(after);
+    const py = ops.sub(pg, this.#pg);
+    ops.copy_(this.#pg, pg);
     // A pair without curvature would make the matrix indefinite; the Wolfe conditions leave only rounding to do so.
     if (!(ops.dot(s, y).item() > 0)) return;
     const slot =
@@ -167,18 +180,26 @@ class History {
     this.#slots.push(slot);
     ops.copy_(ops.select(this.#s, 0, slot), s);
     ops.copy_(ops.select(this.#y, 0, slot), y);
-    ops.copy_(ops.select(this.#py, 0, slot), ops.select(this.#apply(y), 0, 0));
-    this.#measure();
+    ops.copy_(ops.select(this.#py, 0, slot), py);
+    const m = this.#memory;
+    const products = (rows: Tensor, vector: Tensor) => ops.mv(rows, vector).toArray("float64");
+    const [sy, ys, ypy] = [products(this.#s, y), products(this.#y, s), products(this.#y, py)];
+    for (let i = 0; i < m; i++) {
+      this.#sy[i * m + slot] = sy[i]!;
+      this.#sy[slot * m + i] = ys[i]!;
+      this.#ypy[i * m + slot] = ypy[i]!;
+      this.#ypy[slot * m + i] = ypy[i]!;
+    }
   }
 
   forget(): void {
     this.#slots = [];
   }
 
-  /** −H·g; the caller's scope frees it. */
+  /** −H·g of the gradient of where the newest step ended; the caller's scope frees it. */
   direction(gradient: Tensor): Tensor {
     const m = this.#memory;
-    const pg = ops.select(this.#apply(gradient), 0, 0);
+    const pg = this.#pg;
     const newest = this.#slots.at(-1);
     if (newest === undefined) return ops.neg(pg);
     const sg = ops.mv(this.#s, gradient).toArray("float64");
@@ -207,15 +228,7 @@ class History {
     return ops.neg(ops.add(scaled, along(this.#s, weights)));
   }
 
-  #apply(vector: Tensor): Tensor {
-    return this.#precondition(ops.unsqueeze(vector, 0));
-  }
-
-  #measure(): void {
-    scope(() => {
-      const yt = ops.t(this.#y);
-      this.#sy = ops.mm(this.#s, yt).toArray("float64");
-      this.#ypy = ops.mm(this.#py, yt).toArray("float64");
-    });
+  #applied(vector: Tensor): Tensor {
+    return ops.select(this.#precondition(ops.unsqueeze(vector, 0)), 0, 0);
   }
 }

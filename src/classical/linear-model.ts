@@ -44,19 +44,20 @@ export function solveLinear(problem: LinearProblem): LinearSolution {
     const ridge = ops.full([d], problem.ridge, { dtype: "float64" });
     if (intercept !== undefined) ops.fill_Scalar(ops.narrow(ridge, 0, d - 1, 1), intercept.ridge);
     const bias = intercept?.feature;
-    const xt = ops.t(x);
     const scores = (weights: Tensor): Tensor => {
-      const w = ops.toDtype(ops.narrow(weights, 1, 0, x.size(1)), x.dtype, { copy: true });
-      if (bias === undefined) return ops.mm(w, xt);
-      const b = ops.mulScalar(ops.narrow(weights, 1, d - 1, 1), bias);
-      return ops.addmm(ops.toDtype(b, x.dtype), w, xt);
+      const w = ops.toDtype(ops.narrow(weights, 1, 0, x.size(1)), x.dtype);
+      const b =
+        bias === undefined
+          ? ops.zeros([outputs], { dtype: "float64" })
+          : ops.mulScalar(ops.select(weights, 1, d - 1), bias);
+      return ops.linearScores(x, ops.contiguous(w), ops.toDtype(b, x.dtype));
     };
     const evaluate = (point: Tensor) => {
       let value = 0;
       const gradient = scope(() => {
         const weights = ops.view(point, [outputs, d]);
         const { value: fit, derivative } = loss.evaluate(scores(weights));
-        const parts = [ops.toDtype(ops.mm(derivative, x), "float64")];
+        const parts = [ops.linearGradient(x, derivative)];
         if (bias !== undefined) {
           const sums = ops.sumDim(derivative, { dim: 1, keepdim: true, dtype: "float64" });
           parts.push(ops.mulScalar(sums, bias));

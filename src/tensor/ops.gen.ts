@@ -748,13 +748,6 @@ export function bernoulli_(self: Tensor, options: { p?: number | undefined; gene
   return self;
 }
 
-const erfinv_Operator = new Operator("aten::erfinv_");
-/** `aten::erfinv_(Tensor(a!) self) -> Tensor(a!)` */
-export function erfinv_(self: Tensor): Tensor {
-  engine().call(erfinv_Operator.index, self.handle);
-  return self;
-}
-
 const random_Operator = new Operator("aten::random_.from");
 /** `aten::random_.from(Tensor(a!) self, int from, int? to, *, Generator? generator=None) -> Tensor(a!)` */
 export function random_(self: Tensor, from: number | bigint, options: { to?: number | bigint | null | undefined; generator?: Generator | null | undefined } = {}): Tensor {
@@ -1478,6 +1471,18 @@ const batchNormReluMaxPoolOperator = new Operator("thaw::batch_norm_relu_max_poo
 /** `thaw::batch_norm_relu_max_pool(Tensor x, Tensor weight, Tensor bias, Tensor(a!) running_mean, Tensor(b!) running_var, bool training, float momentum, float eps) -> Tensor` */
 export function batchNormReluMaxPool(x: Tensor, weight: Tensor, bias: Tensor, runningMean: Tensor, runningVar: Tensor, training: boolean, momentum: number, eps: number): Tensor {
   return one(engine().call(batchNormReluMaxPoolOperator.index, x.handle, weight.handle, bias.handle, runningMean.handle, runningVar.handle, training, momentum, eps));
+}
+
+const linearScoresOperator = new Operator("thaw::linear_scores");
+/** `thaw::linear_scores(Tensor x, Tensor weights, Tensor bias) -> Tensor` */
+export function linearScores(x: Tensor, weights: Tensor, bias: Tensor): Tensor {
+  return one(engine().call(linearScoresOperator.index, x.handle, weights.handle, bias.handle));
+}
+
+const linearGradientOperator = new Operator("thaw::linear_gradient");
+/** `thaw::linear_gradient(Tensor x, Tensor derivative) -> Tensor` */
+export function linearGradient(x: Tensor, derivative: Tensor): Tensor {
+  return one(engine().call(linearGradientOperator.index, x.handle, derivative.handle));
 }
 
 // foreach

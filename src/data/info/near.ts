@@ -112,6 +112,8 @@ function pooled(thumbnails: Uint8Array, rows: Int32Array, { mean, std }: Moments
   return result;
 }
 
+const TINY = 1e-30;
+
 /** [n], each row's length along the direction of most variance (power iteration on the products). */
 function projectionsOf(reduced: Float32Array, n: number): Float32Array {
   if (n === 0) return new Float32Array();
@@ -123,7 +125,8 @@ function projectionsOf(reduced: Float32Array, n: number): Float32Array {
     let direction = ops.full([WIDTH, 1], 1 / HALF, { dtype: "float32" });
     for (let step = 0; step < 30; step++) {
       direction = ops.mm(products, direction);
-      direction = ops.div(direction, ops.linalgVectorNorm(direction));
+      // Of rows that are all the same, every direction is as good: zero, rather than 0/0.
+      direction = ops.div(direction, ops.clampMin_(ops.linalgVectorNorm(direction), TINY));
     }
     return ops.mm(rows, direction).toArray("float32");
   });
