@@ -28,7 +28,7 @@ export {
 export { LayerNorm } from "./layer-norm.ts";
 export { LayerNorm2d } from "./layer-norm-2d.ts";
 export { Linear } from "./linear.ts";
-export { crossEntropy } from "./losses.ts";
+export { type CrossEntropyOptions, crossEntropy, distillation } from "./losses.ts";
 export { Mlp } from "./mlp.ts";
 export { Buffer, lasting, Module, Parameter } from "./module.ts";
 export { observeForward } from "./observe.ts";

@@ -4,12 +4,11 @@ import type { MemorySplits } from "../data/imageset.ts";
 import { Loader } from "../data/loader.ts";
 import { cacheHome } from "../libtorch/index.ts";
 import type { ComputeChoice } from "../models/compute.ts";
-import { type Classifier, createModel, freeze, parseModelName } from "../models/index.ts";
+import { type Classifier, freeze } from "../models/index.ts";
 import { embed } from "../models/predict.ts";
-import { withoutInit } from "../nn/index.ts";
 import type { TrainConfig } from "../run/config.ts";
-import { Generator } from "../tensor/index.ts";
 import { cachedFeatures, FeatureLoader } from "../transfer/index.ts";
+import { copyModel } from "./build-model.ts";
 import type { TrainOptions } from "./events.ts";
 import { EVALUATION_BATCH, type Session } from "./session.ts";
 
@@ -66,18 +65,12 @@ export async function trainOnFeatures(
 /** Ready for forward passes alone; the model itself stays as its files are. */
 function frozenCopy(
   model: Classifier,
-  { model: name }: TrainConfig,
-  { train: { channels, height, width, classes } }: MemorySplits,
+  config: TrainConfig,
+  data: MemorySplits,
   compute: ComputeChoice,
 ): Classifier {
-  using random = new Generator(0);
-  const copy = withoutInit(() =>
-    createModel(parseModelName(name), {
-      ...{ classes: classes.length, inChannels: channels, imageSize: [height, width] },
-      random: { init: random, dropout: random },
-    }),
-  ).to(compute);
-  copy.loadStateDict(model.stateDict());
+  const { channels, height, width } = data.train;
+  const copy = copyModel(model, config, data, compute);
   freeze(copy, [channels, height, width], compute);
   return copy;
 }

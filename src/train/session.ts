@@ -3,15 +3,27 @@ import { type BatchSource, Loader } from "../data/loader.ts";
 import { streamSeed } from "../data/random.ts";
 import { ThawError } from "../errors.ts";
 import type { ComputeChoice } from "../models/compute.ts";
-import { type Classifier, createModel, parseModelName } from "../models/index.ts";
+import type { Classifier } from "../models/index.ts";
 import type { TensorData } from "../models/weights/safetensors.ts";
 import { fromTensorData, toTensorData } from "../models/weights/tensors.ts";
 import { Dropout } from "../nn/index.ts";
-import type { Optimizer, Schedule, ScheduleState } from "../optim/index.ts";
+import {
+  GradScaler,
+  type GradScalerState,
+  type Optimizer,
+  type Schedule,
+  type ScheduleState,
+} from "../optim/index.ts";
 import type { TrainConfig } from "../run/config.ts";
-import { Generator, scope, type Tensor } from "../tensor/index.ts";
+import { type Device, Generator, ops, scope, Tensor, unscoped } from "../tensor/index.ts";
 import { FeatureHead, freezeStages } from "../transfer/index.ts";
+import { updatesPerEpoch } from "./accumulation.ts";
+import { buildModel, copyModel } from "./build-model.ts";
+import { ModelEma } from "./ema.ts";
+import { classWeights, makeLoss } from "./loss.ts";
 import { makeOptimizer, makeSchedule, transferOf } from "./plan.ts";
+import type { Loss } from "./step.ts";
+import { openTeacher, type Teacher } from "./teacher.ts";
 
 /** Where a run stands, beside its tensors: everything that a resumed run needs to be the same run. */
 export interface Progress {
@@ -33,6 +45,8 @@ interface SavedState {
   readonly progress: Progress;
   readonly schedule: ScheduleState;
   readonly optimizerSteps: Readonly<Record<string, number>>;
+  /** Of fp16. */
+  readonly scaler?: GradScalerState;
 }
 
 /** A run in memory: model, optimizer, schedule, random state and loaders, built from config and data. */
@@ -42,8 +56,13 @@ export class Session implements AsyncDisposable {
   readonly schedule: Schedule;
   train: BatchSource;
   val: BatchSource;
-  /** What is trained and validated by the batches: the model, or its head where they are features. */
+  /** What is trained by the batches: the model, or its head where they are features. */
   network: Classifier;
+  /** What is validated by them: the same, or its moving average. */
+  judged: Classifier;
+  readonly loss: Loss;
+  readonly ema: ModelEma | undefined;
+  readonly scaler: GradScaler | undefined;
   progress: Progress = {
     step: 0,
     epoch: 0,
@@ -56,32 +75,40 @@ export class Session implements AsyncDisposable {
   readonly #init: Generator;
   readonly #dropout: Generator;
   readonly #headDropout: number;
+  readonly #teacher: Teacher | undefined;
+  readonly #classWeights: Tensor | undefined;
 
   constructor(config: TrainConfig, data: MemorySplits, compute: ComputeChoice) {
     const { seed, dropout } = config;
     const { train, val, mean, std } = data;
+    const weights = classWeights(config, train);
     this.#init = new Generator(streamSeed(seed, "init"));
     this.#dropout = new Generator(streamSeed(seed, "dropout"), compute.device);
-    this.model = createModel(parseModelName(config.model), {
-      classes: train.classes.length,
-      inChannels: train.channels,
-      imageSize: [train.height, train.width],
-      ...(dropout !== undefined && { dropout }),
-      random: { init: this.#init, dropout: this.#dropout },
-    }).to(compute);
+    const random = { init: this.#init, dropout: this.#dropout };
+    this.model = buildModel(config, data, compute, random);
     this.network = this.model;
     this.#headDropout = dropout ?? 0;
     try {
       freezeStages(this.model, transferOf(config), 1);
+      this.#teacher = openTeacher(config, data, compute);
     } catch (error) {
       this.model[Symbol.dispose]();
       throw error;
     }
+    this.#classWeights = weights && lastingOn(compute.device, weights);
+    this.loss = makeLoss(config, this.#classWeights, this.#teacher);
+    const { modelEma, modelEmaDecay = 0.9998 } = config;
+    if (modelEma) {
+      this.ema = new ModelEma(copyModel(this.model, config, data, compute), modelEmaDecay);
+    }
+    this.judged = this.ema?.model ?? this.model;
+    if (compute.precision === "fp16") this.scaler = new GradScaler();
     this.optimizer = makeOptimizer(config, this.model);
     const plan = { mean, std, memoryFormat: compute.memoryFormat, seed };
     const { augment, batchSize } = config;
     this.train = new Loader(train, { ...plan, batchSize, shuffle: true, augment });
-    this.schedule = makeSchedule(config, this.train.batches);
+    const { gradAccumSteps = 1 } = config;
+    this.schedule = makeSchedule(config, updatesPerEpoch(this.train.batches, gradAccumSteps));
     this.val = new Loader(val, { ...plan, batchSize: Math.max(batchSize, EVALUATION_BATCH) });
   }
 
@@ -93,6 +120,7 @@ export class Session implements AsyncDisposable {
     this.val = val;
     const dropout = new Dropout(this.#headDropout, { random: this.#dropout });
     this.network = new FeatureHead(this.model, dropout);
+    this.judged = this.ema === undefined ? this.network : new FeatureHead(this.ema.model, dropout);
   }
 
   /** Everything a resumed run needs, as copies. */
@@ -100,6 +128,9 @@ export class Session implements AsyncDisposable {
     const tensors = new Map<string, TensorData>();
     for (const [name, tensor] of this.model.stateDict()) {
       tensors.set(`model.${name}`, toTensorData(tensor));
+    }
+    for (const [name, tensor] of this.ema?.model.stateDict() ?? []) {
+      tensors.set(`ema.${name}`, toTensorData(tensor));
     }
     for (const [name, tensor] of this.optimizer.state()) {
       tensors.set(`optimizer.${name}`, toTensorData(tensor));
@@ -111,6 +142,7 @@ export class Session implements AsyncDisposable {
         progress: { ...this.progress },
         schedule: this.schedule.state(),
         optimizerSteps: { ...this.optimizer.steps },
+        ...(this.scaler !== undefined && { scaler: this.scaler.state() }),
       },
     };
   }
@@ -122,16 +154,18 @@ export class Session implements AsyncDisposable {
     if (random === undefined) throw new ThawError(`the checkpoint has no ${DROPOUT_STATE}`);
     scope(() => {
       this.model.loadStateDict(withPrefix(tensors, "model."));
+      this.ema?.model.loadStateDict(withPrefix(tensors, "ema."));
       this.optimizer.loadState(withPrefix(tensors, "optimizer."), state.optimizerSteps);
       this.#dropout.state = fromTensorData(random);
     });
     this.schedule.load(state.schedule);
+    if (state.scaler !== undefined) this.scaler?.load(state.scaler);
     this.progress = { ...state.progress };
   }
 
-  /** The model alone, for a file that other tools load. */
+  /** What is judged, whole and alone, for a file that other tools load. */
   modelTensors(): Map<string, TensorData> {
-    const entries = [...this.model.stateDict()];
+    const entries = [...(this.ema?.model ?? this.model).stateDict()];
     return new Map(entries.map(([name, tensor]) => [name, toTensorData(tensor)]));
   }
 
@@ -140,6 +174,9 @@ export class Session implements AsyncDisposable {
     await this.val[Symbol.asyncDispose]();
     this.optimizer[Symbol.dispose]();
     this.model[Symbol.dispose]();
+    this.ema?.[Symbol.dispose]();
+    this.#teacher?.[Symbol.dispose]();
+    this.#classWeights?.dispose();
     this.#init[Symbol.dispose]();
     this.#dropout[Symbol.dispose]();
   }
@@ -152,4 +189,11 @@ const DROPOUT_STATE = "random.dropout";
 function withPrefix(tensors: ReadonlyMap<string, TensorData>, prefix: string): Map<string, Tensor> {
   const own = [...tensors].filter(([name]) => name.startsWith(prefix));
   return new Map(own.map(([name, data]) => [name.slice(prefix.length), fromTensorData(data)]));
+}
+
+function lastingOn(device: Device, values: Float32Array<ArrayBuffer>): Tensor {
+  return unscoped(() => {
+    using made = Tensor.from(values, [values.length]);
+    return ops.toCopy(made, { device });
+  });
 }

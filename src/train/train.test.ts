@@ -88,6 +88,10 @@ describe("a resumed run is the uninterrupted one, to the bit", () => {
       "fp32, sgd with momentum, plateau",
       { opt: "sgd", lr: 0.02, nesterov: true, sched: "plateau", patienceEpochs: 0, clipGrad: 1 },
     ],
+    [
+      "updates of three batches, moving averages, class weights",
+      { gradAccumSteps: 3, modelEma: true, modelEmaDecay: 0.9, classWeights: "balanced" },
+    ],
   ];
   // At an epoch's end, and before the one small batch of the next.
   const stops = [STEPS, 2 * STEPS - 1];

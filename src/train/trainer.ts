@@ -1,5 +1,5 @@
 import type { MemorySplits } from "../data/imageset.ts";
-import { Loader } from "../data/loader.ts";
+import { type Batch, Loader } from "../data/loader.ts";
 import { accuracy, logLoss, predictions } from "../metrics/index.ts";
 import type { ComputeChoice } from "../models/compute.ts";
 import { freeze } from "../models/index.ts";
@@ -11,11 +11,12 @@ import type { RunRecord } from "../run/record.ts";
 import type { EpochLine, RunStatus, Summary } from "../run/summary.ts";
 import { getThreads } from "../tensor/index.ts";
 import { freezeStages } from "../transfer/index.ts";
+import { type Accumulation, accumulationAt } from "./accumulation.ts";
 import type { TrainOptions } from "./events.ts";
 import { transferOf } from "./plan.ts";
 import { digestOf } from "./resume.ts";
 import { EVALUATION_BATCH, type Session } from "./session.ts";
-import { DivergedError, firstNonFinite, trainStep } from "./step.ts";
+import { DivergedError, firstNonFinite, type StepResult, trainStep } from "./step.ts";
 import { parameterCounts, summarise } from "./summary.ts";
 
 export interface TrainerParts {
@@ -55,7 +56,9 @@ export class Trainer {
   }
 
   async fit(): Promise<Summary> {
-    const { progress } = this.#session;
+    const { progress, ema, model } = this.#session;
+    // The average starts from the weights that the run starts from.
+    if (progress.step === 0) ema?.set(model);
     this.#announce();
     this.#writeSummary("running");
     try {
@@ -88,24 +91,35 @@ export class Trainer {
     const from = progress.batch;
     const began = performance.now();
     const waited = train.waited;
+    const { gradAccumSteps = 1 } = this.#config;
+    const update = { loss: 0, images: 0 };
     let lr = 0;
     freezeStages(model, transferOf(this.#config), epoch);
     network.train();
     for await (const batch of train.epoch(epoch, from)) {
       lr = this.#config.lr * this.#session.schedule.at(progress.step);
-      const { loss, correct, gradNorm } = this.#step(batch, lr);
-      progress.step++;
+      const part = accumulationAt(progress.batch, train.batches, gradAccumSteps);
+      const { loss, correct, updates, gradNorm } = this.#step(batch, lr, part);
       progress.batch++;
       progress.lossSum += loss * batch.size;
       progress.correct += correct;
-      this.#run.appendStep({
-        step: progress.step,
-        epoch,
-        loss,
-        lr,
-        ...(gradNorm !== undefined && { gradNorm }),
-      });
+      update.loss += loss * batch.size;
+      update.images += batch.size;
+      if (updates) {
+        progress.step++;
+        this.#session.ema?.update(model);
+        this.#run.appendStep({
+          step: progress.step,
+          epoch,
+          loss: gradAccumSteps === 1 ? loss : update.loss / update.images,
+          lr,
+          ...(gradNorm !== undefined && { gradNorm }),
+        });
+        Object.assign(update, { loss: 0, images: 0 });
+      }
       this.#reportStep(epoch, from, began);
+      // Gradients that are not stepped with yet are in no checkpoint.
+      if (!updates) continue;
       const stop = this.#options.stopRequested?.();
       // At an epoch's last step the epoch is finished first: its checkpoint is the better one.
       if (stop !== undefined && progress.batch < train.batches) {
@@ -123,15 +137,13 @@ export class Trainer {
     return stop;
   }
 
-  #step(batch: Parameters<typeof trainStep>[2], lr: number): ReturnType<typeof trainStep> {
-    const { network, optimizer, progress } = this.#session;
-    const { smoothing, clipGrad } = this.#config;
+  #step(batch: Batch, lr: number, accumulation: Accumulation): StepResult {
+    const { network, optimizer, loss, scaler, progress } = this.#session;
+    const { clipGrad } = this.#config;
     try {
       return trainStep(network, optimizer, batch, {
         ...this.#compute,
-        lr,
-        labelSmoothing: smoothing,
-        clipGrad,
+        ...{ lr, loss, clipGrad, accumulation, scaler },
       });
     } catch (error) {
       if (!(error instanceof DivergedError)) throw error;
@@ -201,9 +213,9 @@ export class Trainer {
   }
 
   async #validate(epoch: number, lr: number): Promise<{ loss: number; accuracy: number }> {
-    const { val, network } = this.#session;
+    const { val, judged } = this.#session;
     const probabilities = await predictProbabilities(
-      network,
+      judged,
       val.epoch(epoch),
       val.count,
       this.#compute,
