@@ -16,7 +16,7 @@ import {
 } from "../optim/index.ts";
 import type { TrainConfig } from "../run/config.ts";
 import { type Device, Generator, ops, scope, Tensor, unscoped } from "../tensor/index.ts";
-import { FeatureHead, freezeStages } from "../transfer/index.ts";
+import { FeatureHead, freezeStages, StageTail } from "../transfer/index.ts";
 import { updatesPerEpoch } from "./accumulation.ts";
 import { buildModel, copyModel } from "./build-model.ts";
 import { ModelEma } from "./ema.ts";
@@ -47,6 +47,7 @@ interface SavedState {
   readonly optimizerSteps: Readonly<Record<string, number>>;
   /** Of fp16. */
   readonly scaler?: GradScalerState;
+  readonly onFeatures?: boolean;
 }
 
 /** A run in memory: model, optimizer, schedule, random state and loaders, built from config and data. */
@@ -60,6 +61,8 @@ export class Session implements AsyncDisposable {
   network: Classifier;
   /** What is validated by them: the same, or its moving average. */
   judged: Classifier;
+  /** Are batches features? Undefined until it is decided, once for a run and all who resume it. */
+  onFeatures: boolean | undefined;
   readonly loss: Loss;
   readonly ema: ModelEma | undefined;
   readonly scaler: GradScaler | undefined;
@@ -112,15 +115,22 @@ export class Session implements AsyncDisposable {
     this.val = new Loader(val, { ...plan, batchSize: Math.max(batchSize, EVALUATION_BATCH) });
   }
 
-  /** From now on batches hold features of images, [n, width], and epochs train the head alone. */
-  async trainHeadOn(train: BatchSource, val: BatchSource): Promise<void> {
+  /**
+   * From now on batches hold what the stages before the number `from` give, and epochs train the rest of
+   * the network: the head alone where that is what it sees, [n, width].
+   */
+  async trainOn(from: number, train: BatchSource, val: BatchSource): Promise<void> {
     await this.train[Symbol.asyncDispose]();
     await this.val[Symbol.asyncDispose]();
     this.train = train;
     this.val = val;
     const dropout = new Dropout(this.#headDropout, { random: this.#dropout });
-    this.network = new FeatureHead(this.model, dropout);
-    this.judged = this.ema === undefined ? this.network : new FeatureHead(this.ema.model, dropout);
+    const rest = (model: Classifier) =>
+      from === model.stages.length - 1
+        ? new FeatureHead(model, dropout)
+        : new StageTail(model, from);
+    this.network = rest(this.model);
+    this.judged = this.ema === undefined ? this.network : rest(this.ema.model);
   }
 
   /** Everything a resumed run needs, as copies. */
@@ -143,6 +153,7 @@ export class Session implements AsyncDisposable {
         schedule: this.schedule.state(),
         optimizerSteps: { ...this.optimizer.steps },
         ...(this.scaler !== undefined && { scaler: this.scaler.state() }),
+        ...(this.onFeatures !== undefined && { onFeatures: this.onFeatures }),
       },
     };
   }
@@ -161,6 +172,7 @@ export class Session implements AsyncDisposable {
     this.schedule.load(state.schedule);
     if (state.scaler !== undefined) this.scaler?.load(state.scaler);
     this.progress = { ...state.progress };
+    this.onFeatures = state.onFeatures;
   }
 
   /** What is judged, whole and alone, for a file that other tools load. */
