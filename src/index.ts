@@ -155,6 +155,7 @@ export {
   hasOperator,
   inference,
   inMemoryFormat,
+  limitMemory,
   liveTensors,
   type MemoryFormat,
   manualSeed,
@@ -175,6 +176,7 @@ export {
 export {
   type ClassicalOptions,
   DivergedError,
+  OutOfMemoryError,
   type StartInfo,
   type StepProgress,
   type TrainEvents,

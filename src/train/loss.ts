@@ -13,7 +13,7 @@ import type { Teacher } from "./teacher.ts";
 export function makeLoss(
   { smoothing, distillAlpha = 0.5, distillTemperature = 4 }: TrainConfig,
   weight: Tensor | undefined,
-  teacher: Teacher | undefined,
+  teacher: Pick<Teacher, "logits"> | undefined,
 ): Loss {
   const labelled: Loss = (logits, targets) =>
     crossEntropy(logits, targets, { labelSmoothing: smoothing, weight });

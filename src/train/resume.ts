@@ -3,7 +3,7 @@ import { ThawError, UsageError } from "../errors.ts";
 import { amxState, cpuInfo } from "../libtorch/index.ts";
 import type { ComputeChoice } from "../models/compute.ts";
 import { type Fingerprint, fingerprintDifferences, newestVerified } from "../run/checkpoint.ts";
-import { configDigest, type TrainConfig } from "../run/config.ts";
+import { canonicalJson, configDigest, type TrainConfig } from "../run/config.ts";
 import { readRun } from "../run/read.ts";
 import type { RunRecord } from "../run/record.ts";
 import { getThreads, version } from "../tensor/index.ts";
@@ -40,7 +40,9 @@ export function resumeSession(
     return false;
   }
   if (checkpoint.configDigest !== digestOf(config)) {
-    throw new UsageError(`${run.name} was trained with another config`, {
+    const differing = configDifferences(readRun(run.dir).config, config);
+    const where = differing.length === 0 ? "" : `: ${differing.join("; ")}`;
+    throw new UsageError(`${run.name} was trained with another config${where}`, {
       hint: `its own is in ${run.path("config.json")}; \`thaw train --resume ${run.name}\` alone uses it`,
     });
   }
@@ -58,6 +60,19 @@ export function resumeSession(
 /** Without --exact, which changes no number: it may be given when a run is resumed. */
 export function digestOf(config: TrainConfig): string {
   return configDigest({ ...config, exact: undefined });
+}
+
+/** What of a run's config is not what was given, as `lr is 0.001 there, 0.5 given`. */
+function configDifferences(run: Readonly<Record<string, unknown>>, given: TrainConfig): string[] {
+  const decides = new Map<string, [unknown, unknown]>();
+  for (const key of [...Object.keys(run), ...Object.keys(given)]) {
+    if (["name", "out", "exact"].includes(key)) continue;
+    decides.set(key, [run[key], given[key as keyof TrainConfig]]);
+  }
+  const shown = (value: unknown) => (value === undefined ? "not set" : canonicalJson(value));
+  return [...decides].flatMap(([key, [there, here]]) =>
+    shown(there) === shown(here) ? [] : [`${key} is ${shown(there)} there, ${shown(here)} given`],
+  );
 }
 
 /** What decides a step's bits on this machine, beside config and data. */

@@ -10,6 +10,7 @@ import { withRunLock } from "../run/run-lock.ts";
 import { getThreads, resetPeakMemory, setThreads, version } from "../tensor/index.ts";
 import type { TrainOptions, TrainResult } from "./events.ts";
 import { trainOnFeatures } from "./features.ts";
+import { limitToMachine } from "./out-of-memory.ts";
 import { engineFingerprint, resumeSession } from "./resume.ts";
 import { Session } from "./session.ts";
 import {
@@ -44,6 +45,7 @@ export async function train(
   const compute = chooseCompute(config);
   const fingerprint = engineFingerprint(compute);
   resetPeakMemory();
+  limitToMachine();
   // Before the record: what cannot be built must not have replaced a run.
   await using session = new Session(config, data, compute);
   if (weights !== undefined && !options.resume) {

@@ -7,17 +7,21 @@ import { predictProbabilities } from "../models/predict.ts";
 import { type Fingerprint, type Json, saveCheckpoint, saveModel } from "../run/checkpoint.ts";
 import type { TrainConfig } from "../run/config.ts";
 import { loadBestModel } from "../run/load-model.ts";
+import { readRun } from "../run/read.ts";
 import type { RunRecord } from "../run/record.ts";
 import type { EpochLine, RunStatus, Summary } from "../run/summary.ts";
 import { getThreads } from "../tensor/index.ts";
 import { freezeStages } from "../transfer/index.ts";
 import { type Accumulation, accumulationAt } from "./accumulation.ts";
+import { countEpoch, isOver } from "./best.ts";
 import type { TrainOptions } from "./events.ts";
+import { type FailedStep, isOutOfMemory, outOfMemory } from "./out-of-memory.ts";
 import { transferOf } from "./plan.ts";
 import { digestOf } from "./resume.ts";
 import { EVALUATION_BATCH, type Session } from "./session.ts";
 import { DivergedError, firstNonFinite, type StepResult, trainStep } from "./step.ts";
 import { parameterCounts, summarise } from "./summary.ts";
+import { Watch } from "./watch.ts";
 
 export interface TrainerParts {
   readonly config: TrainConfig;
@@ -41,6 +45,7 @@ export class Trainer {
   readonly #options: TrainOptions;
   readonly #started: number;
   readonly #fingerprint: Fingerprint;
+  readonly #watch: Watch;
   /** Seconds of an epoch that was left before its end. */
   #openSeconds = 0;
 
@@ -53,6 +58,8 @@ export class Trainer {
     this.#options = parts.options;
     this.#started = parts.started;
     this.#fingerprint = parts.fingerprint;
+    const { classes } = parts.data.train;
+    this.#watch = new Watch(classes.length, readRun(parts.run.dir).epochs);
   }
 
   async fit(): Promise<Summary> {
@@ -108,13 +115,11 @@ export class Trainer {
       if (updates) {
         progress.step++;
         this.#session.ema?.update(model);
-        this.#run.appendStep({
-          step: progress.step,
-          epoch,
-          loss: gradAccumSteps === 1 ? loss : update.loss / update.images,
-          lr,
-          ...(gradNorm !== undefined && { gradNorm }),
-        });
+        const { step } = progress;
+        const mean = gradAccumSteps === 1 ? loss : update.loss / update.images;
+        const norm = gradNorm === undefined ? {} : { gradNorm };
+        this.#run.appendStep({ step, epoch, loss: mean, lr, ...norm });
+        this.#warn(this.#watch.step(step, mean));
         Object.assign(update, { loss: 0, images: 0 });
       }
       this.#reportStep(epoch, from, began);
@@ -139,13 +144,19 @@ export class Trainer {
 
   #step(batch: Batch, lr: number, accumulation: Accumulation): StepResult {
     const { network, optimizer, loss, scaler, progress } = this.#session;
-    const { clipGrad } = this.#config;
+    const { clipGrad, gradAccumSteps = 1 } = this.#config;
+    const { shape } = batch.images;
+    const options = { ...this.#compute, lr, loss, clipGrad, scaler };
     try {
-      return trainStep(network, optimizer, batch, {
-        ...this.#compute,
-        ...{ lr, loss, clipGrad, accumulation, scaler },
-      });
+      return trainStep(network, optimizer, batch, { ...options, accumulation });
     } catch (error) {
+      if (isOutOfMemory(error)) {
+        const attempt: FailedStep["attempt"] = (images, labels) => {
+          optimizer.zeroGrad();
+          trainStep(network, optimizer, { ...batch, images, labels }, options);
+        };
+        throw outOfMemory(error, { shape, gradAccumSteps, attempt });
+      }
       if (!(error instanceof DivergedError)) throw error;
       throw this.#diverged(error.message, progress.step + 1, lr, error);
     }
@@ -195,9 +206,7 @@ export class Trainer {
       imagesPerSecond: images / spent.train,
     };
     schedule.observe(valLoss);
-    const isBest = improves(line, progress.best);
-    progress.best = isBest ? { epoch, valAccuracy, valLoss } : progress.best;
-    progress.sinceBest = isBest ? 0 : progress.sinceBest + 1;
+    const isBest = countEpoch(progress, line);
     progress.epoch = epoch;
     progress.batch = 0;
     progress.lossSum = 0;
@@ -210,6 +219,7 @@ export class Trainer {
     if (this.#isCheckpointDue()) this.#checkpoint();
     this.#writeSummary("running");
     this.#options.onEpoch?.(line, timing, isBest);
+    this.#warn(this.#watch.epoch(line));
   }
 
   async #validate(epoch: number, lr: number): Promise<{ loss: number; accuracy: number }> {
@@ -271,8 +281,7 @@ export class Trainer {
   }
 
   #stoppedEarly(): boolean {
-    const { patience } = this.#config;
-    return patience !== undefined && this.#session.progress.sinceBest >= patience;
+    return isOver(this.#session.progress, this.#config.patience);
   }
 
   #checkpoint(): void {
@@ -350,6 +359,10 @@ export class Trainer {
     });
   }
 
+  #warn(text: string | undefined): void {
+    if (text !== undefined) this.#note(text);
+  }
+
   #note(text: string): void {
     this.#options.onNote?.(text);
   }
@@ -359,13 +372,6 @@ export class Trainer {
 interface Spent {
   readonly train: number;
   readonly dataWait: number;
-}
-
-/** More accurate, or as accurate with a lower loss: with equal counts of right answers the surer one. */
-function improves(line: EpochLine, best: Session["progress"]["best"]): boolean {
-  if (best === null) return true;
-  if (line.valAccuracy !== best.valAccuracy) return line.valAccuracy > best.valAccuracy;
-  return line.valLoss < best.valLoss;
 }
 
 const seconds = (since: number): number => (performance.now() - since) / 1000;
