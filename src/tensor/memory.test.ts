@@ -41,15 +41,15 @@ describe("the allocator", () => {
     const before = limitMemory(memory().reservedBytes + 20 * MEGABYTE);
     try {
       expect(before).toBe(Number.POSITIVE_INFINITY);
-      scope(() => megabytes(12));
+      megabytes(12).dispose();
       // The cached block goes back for one that it does not fit.
-      scope(() => megabytes(16));
-      expect(() => scope(() => megabytes(24))).toThrow(/out of memory: \d+ bytes for a tensor/);
-      scope(() => megabytes(16));
+      megabytes(16).dispose();
+      expect(() => megabytes(24)).toThrow(/out of memory: \d+ bytes for a tensor/);
+      megabytes(16).dispose();
     } finally {
       limitMemory(before);
     }
-    scope(() => megabytes(24));
+    megabytes(24).dispose();
   });
 
   it("counts memory once, however many views there are", () => {

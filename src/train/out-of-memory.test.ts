@@ -46,7 +46,6 @@ describe("a step that finds no memory", () => {
     const said =
       /^--batch-size (\d+) would fit \(an image takes [\d.]+ MB\); --grad-accum-steps (\d+)/;
     const [, size, steps] = said.exec(hint)!.map(Number) as [number, number, number];
-    console.log(hint);
     expect(size).toBeGreaterThan(16);
     expect(size * steps).toBeGreaterThanOrEqual(2 * IMAGES);
     expect(openRun("large", out).summary).toMatchObject({ status: "failed", reason: message });
