@@ -41,7 +41,12 @@ const model = createModel("simple_cnn", {
   .to(compute)
   .train();
 const optimizer = adam(parameterGroups(model.namedParameters()), { lr: 1e-3, weightDecay: 1e-4 });
-const options = { ...compute, lr: 1e-3, loss: (logits, labels) => crossEntropy(logits, labels), clipGrad: undefined };
+const options = {
+  ...compute,
+  lr: 1e-3,
+  loss: (logits, labels) => crossEntropy(logits, labels),
+  clipGrad: undefined,
+};
 
 const random = new Generator(1);
 const images = inMemoryFormat(

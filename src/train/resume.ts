@@ -8,6 +8,7 @@ import { readRun } from "../run/read.ts";
 import type { RunRecord } from "../run/record.ts";
 import { getThreads, version } from "../tensor/index.ts";
 import type { Session } from "./session.ts";
+import { describeTeacher } from "./teacher.ts";
 
 /**
  * Puts a session where its run's newest good checkpoint stands. False for a run that has none, which
@@ -23,7 +24,10 @@ export function resumeSession(
   fingerprint: Fingerprint,
   note: (text: string) => void,
 ): boolean {
-  const { dataset } = readRun(run.dir).environment as { dataset?: { fingerprint?: string } };
+  const { dataset, teacher } = readRun(run.dir).environment as {
+    dataset?: { fingerprint?: string };
+    teacher?: string;
+  };
   if (dataset?.fingerprint !== undefined && dataset.fingerprint !== data.fingerprint) {
     throw new UsageError(
       `${run.name} was trained on other data: content, classes or split differ`,
@@ -47,6 +51,7 @@ export function resumeSession(
     });
   }
   const differences = fingerprintDifferences(checkpoint.fingerprint, fingerprint);
+  if (describeTeacher(config).teacher !== teacher) differences.push("the teacher was trained anew");
   if (differences.length > 0) {
     const text = `the resumed run will not be the same to the last bit: ${differences.join("; ")}`;
     if (config.exact) throw new ThawError(`--exact: ${text}`);

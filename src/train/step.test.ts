@@ -103,6 +103,11 @@ describe("accumulated gradients", () => {
 });
 
 describe("a scaled loss", () => {
+  it("is for CUDA alone: fp16 is refused elsewhere", () => {
+    const act = () => chooseCompute({ device: "cpu", precision: "fp16" });
+    expect(act).toThrow("--precision fp16: only a CUDA device computes it, and this is cpu");
+  });
+
   it("changes no step that does not overflow", () => {
     const scaler = new GradScaler({ scale: 1024 });
     const [whole, scaled] = [trained(alone), trained(alone, { scaler })];

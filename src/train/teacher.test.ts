@@ -99,6 +99,21 @@ test("a student that is interrupted ends as the uninterrupted one, and not as wi
   expect(outcome("alone")).not.toEqual(outcome("whole"));
 });
 
+test("a teacher that was trained anew in between is told, and refused by --exact", async () => {
+  let steps = 0;
+  const stopRequested = () => (++steps === 6 ? "interrupted" : undefined);
+  const own = { name: "own-teacher", teacher: undefined, epochs: 1 };
+  await train(config(own), data);
+  await train(config({ name: "of-two", teacher: "own-teacher" }), data, { stopRequested });
+  await train(config({ ...own, seed: 9 }), data, { overwrite: true });
+  const resumed = config({ name: "of-two", teacher: "own-teacher" });
+  const exact = train({ ...resumed, exact: true }, data, { resume: true });
+  await expect(exact).rejects.toThrow("--exact: ");
+  const notes: string[] = [];
+  await train(resumed, data, { resume: true, onNote: (text) => void notes.push(text) });
+  expect(notes).toEqual([expect.stringContaining("bit: the teacher was trained anew")]);
+});
+
 describe("refused before anything is written", () => {
   const small = { ...data.train, height: 8, width: 8 };
   test.each<[string, MemorySplits, string]>([

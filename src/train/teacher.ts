@@ -1,10 +1,12 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
 import type { MemorySplits } from "../data/imageset.ts";
 import { UsageError } from "../errors.ts";
 import { type Classifier, type ComputeChoice, freeze } from "../models/index.ts";
 import { forward } from "../models/predict.ts";
 import type { TrainConfig } from "../run/config.ts";
 import { loadBestModel, type ModelFile } from "../run/load-model.ts";
-import { findRun } from "../run/record.ts";
+import { findRun, RunRecord } from "../run/record.ts";
 import { inference, ops, scope, Tensor, unscoped } from "../tensor/index.ts";
 
 /** A trained model that answers for the images of a student, frozen and in evaluation mode. */
@@ -87,6 +89,13 @@ export function openTeacher(
     file.model[Symbol.dispose]();
     throw error;
   }
+}
+
+/** What the environment records of a teacher: its run may be trained again tomorrow. */
+export function describeTeacher({ teacher, out }: TrainConfig): { teacher?: string } {
+  if (teacher === undefined) return {};
+  const { best } = new RunRecord(findRun(teacher, out));
+  return { teacher: `sha256:${createHash("sha256").update(readFileSync(best)).digest("hex")}` };
 }
 
 function refuseMisfit(

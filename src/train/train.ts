@@ -20,6 +20,7 @@ import {
   startFrom,
   withNormalization,
 } from "./start-weights.ts";
+import { describeTeacher } from "./teacher.ts";
 import { Trainer } from "./trainer.ts";
 
 /**
@@ -51,7 +52,10 @@ export async function train(
   if (weights !== undefined && !options.resume) {
     startFrom(weights, config, data, session, options);
   }
-  const origin = weights === undefined ? {} : { weights: await describeWeights(weights) };
+  const origin = {
+    ...(weights !== undefined && { weights: await describeWeights(weights) }),
+    ...describeTeacher(config),
+  };
   const name = config.name ?? defaultRunName(config);
   const dir = options.resume ? findRun(name, config.out) : join(config.out, name);
   const note = (text: string) => options.onNote?.(text);
