@@ -12,9 +12,11 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 #include <map>
 #include <mutex>
 #include <new>
+#include <utility>
 #include <vector>
 
 #include "compat.h"
@@ -93,6 +95,12 @@ class CachingAllocator final : public c10::Allocator {
     statistics_.peak_reserved = statistics_.reserved;
   }
 
+  // Returns the limit before.
+  size_t SetLimit(size_t bytes) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return std::exchange(limit_, bytes);
+  }
+
   void EmptyCache() {
     std::lock_guard<std::mutex> lock(mutex_);
     GiveBack(statistics_.current);
@@ -110,10 +118,10 @@ class CachingAllocator final : public c10::Allocator {
       if (block == nullptr) {
         const size_t allowed = std::max(statistics_.peak, statistics_.current + size) + kSlack;
         if (statistics_.reserved + size > allowed) GiveBack(allowed > size ? allowed - size : 0);
-        block = Fresh(size);
+        block = Allowed(size) ? Fresh(size) : nullptr;
         if (block == nullptr) {
           GiveBack(statistics_.current);
-          block = Fresh(size);
+          if (Allowed(size)) block = Fresh(size);
         }
         if (block == nullptr) {
           throw std::runtime_error("out of memory: " + std::to_string(size) +
@@ -143,6 +151,10 @@ class CachingAllocator final : public c10::Allocator {
       return block;
     }
     return nullptr;
+  }
+
+  bool Allowed(size_t size) const {
+    return statistics_.reserved <= limit_ && size <= limit_ - statistics_.reserved;
   }
 
   // Null where the system has no memory.
@@ -188,6 +200,7 @@ class CachingAllocator final : public c10::Allocator {
   std::mutex mutex_;
   std::map<size_t, Header*> lists_;
   Statistics statistics_;
+  size_t limit_ = std::numeric_limits<size_t>::max();
 };
 
 // Never destroyed: tensors in libtorch's statics outlive everything.
@@ -218,6 +231,16 @@ Napi::Value ResetPeak(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+// Bytes that may be reserved; infinity is no limit. Returns the limit before.
+Napi::Value SetMemoryLimit(const Napi::CallbackInfo& info) {
+  constexpr size_t kNone = std::numeric_limits<size_t>::max();
+  const double bytes = info[0].As<Napi::Number>().DoubleValue();
+  const bool limits = bytes < static_cast<double>(kNone);
+  const size_t before = Instance().SetLimit(limits ? static_cast<size_t>(bytes) : kNone);
+  return Napi::Number::New(info.Env(), before == kNone ? std::numeric_limits<double>::infinity()
+                                                       : static_cast<double>(before));
+}
+
 Napi::Value EmptyCache(const Napi::CallbackInfo& info) {
   Instance().EmptyCache();
   return info.Env().Undefined();
@@ -231,6 +254,7 @@ void InitAllocator(Napi::Env env, Napi::Object exports) {
   exports.Set("allocatorStatistics",
               Napi::Function::New(env, AllocatorStatistics, "allocatorStatistics"));
   exports.Set("resetPeak", Napi::Function::New(env, ResetPeak, "resetPeak"));
+  exports.Set("setMemoryLimit", Napi::Function::New(env, SetMemoryLimit, "setMemoryLimit"));
   exports.Set("emptyCache", Napi::Function::New(env, EmptyCache, "emptyCache"));
 }
 

@@ -157,6 +157,7 @@ export {
   hasOperator,
   inference,
   inMemoryFormat,
+  limitMemory,
   liveTensors,
   type MemoryFormat,
   manualSeed,
@@ -177,6 +178,7 @@ export {
 export {
   type ClassicalOptions,
   DivergedError,
+  OutOfMemoryError,
   type StartInfo,
   type StepProgress,
   type TrainEvents,

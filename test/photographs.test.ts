@@ -127,6 +127,35 @@ describe("a folder of photographs", () => {
     expect(loss("views")).not.toBeCloseTo(loss("probe"), 4);
   });
 
+  test("all that training may be told works on it, and ends the same where it is interrupted", async () => {
+    const weights = join(out, "whole");
+    const more = {
+      ...{ strategy: "partial", weights, mixup: 0.4, cutmix: 1, classWeights: "balanced" },
+      ...{ gradAccumSteps: 2, modelEma: true, modelEmaDecay: 0.5, teacher: "whole" },
+    };
+    const notes: string[] = [];
+    const onNote = (text: string) => notes.push(text);
+    await trained({ ...more, name: "told" }, { onNote });
+    // Every epoch crops anew: there is nothing that could be computed once.
+    expect(notes.join("\n")).not.toContain("features");
+    let steps = 0;
+    const stopRequested = () => (++steps === 3 ? ("interrupted" as const) : undefined);
+    await trained({ ...more, name: "told-twice" }, { stopRequested });
+    await trained({ ...more, name: "told-twice" }, { resume: true });
+    expect(outcome("told-twice")).toEqual(outcome("told"));
+    const { run, summary } = await trained({ ...more, name: "unmixed", mixup: 0, cutmix: 0 });
+    expect(outcome("unmixed").lines).not.toEqual(outcome("told").lines);
+    expect(await evaluateRun(run.dir, data, compute(), { cache })).toEqual(summary.test);
+
+    // A probe's features are computed once, and its average is what is judged.
+    const probe = { strategy: "freeze", weights, modelEma: true, modelEmaDecay: 0.5 };
+    const { summary: cached } = await trained({ ...probe, name: "average" });
+    const uncached = await trained({ ...probe, name: "average-un", featureCache: false });
+    expect(cached.best!.valLoss).toBeCloseTo(uncached.summary.best!.valLoss, 4);
+    const first = { ...probe, name: "no-average", modelEma: false, modelEmaDecay: undefined };
+    expect((await trained(first)).summary.best!.valLoss).not.toBe(cached.best!.valLoss);
+  });
+
   test("what is decoded for judging is kept: a later run opens no file for it", async () => {
     const kept = join(folder, "kept");
     cpSync(photos, kept, { recursive: true });
@@ -158,8 +187,32 @@ describe("a folder of photographs", () => {
   });
 });
 
+const small = sampleSplits();
+
+test("frozen stages of small images that are resized are computed once, as they would be every epoch", async () => {
+  const resized = { data: "sample", imgSize: 24, cropPct: 0.9, batchSize: 20 };
+  await train(config({ ...resized, name: "resized", epochs: 1 }), small, { cache });
+  const pieces: string[] = [];
+  const onFeatures = ({ split }: { split: string }) => pieces.push(split);
+  const partial = { ...resized, strategy: "partial", unfreeze: 1, weights: join(out, "resized") };
+  const run = async (more: Record<string, unknown>) => {
+    const { dir } = (await train(config({ ...partial, ...more }), small, { cache, onFeatures }))
+      .run;
+    return openRun(dir).epochs;
+  };
+  const cached = await run({ name: "tail" });
+  expect(pieces).toEqual(["train", "val"]);
+  const uncached = await run({ name: "tail-uncached", featureCache: false });
+  for (const [i, { trainLoss, valLoss }] of cached.entries()) {
+    expect(trainLoss).toBeCloseTo(uncached[i]!.trainLoss, 4);
+    expect(valLoss).toBeCloseTo(uncached[i]!.valLoss, 4);
+  }
+  // A batch that is mixed is another every epoch.
+  await run({ name: "tail-mixed", mixup: 0.2 });
+  expect(pieces).toHaveLength(2);
+});
+
 describe("refused before anything is written", () => {
-  const small = sampleSplits();
   test.each([
     [{ augment: { crop: 4 } }, false, "--augment-crop: for small images in memory, and photos is"],
     [{ model: "vit_tiny_patch16_224", imgSize: 200 }, false, "do not fill 200×200"],

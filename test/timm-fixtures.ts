@@ -12,6 +12,7 @@ interface TimmFixtures {
   readonly mobilenetv3_small_100: ModelFixture;
   readonly mixup: MixupFixture;
   readonly swin_tiny_patch4_window7_224: ModelFixture;
+  readonly transfer: TransferFixture;
   readonly vit_pieces: VitPieces;
   readonly vit_small_patch32_224: ModelFixture;
   readonly vit_tiny_patch16_224: ModelFixture;
@@ -43,6 +44,34 @@ export interface MixupFixture {
     readonly std: number;
     readonly box?: { readonly mean: readonly number[]; readonly std: readonly number[] };
   }[];
+}
+
+/** Epochs of fine-tuning; timm_transfer.py's docstring says what of. */
+export interface TransferFixture {
+  readonly classes: number;
+  readonly count: number;
+  readonly batch: number;
+  readonly emaDecay: number;
+  readonly models: Readonly<
+    Record<
+      string,
+      {
+        readonly size: number;
+        /** Keys of the training config. */
+        readonly optimizer: Readonly<Record<string, unknown>>;
+        readonly cases: Readonly<Record<string, TransferCase>>;
+      }
+    >
+  >;
+}
+
+export interface TransferCase {
+  /** Keys of the training config. */
+  readonly config: { readonly strategy: string; readonly epochs: number };
+  readonly losses: readonly number[];
+  readonly evalLoss: number;
+  readonly emaLoss?: number;
+  readonly emaTracked?: number;
 }
 
 export interface CountsFixture {

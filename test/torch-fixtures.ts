@@ -140,6 +140,7 @@ export interface FunctionalFixture {
   readonly activations: FunctionalCases;
   readonly pooling: FunctionalCases;
   readonly crossEntropy: FunctionalCases;
+  readonly distillation: FunctionalCases;
   readonly clipGradNorm: Readonly<
     Record<
       string,

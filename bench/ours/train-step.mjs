@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { Loader } from "../../dist/data/loader.js";
 import { chooseCompute, createModel } from "../../dist/models/index.js";
+import { crossEntropy } from "../../dist/nn/index.js";
 import { adam, parameterGroups } from "../../dist/optim/index.js";
 import { Generator, inMemoryFormat, ops, Tensor } from "../../dist/tensor/index.js";
 import { trainStep } from "../../dist/train/step.js";
@@ -40,7 +41,12 @@ const model = createModel("simple_cnn", {
   .to(compute)
   .train();
 const optimizer = adam(parameterGroups(model.namedParameters()), { lr: 1e-3, weightDecay: 1e-4 });
-const options = { ...compute, lr: 1e-3, labelSmoothing: 0, clipGrad: undefined };
+const options = {
+  ...compute,
+  lr: 1e-3,
+  loss: (logits, { labels }) => crossEntropy(logits, labels),
+  clipGrad: undefined,
+};
 
 const random = new Generator(1);
 const images = inMemoryFormat(

@@ -117,6 +117,7 @@ export interface Native {
   allocatorStatistics(): AllocatorStatistics;
   resetPeak(): void;
   emptyCache(): void;
+  setMemoryLimit(bytes: number): number;
 
   newGenerator(seed: number, device: string): Handle;
   releaseGenerator(generator: Handle): boolean;

@@ -46,11 +46,14 @@ function choosePrecision(
   wanted: "auto" | PrecisionName,
   device: Device,
 ): Pick<ComputeChoice, "precision" | "reason"> {
-  if (wanted === "fp16") {
-    // Small gradients underflow in fp16 without loss scaling, which the trainer does not do yet.
-    throw new UsageError("--precision fp16: training in fp16 is not supported yet", {
-      hint: "--precision auto chooses bf16 where the hardware has it, else fp32",
-    });
+  if (wanted === "fp16" && device !== "cuda") {
+    // libtorch's autocast has fp16 for CUDA alone.
+    throw new UsageError(
+      `--precision fp16: only a CUDA device computes it, and this is ${device}`,
+      {
+        hint: "--precision auto chooses bf16 where the hardware has it, else fp32",
+      },
+    );
   }
   if (wanted !== "auto") return { precision: wanted, reason: "as asked" };
   if (device === "cpu") {

@@ -14,6 +14,7 @@ import {
   normal_,
   Parameter,
   Sequential,
+  type Step,
 } from "../nn/index.ts";
 import { type Generator, ops, scope, type Tensor } from "../tensor/index.ts";
 import { imagenetPreprocessing } from "./imagenet.ts";
@@ -153,8 +154,8 @@ export class ConvNext extends Classifier {
     return chain(x, this.stem, this.#stages);
   }
 
-  embed(x: Tensor): Tensor {
-    return scope(() => this.#head.forward(this.features(x)));
+  get steps(): readonly Step[] {
+    return [this.stem, ...this.#stages, this.#head];
   }
 
   get head(): Linear {

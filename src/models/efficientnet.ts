@@ -10,7 +10,7 @@ import {
   sigmoid,
   silu,
 } from "../nn/index.ts";
-import { ops, scope, type Tensor } from "../tensor/index.ts";
+import { ops, type Tensor } from "../tensor/index.ts";
 import { imagenetPreprocessing, inceptionStatistics } from "./imagenet.ts";
 import {
   type BlockSpec,
@@ -91,8 +91,9 @@ export class EfficientNet extends MobileNetwork {
     return chain(x, (images) => this.trunk(images), this.conv_head, this.bn2, this.#activation);
   }
 
-  embed(x: Tensor): Tensor {
-    return scope(() => this.dropout.forward(ops.meanDim(this.features(x), { dim: [2, 3] })));
+  protected embedMap(map: Tensor): Tensor {
+    const pool = (y: Tensor) => ops.meanDim(y, { dim: [2, 3] });
+    return chain(map, this.conv_head, this.bn2, this.#activation, pool, this.dropout);
   }
 
   protected get headModules(): readonly Module[] {

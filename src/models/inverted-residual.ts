@@ -10,6 +10,7 @@ import {
   normal_,
   Sequential,
   SqueezeExcite,
+  type Step,
   uniform_,
 } from "../nn/index.ts";
 import { type Generator, ops, scope, type Tensor } from "../tensor/index.ts";
@@ -200,8 +201,20 @@ export abstract class MobileNetwork extends Classifier {
   }
 
   protected trunk(x: Tensor): Tensor {
-    return chain(x, this.conv_stem, this.bn1, this.#activation, this.blocks);
+    return chain(x, ...this.#trunk);
   }
+
+  get #trunk(): readonly Step[] {
+    const stem = (x: Tensor) => chain(x, this.conv_stem, this.bn1, this.#activation);
+    return [stem, ...this.blocks];
+  }
+
+  get steps(): readonly Step[] {
+    return [...this.#trunk, (map) => this.embedMap(map)];
+  }
+
+  /** What the trunk gives → what the head sees. */
+  protected abstract embedMap(map: Tensor): Tensor;
 
   get head(): Linear {
     return this.classifier;

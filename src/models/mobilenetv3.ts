@@ -9,7 +9,7 @@ import {
   type Module,
   relu,
 } from "../nn/index.ts";
-import { ops, scope, type Tensor } from "../tensor/index.ts";
+import { ops, type Tensor } from "../tensor/index.ts";
 import { imagenetPreprocessing } from "./imagenet.ts";
 import {
   type BlockSpec,
@@ -130,12 +130,10 @@ export class MobileNetV3 extends MobileNetwork {
     return this.trunk(x);
   }
 
-  embed(x: Tensor): Tensor {
-    return scope(() => {
-      const pooled = ops.meanDim(this.features(x), { dim: [2, 3], keepdim: true });
-      const features = chain(pooled, this.conv_head, hardswish);
-      return this.dropout.forward(ops.flatten(features, { startDim: 1 }));
-    });
+  protected embedMap(map: Tensor): Tensor {
+    const pool = (y: Tensor) => ops.meanDim(y, { dim: [2, 3], keepdim: true });
+    const flatten = (y: Tensor) => ops.flatten(y, { startDim: 1 });
+    return chain(map, pool, this.conv_head, hardswish, flatten, this.dropout);
   }
 
   protected get headModules(): readonly Module[] {

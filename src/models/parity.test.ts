@@ -1,30 +1,11 @@
 import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
-import { formulaInput, formulaLabels, formulaTensor, sampleIndices } from "../../test/formula.ts";
+import { formulaInput, formulaLabels, sampleIndices } from "../../test/formula.ts";
+import { formulaState, loadState, type State } from "../../test/support/formula-weights.ts";
 import { readTimmFixture } from "../../test/timm-fixtures.ts";
 import { readTorchFixture } from "../../test/torch-fixtures.ts";
-import { crossEntropy, type Module, withoutInit } from "../nn/index.ts";
+import { crossEntropy, withoutInit } from "../nn/index.ts";
 import { Generator, inMemoryFormat, liveTensors, ops, scope, Tensor } from "../tensor/index.ts";
 import { type Classifier, createModel, type ModelName } from "./index.ts";
-
-type State = readonly (readonly [key: string, values: Float32Array | BigInt64Array])[];
-
-/** The oracle's weights by the formula; its index counts floating tensors only. */
-function formulaState(model: Module): State {
-  let index = 0;
-  return [...model.stateDict()].map(([key, { dtype, shape }]) => [
-    key,
-    dtype === "int64" ? new BigInt64Array(1) : formulaTensor(key, index++, shape),
-  ]);
-}
-
-function load(model: Module, state: State): void {
-  const own = model.stateDict();
-  const tensors = state.map(([key, values]): [string, Tensor] => [
-    key,
-    Tensor.from(values, own.get(key)!.shape),
-  ]);
-  model.loadStateDict(new Map(tensors));
-}
 
 function valuesOf(tensor: Tensor): Float64Array {
   return scope(() => ops.toDtype(tensor, "float64").toArray("float64"));
@@ -136,7 +117,7 @@ describe.each(cases)("$name against $library", ({ model: modelName, read }) => {
     );
     state ??= formulaState(model);
     const values = state;
-    scope(() => load(model, values));
+    scope(() => loadState(model, values));
     scope(() => body(model));
   }
 

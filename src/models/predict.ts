@@ -23,9 +23,12 @@ export function forward(model: Classifier, images: Tensor, compute: Compute): Te
 
 /** What the head sees, under the model's precision: [N, C, H, W] → [N, width]. */
 export function embed(model: Classifier, images: Tensor, compute: Compute): Tensor {
-  const { device, autocast: dtype } = compute;
-  if (dtype === null) return model.embed(images);
-  return autocast({ device, dtype }, () => model.embed(images));
+  return underPrecision(compute, () => model.embed(images));
+}
+
+/** Runs a forward pass, or a part of one, in the dtypes of its precision. */
+export function underPrecision<T>({ device, autocast: dtype }: Compute, body: () => T): T {
+  return dtype === null ? body() : autocast({ device, dtype }, body);
 }
 
 /** Moves a batch's tensor to where the model is. */

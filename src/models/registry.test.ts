@@ -5,7 +5,7 @@ import { expectNoLeaks } from "../../test/support/no-leaks.ts";
 import { readTimmFixture } from "../../test/timm-fixtures.ts";
 import { type InitTensor, readTorchFixture } from "../../test/torch-fixtures.ts";
 import { UsageError } from "../errors.ts";
-import { crossEntropy, DropPath, withoutInit } from "../nn/index.ts";
+import { chain, crossEntropy, DropPath, withoutInit } from "../nn/index.ts";
 import {
   autocast,
   Generator,
@@ -133,6 +133,28 @@ describe.each(modelNames)("%s", (name) => {
       expect(model.features(x).shape).toHaveLength(hasTokens(name) ? 3 : 4);
       const logits = model.head.forward(embedded);
       expect(logits.toArray("float32")).toEqual(model.forward(x).toArray("float32"));
+    });
+  });
+
+  it("does the work of one stage in each step, and embeds by all of them", () => {
+    scope(() => {
+      const model = built.model.eval();
+      const named = model.namedParameters();
+      const images_ = images(2, 3, side(name));
+      let x = images_;
+      expect(model.steps).toHaveLength(model.stages.length - 1);
+      for (const [i, step] of model.steps.entries()) {
+        for (const parameter of model.parameters()) parameter.grad = null;
+        const y = chain(x, step);
+        ops.sum(y).backward();
+        const own = new Set(stageParameters(model.stages[i]!));
+        const touched = named.filter(([, parameter]) => parameter.grad !== null);
+        const staged = named.filter(([, parameter]) => own.has(parameter));
+        expect(touched.map(([key]) => key)).toEqual(staged.map(([key]) => key));
+        x = ops.detach(y);
+      }
+      expect(ops.equal(x, model.embed(images_))).toBe(true);
+      for (const parameter of model.parameters()) parameter.grad = null;
     });
   });
 

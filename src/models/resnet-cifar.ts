@@ -1,6 +1,7 @@
 import {
   BatchNorm2d,
   Conv2d,
+  chain,
   Dropout,
   DropPath,
   dropPathRates,
@@ -8,6 +9,7 @@ import {
   Linear,
   Module,
   Sequential,
+  type Step,
 } from "../nn/index.ts";
 import { type Generator, ops, scope, type Tensor } from "../tensor/index.ts";
 import { imagenetPreprocessing } from "./imagenet.ts";
@@ -91,19 +93,17 @@ export class CifarResNet extends Classifier {
   }
 
   features(x: Tensor): Tensor {
-    return scope(() => {
-      let y = scope(() => ops.relu_(this.bn1.forward(this.conv1.forward(x))));
-      for (const layer of [this.layer1, this.layer2, this.layer3]) {
-        const input = y;
-        y = layer.forward(input);
-        input.dispose();
-      }
-      return y;
-    });
+    return chain(x, ...this.#upToLast, this.layer3);
   }
 
-  embed(x: Tensor): Tensor {
-    return scope(() => this.dropout.forward(ops.meanDim(this.features(x), { dim: [2, 3] })));
+  get steps(): readonly Step[] {
+    const pool = (map: Tensor) => ops.meanDim(map, { dim: [2, 3] });
+    return [...this.#upToLast, (map) => chain(map, this.layer3, pool, this.dropout)];
+  }
+
+  get #upToLast(): readonly Step[] {
+    const stem = (x: Tensor) => ops.relu_(this.bn1.forward(this.conv1.forward(x)));
+    return [stem, this.layer1, this.layer2];
   }
 
   get head(): Linear {

@@ -1,6 +1,7 @@
 import {
   BatchNorm2d,
   Conv2d,
+  chain,
   Dropout,
   DropPath,
   dropPathRates,
@@ -9,6 +10,7 @@ import {
   MaxPool2d,
   Module,
   Sequential,
+  type Step,
 } from "../nn/index.ts";
 import { type Generator, ops, scope, type Tensor } from "../tensor/index.ts";
 import { imagenetPreprocessing } from "./imagenet.ts";
@@ -163,22 +165,18 @@ export class ResNet extends Classifier {
   }
 
   features(x: Tensor): Tensor {
-    return scope(() => {
-      const stem = scope(() =>
-        this.maxpool.forward(ops.relu_(this.bn1.forward(this.conv1.forward(x)))),
-      );
-      let y = stem;
-      for (const layer of [this.layer1, this.layer2, this.layer3, this.layer4]) {
-        const input = y;
-        y = layer.forward(input);
-        input.dispose();
-      }
-      return y;
-    });
+    return chain(x, ...this.#upToLast, this.layer4);
   }
 
-  embed(x: Tensor): Tensor {
-    return scope(() => this.dropout.forward(ops.meanDim(this.features(x), { dim: [2, 3] })));
+  get steps(): readonly Step[] {
+    const pool = (map: Tensor) => ops.meanDim(map, { dim: [2, 3] });
+    return [...this.#upToLast, (map) => chain(map, this.layer4, pool, this.dropout)];
+  }
+
+  get #upToLast(): readonly Step[] {
+    const stem = (x: Tensor) =>
+      this.maxpool.forward(ops.relu_(this.bn1.forward(this.conv1.forward(x))));
+    return [stem, this.layer1, this.layer2, this.layer3];
   }
 
   get head(): Linear {

@@ -1,6 +1,15 @@
 import { UsageError } from "../errors.ts";
-import { BatchNorm2d, Conv2d, constant_, Dropout, kaimingNormal_, Linear } from "../nn/index.ts";
-import { type Generator, ops, scope, type Tensor } from "../tensor/index.ts";
+import {
+  BatchNorm2d,
+  Conv2d,
+  chain,
+  constant_,
+  Dropout,
+  kaimingNormal_,
+  Linear,
+  type Step,
+} from "../nn/index.ts";
+import { type Generator, ops, type Tensor } from "../tensor/index.ts";
 import { Classifier, type ModelOptions, type ModelSpec, type Stage } from "./spec.ts";
 
 const WIDTHS = [64, 128, 256] as const;
@@ -47,23 +56,19 @@ export class SimpleCnn extends Classifier {
   }
 
   features(x: Tensor): Tensor {
-    let y = this.#block(x, this.conv1, this.bn1);
-    for (const [conv, bn] of [
-      [this.conv2, this.bn2],
-      [this.conv3, this.bn3],
-    ] as const) {
-      const input = y;
-      y = this.#block(input, conv, bn);
-      input.dispose();
-    }
-    return y;
+    return chain(x, ...this.#blocks);
   }
 
-  embed(x: Tensor): Tensor {
-    return scope(() => {
-      const flat = ops.flatten(this.features(x), { startDim: 1 });
-      return this.dropout.forward(ops.relu(this.fc1.forward(flat)));
-    });
+  get steps(): readonly Step[] {
+    const hidden = (map: Tensor) =>
+      this.dropout.forward(ops.relu(this.fc1.forward(ops.flatten(map, { startDim: 1 }))));
+    return [...this.#blocks, hidden];
+  }
+
+  get #blocks(): readonly Step[] {
+    const block = (conv: Conv2d, bn: BatchNorm2d) => (x: Tensor) =>
+      bn.forwardReluMaxPool(conv.forward(x));
+    return [block(this.conv1, this.bn1), block(this.conv2, this.bn2), block(this.conv3, this.bn3)];
   }
 
   get head(): Linear {
@@ -85,10 +90,6 @@ export class SimpleCnn extends Classifier {
       { name: "fc", modules: [this.fc1] },
       { name: "head", modules: [this.fc2] },
     ];
-  }
-
-  #block(x: Tensor, conv: Conv2d, bn: BatchNorm2d): Tensor {
-    return scope(() => bn.forwardReluMaxPool(conv.forward(x)));
   }
 }
 

@@ -1,4 +1,4 @@
-import { type Linear, Module, type Parameter } from "../nn/index.ts";
+import { chain, type Linear, Module, type Parameter, type Step } from "../nn/index.ts";
 import { type Generator, scope, type Tensor } from "../tensor/index.ts";
 
 /** The streams a model draws from: parameters when it is built, dropout masks while it trains. */
@@ -43,8 +43,16 @@ export abstract class Classifier extends Module {
   /** [N, C, H, W] → the last feature map [N, width, H', W'], or token sequence [N, tokens, width]. */
   abstract features(x: Tensor): Tensor;
 
+  /**
+   * What the stages before the head do, one step a stage: each takes what the one before it gives, the
+   * first images, and the last gives what the head sees. Between two of them the network can be cut.
+   */
+  abstract get steps(): readonly Step[];
+
   /** [N, C, H, W] → [N, width], what the head sees. */
-  abstract embed(x: Tensor): Tensor;
+  embed(x: Tensor): Tensor {
+    return chain(x, ...this.steps);
+  }
 
   /** A new head for other classes, initialised afresh; the old one is freed. */
   abstract replaceHead(classes: number, random: Generator): void;

@@ -1,12 +1,14 @@
 import { ThawError, UsageError } from "../errors.ts";
 import {
   Conv2d,
+  chain,
   Dropout,
   dropPathRates,
   LayerNorm,
   Linear,
   Module,
   Sequential,
+  type Step,
 } from "../nn/index.ts";
 import { type Generator, ops, scope, type Tensor } from "../tensor/index.ts";
 import { imagenetPreprocessing } from "./imagenet.ts";
@@ -176,8 +178,15 @@ export class SwinTransformer extends Classifier {
     return scope(() => ops.permute(this.#encode(x), [0, 3, 1, 2]));
   }
 
-  embed(x: Tensor): Tensor {
-    return scope(() => this.head_drop.forward(ops.meanDim(this.#encode(x), { dim: [1, 2] })));
+  get steps(): readonly Step[] {
+    const layers: Step[] = [...this.layers];
+    const last = layers.pop()!;
+    const pool = (map: Tensor) => ops.meanDim(map, { dim: [1, 2] });
+    return [
+      this.patch_embed,
+      ...layers,
+      (map) => chain(map, last, this.norm, pool, this.head_drop),
+    ];
   }
 
   get head(): Linear {

@@ -10,6 +10,7 @@ import {
   normal_,
   Parameter,
   Sequential,
+  type Step,
   truncatedNormal_,
 } from "../nn/index.ts";
 import { type Generator, ops, scope, type Tensor } from "../tensor/index.ts";
@@ -78,14 +79,14 @@ export class VisionTransformer extends Classifier {
   }
 
   /** The last block computes the class token alone, a thirteenth of ViT-Tiny's time less. */
-  embed(x: Tensor): Tensor {
-    return scope(() => {
-      const blocks = [...this.blocks];
-      const last = blocks.pop() as Block;
-      const tokens = new Sequential(...blocks).forward(this.#tokens(x));
+  get steps(): readonly Step[] {
+    const blocks = [...this.blocks];
+    const last = blocks.pop() as Block;
+    const classToken = (tokens: Tensor) => {
       const token = ops.flatten(last.firstToken(tokens), { startDim: 1 });
       return this.head_drop.forward(this.norm.forward(token));
-    });
+    };
+    return [(x) => this.#tokens(x), ...blocks, classToken];
   }
 
   replaceHead(classes: number, random: Generator): void {

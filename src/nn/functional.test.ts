@@ -3,7 +3,15 @@ import { formulaUniform } from "../../test/formula.ts";
 import { expectNoLeaks } from "../../test/support/no-leaks.ts";
 import { type FunctionalCase, readTorchFixture } from "../../test/torch-fixtures.ts";
 import { noGrad, ops, scope, Tensor } from "../tensor/index.ts";
-import { AvgPool2d, BatchNorm2d, crossEntropy, GELU, LayerNorm, MaxPool2d } from "./index.ts";
+import {
+  AvgPool2d,
+  BatchNorm2d,
+  crossEntropy,
+  distillation,
+  GELU,
+  LayerNorm,
+  MaxPool2d,
+} from "./index.ts";
 
 const fixture = readTorchFixture("functional");
 const TOLERANCE = 1e-5;
@@ -177,18 +185,31 @@ describe("cross-entropy", () => {
       const target = case_.labels
         ? Tensor.from(BigInt64Array.from(case_.labels, BigInt), [6])
         : ops.softmax(formula(21, [6, 5], 2), 1);
-      const ours = reduction === undefined && weight === undefined && ignore_index === undefined;
+      const ours = reduction === undefined && ignore_index === undefined;
       const labelSmoothing = label_smoothing ?? 0;
+      const weights = weight && Tensor.from(Float32Array.from(weight), [5]);
       const loss = ours
-        ? crossEntropy(logits, target, { labelSmoothing })
+        ? crossEntropy(logits, target, { labelSmoothing, weight: weights })
         : ops.crossEntropyLoss(logits, target, {
             reduction: reductions[reduction ?? "mean"],
-            weight: weight && Tensor.from(Float32Array.from(weight), [5]),
+            weight: weights,
             ignoreIndex: ignore_index,
             labelSmoothing,
           });
       expectOutput(case_, "loss", loss);
       ops.sum(loss).backward();
+      expectOutput(case_, "grad.logits", logits.grad!);
+    });
+  });
+
+  it.each(Object.entries(fixture.distillation))("distillation, %s", (_, case_) => {
+    const { temperature } = case_.options as { readonly temperature: number };
+    scope(() => {
+      const logits = formula(20, [6, 5], 3);
+      logits.requiresGrad = true;
+      const loss = distillation(logits, formula(22, [6, 5], 4), temperature);
+      expectOutput(case_, "loss", loss);
+      loss.backward();
       expectOutput(case_, "grad.logits", logits.grad!);
     });
   });

@@ -28,7 +28,12 @@ export {
 export { LayerNorm } from "./layer-norm.ts";
 export { LayerNorm2d } from "./layer-norm-2d.ts";
 export { Linear } from "./linear.ts";
-export { crossEntropy, mixedCrossEntropy } from "./losses.ts";
+export {
+  type CrossEntropyOptions,
+  crossEntropy,
+  distillation,
+  mixedCrossEntropy,
+} from "./losses.ts";
 export { Mlp } from "./mlp.ts";
 export { Buffer, lasting, Module, Parameter } from "./module.ts";
 export { observeForward } from "./observe.ts";

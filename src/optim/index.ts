@@ -2,6 +2,12 @@ export { type AdamOptions, adam } from "./adam.ts";
 export { adamw } from "./adamw.ts";
 export { clipGradNorm } from "./clip.ts";
 export {
+  GradScaler,
+  type GradScalerOptions,
+  type GradScalerState,
+  unscaleGradients,
+} from "./grad-scaler.ts";
+export {
   type GroupOptions,
   type Optimizer,
   type OptimizerKind,

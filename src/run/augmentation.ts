@@ -56,11 +56,12 @@ export function changesImages(config: Given & Pick<TrainConfig, "scale">): boole
   return config.scale !== undefined || isAugmented(augmentationOf(config));
 }
 
-/** A frozen backbone's features are computed once where it sees the same pixels again. */
+/** What frozen stages give is computed once where they see the same pixels again. */
 export function cachesFeatures(config: TrainConfig): boolean {
   const { strategy, featureCache, views } = config;
-  if (strategy !== "freeze" || featureCache !== true) return false;
-  return views !== undefined || !changesImages(config);
+  if (featureCache !== true) return false;
+  if (strategy === "freeze") return views !== undefined || !changesImages(config);
+  return strategy === "partial" && !changesImages(config) && mixOf(config) === undefined;
 }
 
 /** What no single key shows. */

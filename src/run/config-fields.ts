@@ -3,7 +3,10 @@ import { trainConfigSchema } from "./config.ts";
 
 /** The part of JSON Schema that the config uses. */
 interface SchemaNode {
-  readonly type: "string" | "integer" | "number" | "boolean" | "array" | "object";
+  /** Absent of a choice between a word and a list, `anyOf`. */
+  readonly type?: "string" | "integer" | "number" | "boolean" | "array" | "object";
+  readonly anyOf?: readonly SchemaNode[];
+  readonly const?: string;
   readonly description?: string;
   readonly default?: unknown;
   readonly enum?: readonly string[];
@@ -44,7 +47,7 @@ function fieldsOf(node: SchemaNode, at: readonly string[]): ConfigField[] {
       {
         path,
         type: fieldType(child),
-        choices: child.enum,
+        choices: child.enum ?? wordsOf(child),
         description: child.description ?? "",
         defaultValue: child.default,
         allowed: allowed(child),
@@ -53,7 +56,14 @@ function fieldsOf(node: SchemaNode, at: readonly string[]): ConfigField[] {
   });
 }
 
+/** The words that may stand for a list. */
+function wordsOf({ anyOf }: SchemaNode): readonly string[] | undefined {
+  return anyOf?.flatMap(({ const: word }) => word ?? []);
+}
+
 function fieldType(node: SchemaNode): ConfigField["type"] {
+  const list = node.anyOf?.find(({ type }) => type === "array");
+  if (list !== undefined) return fieldType(list);
   if (node.type === "array") return itemsOf(node).type === "string" ? "strings" : "numbers";
   return node.type as ConfigField["type"];
 }
@@ -65,6 +75,8 @@ function itemsOf({ prefixItems, items }: SchemaNode): SchemaNode {
 
 function allowed(node: SchemaNode): string {
   if (node.enum !== undefined) return `one of ${node.enum.join(", ")}`;
+  if (node.anyOf !== undefined) return node.anyOf.map(allowed).join(", or ");
+  if (node.const !== undefined) return node.const;
   switch (node.type) {
     case "integer":
       return `a whole number${range(node)}`;
@@ -80,7 +92,7 @@ function allowed(node: SchemaNode): string {
     }
     case "object":
       return "a group of keys";
-    case "string":
+    default:
       return node.pattern === undefined
         ? "a text that is not empty"
         : "letters, digits, dots, dashes and underscores";

@@ -73,7 +73,7 @@ function parseFlag(flag: string, { type, choices, allowed }: ConfigField, text: 
     case "number":
       return number(text);
     case "numbers":
-      return text.split(",").map(number);
+      return choices?.includes(text) ? text : text.split(",").map(number);
     case "strings":
       return text.split(",").map((part) => part.trim());
     case "boolean":
@@ -88,7 +88,7 @@ function parseFlag(flag: string, { type, choices, allowed }: ConfigField, text: 
 }
 
 function placeholder({ type, choices }: ConfigField): string {
-  if (choices !== undefined) return "name";
+  if (choices !== undefined && type === "string") return "name";
   return {
     string: "text",
     integer: "n",

@@ -9,6 +9,7 @@ import {
   completeConfig,
   defaultStrategy,
   hasWeights,
+  onlyBeside,
   onlyWith,
   type TrainConfig,
   trainConfigSchema,
@@ -104,6 +105,10 @@ function contradictions(config: TrainConfig, label: Label): string[] {
   }
   if (classes !== undefined && new Set(classes).size !== classes.length) {
     problems.push(`${label(["classes"])}: a class stands twice`);
+  }
+  for (const [key, { key: beside }] of Object.entries(onlyBeside)) {
+    if (config[key as keyof typeof onlyBeside] === undefined || config[beside]) continue;
+    problems.push(`${label([key])}: only with ${flagOf([beside])}`);
   }
   if (weights !== undefined && pretrained === true) {
     problems.push(`${label(["pretrained"])}: --weights gives other weights; one of them is used`);

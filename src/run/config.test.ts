@@ -84,6 +84,30 @@ describe("a resolved config", () => {
   });
 });
 
+describe("keys that mean something beside another only", () => {
+  it("are filled in there", () => {
+    expect(parse({ modelEma: true }).modelEmaDecay).toBe(0.9998);
+    expect(parse({ modelEma: false })).not.toHaveProperty("modelEmaDecay");
+    const taught = { distillAlpha: 0.5, distillTemperature: 4 };
+    expect(parse({ teacher: "runs/big" })).toMatchObject(taught);
+  });
+
+  it.each([
+    [{ modelEmaDecay: 0.9 }, "modelEmaDecay: only with --model-ema"],
+    [{ distillAlpha: 0.5 }, "distillAlpha: only with --teacher"],
+    [{ distillTemperature: 2 }, "distillTemperature: only with --teacher"],
+    [{ teacher: "a", distillAlpha: 1.5 }, "distillAlpha: 1.5 given; allowed: a number at least 0"],
+    [{ gradAccumSteps: 0 }, "gradAccumSteps: 0 given; allowed: a whole number at least 1"],
+    [{ dropPath: 1 }, "dropPath: 1 given; allowed: a number at least 0 and below 1"],
+    [{ strategy: "freeze", pretrained: true, dropPath: 0.1 }, "dropPath: only for strategy"],
+    [{ featureCacheBudget: 9 }, "featureCacheBudget: only for strategy freeze, partial"],
+    [{ classWeights: "even" }, 'classWeights: "even" given; allowed: balanced, or a list of at'],
+    [{ classWeights: [1, -1] }, "classWeights.1: -1 given; allowed: balanced, or a list of at"],
+  ])("%j is refused without it, or where it cannot be", (given, message) => {
+    expect(refusal(() => parse(given))).toContain(message);
+  });
+});
+
 describe("a config file", () => {
   it("may be YAML or JSON, and flags stand over it", () => {
     const yaml = file(
@@ -259,6 +283,8 @@ describe("flags", () => {
     expect(named("--lr").parse("1e-3")).toBe(0.001);
     expect(named("--betas").parse("0.9,0.99")).toEqual([0.9, 0.99]);
     expect(named("--classes").parse("T-shirt/top, dog")).toEqual(["T-shirt/top", "dog"]);
+    expect(named("--class-weights").parse("balanced")).toBe("balanced");
+    expect(named("--class-weights").parse("1,2.5")).toEqual([1, 2.5]);
     expect(named("--opt").help).toBe("optimizer (sgd|adam|adamw; default adam)");
     expect(named("--momentum").help).toBe("momentum of sgd (with opt sgd; default 0.9)");
   });
@@ -266,6 +292,11 @@ describe("flags", () => {
   it.each([
     ["--lr", "abc", '--lr: "abc" given; allowed: a number above 0'],
     ["--lr", "nan", '--lr: "nan" given; allowed: a number above 0'],
+    [
+      "--class-weights",
+      "even",
+      '--class-weights: "even" given; allowed: balanced, or a list of at least 2, each a number above 0',
+    ],
     ["--epochs", "", '--epochs: "" given; allowed: a whole number at least 1'],
     ["--batch-size", "0x10", '--batch-size: "0x10" given; allowed: a whole number at least 1'],
     [

@@ -93,14 +93,20 @@ export const trainConfigSchema = z.strictObject({
     ),
   epochs: count().default(10).describe("epochs to train at most"),
   batchSize: count().default(128).describe("images a step"),
+  gradAccumSteps: count()
+    .optional()
+    .describe("batches whose gradients are added up for one step; default 1"),
   opt: z.enum(["sgd", "adam", "adamw"]).default("adam").describe("optimizer"),
   lr: positive().optional().describe("learning rate; default 0.001, with sgd 0.05"),
   featureCache: z
     .boolean()
     .optional()
     .describe(
-      "freeze: compute the backbone's features once where they stay the same; default true",
+      "freeze, partial: compute what the frozen stages give once where it stays the same; default true",
     ),
+  featureCacheBudget: positive()
+    .optional()
+    .describe("megabytes that cached features may take; default a quarter of the free memory"),
   headLr: positive().optional().describe("learning rate of the head; default that of the rest"),
   layerDecay: positive()
     .max(1)
@@ -121,7 +127,31 @@ export const trainConfigSchema = z.strictObject({
   minLr: z.number().min(0).optional().describe("lowest learning rate"),
   smoothing: share().default(0).describe("label smoothing"),
   clipGrad: positive().optional().describe("largest norm of the gradient"),
+  classWeights: z
+    .union([z.literal("balanced"), z.array(positive()).min(2)])
+    .optional()
+    .describe("weight of each class in the loss; balanced: by its share of the training images"),
   dropout: share().optional().describe("dropout before the head; default the model's own"),
+  dropPath: share().optional().describe("stochastic depth: rate of the last block; default 0"),
+  modelEma: z
+    .boolean()
+    .optional()
+    .describe("keep a moving average of the weights, which is validated and stored as the best"),
+  modelEmaDecay: share().optional().describe("decay of the average a step; default 0.9998"),
+  teacher: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("run whose best model is learnt from: knowledge distillation"),
+  distillAlpha: z
+    .number()
+    .min(0)
+    .max(1)
+    .optional()
+    .describe("weight of the teacher's answers beside the labels'; default 0.5"),
+  distillTemperature: positive()
+    .optional()
+    .describe("temperature of the teacher's and the student's answers; default 4"),
   augment: z
     .strictObject({
       crop: z
@@ -229,7 +259,13 @@ export const onlyWith: Readonly<Partial<Record<TrainConfigKey, Applies>>> = {
   unfreeze: { by: "strategy", to: ["partial"], fallback: 2 },
   unfreezeEvery: { by: "strategy", to: ["gradual"], fallback: 1 },
   views: { by: "strategy", to: ["freeze"], fallback: undefined },
-  featureCache: { by: "strategy", to: ["freeze"], fallback: true },
+  featureCache: { by: "strategy", to: ["freeze", "partial"], fallback: true },
+  featureCacheBudget: { by: "strategy", to: ["freeze", "partial"], fallback: undefined },
+  dropPath: {
+    by: "strategy",
+    to: ["scratch", "partial", "gradual", "full"],
+    fallback: undefined,
+  },
   headLr: { by: "strategy", to: ["partial", "gradual", "full"], fallback: undefined },
   layerDecay: { by: "strategy", to: ["partial", "gradual", "full"], fallback: 1 },
   momentum: { by: "opt", to: ["sgd"], fallback: 0.9 },
@@ -244,6 +280,13 @@ export const onlyWith: Readonly<Partial<Record<TrainConfigKey, Applies>>> = {
   aaMagnitude: { by: "aa", to: randAugment, fallback: 9 },
   aaBins: { by: "aa", to: [...randAugment, "trivialaugmentwide"], fallback: 31 },
 };
+
+/** Keys that mean nothing without another one, and their value beside it where nothing is given. */
+export const onlyBeside = {
+  modelEmaDecay: { key: "modelEma", fallback: 0.9998 },
+  distillAlpha: { key: "teacher", fallback: 0.5 },
+  distillTemperature: { key: "teacher", fallback: 4 },
+} as const satisfies Partial<Record<TrainConfigKey, { key: TrainConfigKey; fallback: number }>>;
 
 /** Does a run start from somebody's weights? */
 export function hasWeights(given: { readonly weights?: unknown; readonly pretrained?: unknown }) {
@@ -262,6 +305,9 @@ export function completeConfig(parsed: Parsed): TrainConfig {
   config["lr"] ??= parsed.opt === "sgd" ? 0.05 : 0.001;
   for (const [key, { by, to, fallback }] of Object.entries(onlyWith)) {
     if (to.includes(by === "strategy" ? strategy : (parsed[by] ?? ""))) config[key] ??= fallback;
+  }
+  for (const [key, { key: beside, fallback }] of Object.entries(onlyBeside)) {
+    if (config[beside]) config[key] ??= fallback;
   }
   // In the schema's order, so that config.json reads the same however the run was given.
   const keys = Object.keys(trainConfigSchema.shape).filter((key) => config[key] !== undefined);

@@ -44,9 +44,16 @@ export function loadBestModel(dir: string, compute: ComputeChoice): ModelFile {
       random: { init: random, dropout: random },
     }),
   );
-  scope(() =>
-    model.loadStateDict(new Map([...tensors].map(([key, data]) => [key, borrowTensorData(data)]))),
-  );
+  try {
+    scope(() =>
+      model.loadStateDict(
+        new Map([...tensors].map(([key, data]) => [key, borrowTensorData(data)])),
+      ),
+    );
+  } catch (error) {
+    model[Symbol.dispose]();
+    throw error;
+  }
   return { model: model.to(compute).eval(), classes, input };
 }
 

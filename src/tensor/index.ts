@@ -5,7 +5,7 @@ export { bytesPerElement, type DType, type TypedArrayOf } from "./dtype.ts";
 export { hasOperator } from "./engine.ts";
 export { Generator } from "./generator.ts";
 export { resample, type TurboJpeg, turboJpeg } from "./image.ts";
-export { emptyCache, liveTensors, memory, resetPeakMemory } from "./memory.ts";
+export { emptyCache, limitMemory, liveTensors, memory, resetPeakMemory } from "./memory.ts";
 export { inMemoryFormat } from "./memory-format.ts";
 export * as ops from "./ops.gen.ts";
 export { type ProfilerEvent, profile } from "./profiler.ts";

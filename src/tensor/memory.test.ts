@@ -4,6 +4,7 @@ import {
   emptyCache,
   getThreads,
   hasOperator,
+  limitMemory,
   memory,
   ops,
   profile,
@@ -33,6 +34,22 @@ describe("the allocator", () => {
     expect(memory().peakBytes - before.peakBytes).toBeGreaterThanOrEqual(10 * MEGABYTE);
     resetPeakMemory();
     expect(memory().peakBytes).toBe(before.currentBytes);
+  });
+
+  it("gives no more than its limit, cached blocks included, and goes on", () => {
+    emptyCache();
+    const before = limitMemory(memory().reservedBytes + 20 * MEGABYTE);
+    try {
+      expect(before).toBe(Number.POSITIVE_INFINITY);
+      megabytes(12).dispose();
+      // The cached block goes back for one that it does not fit.
+      megabytes(16).dispose();
+      expect(() => megabytes(24)).toThrow(/out of memory: \d+ bytes for a tensor/);
+      megabytes(16).dispose();
+    } finally {
+      limitMemory(before);
+    }
+    megabytes(24).dispose();
   });
 
   it("counts memory once, however many views there are", () => {

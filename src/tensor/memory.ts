@@ -20,3 +20,11 @@ export function resetPeakMemory(): void {
 export function emptyCache(): void {
   engine().emptyCache();
 }
+
+/**
+ * How many bytes CPU tensors and cached blocks may take together; infinity, the default, for any number.
+ * An operator that would need more fails with "out of memory". Returns the limit before.
+ */
+export function limitMemory(bytes: number): number {
+  return engine().setMemoryLimit(bytes);
+}

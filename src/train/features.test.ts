@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -41,6 +41,25 @@ const outcome = (name: string) => ({
 
 const floats = (bytes: Uint8Array) => new Float32Array(bytes.slice().buffer);
 
+function expectSameBits(a: string, b: string): void {
+  const [one, other] = [outcome(a), outcome(b)];
+  expect(one.epochs).toEqual(other.epochs);
+  // Not by toEqual, which takes its time over millions of bytes.
+  for (const [name, { bytes }] of one.model) {
+    expect(Buffer.compare(bytes, other.model.get(name)!.bytes), name).toBe(0);
+  }
+}
+
+/** The epochs of two runs, within rounding. */
+function expectSameRun(a: string, b: string, digits = 4): void {
+  const [one, other] = [outcome(a), outcome(b)];
+  expect(one.epochs).toHaveLength(3);
+  for (const [i, line] of one.epochs.entries()) {
+    expect(line.trainLoss).toBeCloseTo(other.epochs[i]!.trainLoss, digits);
+    expect(line.valLoss).toBeCloseTo(other.epochs[i]!.valLoss, digits);
+  }
+}
+
 describe("a linear probe", () => {
   test("on cached features is the one without a cache, within rounding", async () => {
     const pieces: string[] = [];
@@ -48,12 +67,8 @@ describe("a linear probe", () => {
     await train(config({ name: "cached" }), data, { cache, onFeatures });
     await train(config({ name: "uncached", featureCache: false }), data, { cache, onFeatures });
     expect(pieces).toEqual(["train", "val"]);
+    expectSameRun("cached", "uncached");
     const [cached, uncached] = [outcome("cached"), outcome("uncached")];
-    expect(cached.epochs.length).toBe(3);
-    for (const [i, line] of cached.epochs.entries()) {
-      expect(line.trainLoss).toBeCloseTo(uncached.epochs[i]!.trainLoss, 4);
-      expect(line.valLoss).toBeCloseTo(uncached.epochs[i]!.valLoss, 4);
-    }
     const base = outcome("base").model;
     for (const [name, { bytes }] of cached.model) {
       const isHead = name.startsWith("fc2.");
@@ -71,11 +86,7 @@ describe("a linear probe", () => {
     await train(config({ name: "stopped" }), data, { cache, stopRequested });
     await train(config({ name: "stopped" }), data, { cache, resume: true });
     await train(config({ name: "whole" }), data, { cache });
-    const [stopped, whole] = [outcome("stopped"), outcome("whole")];
-    expect(stopped.epochs).toEqual(whole.epochs);
-    for (const [name, { bytes }] of stopped.model) {
-      expect(Buffer.compare(bytes, whole.model.get(name)!.bytes), name).toBe(0);
-    }
+    expectSameBits("stopped", "whole");
   });
 
   test("sees its augmented views in turn", async () => {
@@ -86,6 +97,85 @@ describe("a linear probe", () => {
     // Without a number of views, augmentation is new every epoch and nothing is kept.
     await train(config({ name: "augmented", augment }), data, { cache });
     expect(readdirSync(join(cache, "features"), { recursive: true }).map(String)).toEqual(files);
+  });
+});
+
+describe("the frozen stages of a partly trained network", () => {
+  const partial = (more: Record<string, unknown>) =>
+    config({ strategy: "partial", lr: 1e-3, opt: "sgd", dropout: 0.2, ...more });
+
+  test("are computed once, within rounding to no effect, and stay as they are", async () => {
+    const pieces: string[] = [];
+    const onFeatures = ({ split }: { split: string }) => void pieces.push(split);
+    const notes: string[] = [];
+    const onNote = (text: string) => void notes.push(text);
+    await train(partial({ name: "part" }), data, { cache, onFeatures, onNote });
+    await train(partial({ name: "part-again" }), data, { cache, onNote });
+    await train(partial({ name: "part-uncached", featureCache: false }), data, { onFeatures });
+    expect(pieces).toEqual(["train", "val"]);
+    expect(notes).toEqual([]);
+    expectSameRun("part", "part-uncached");
+    expectSameBits("part-again", "part");
+    const base = outcome("base").model;
+    for (const [name, { bytes }] of outcome("part").model) {
+      const trains = /^(conv3|bn3|fc1|fc2)\./.test(name);
+      expect(Buffer.compare(bytes, base.get(name)!.bytes) === 0, name).toBe(!trains);
+    }
+  });
+
+  test("under bf16, with a moving average and accumulated gradients", async () => {
+    const more = { precision: "bf16", modelEma: true, modelEmaDecay: 0.5, gradAccumSteps: 2 };
+    await train(partial({ name: "part-bf16", ...more }), data, { cache });
+    await train(partial({ name: "part-bf16-un", ...more, featureCache: false }), data);
+    // Folded norms round elsewhere, and bf16 has three digits.
+    expectSameRun("part-bf16", "part-bf16-un", 1);
+  });
+
+  test("an interrupted run ends as the uninterrupted one, whatever memory is free then", async () => {
+    let steps = 0;
+    const stopRequested = () => (++steps === 6 ? "interrupted" : undefined);
+    await train(partial({ name: "part-stopped" }), data, { cache, stopRequested });
+    await train(partial({ name: "part-stopped" }), data, { cache, resume: true });
+    expectSameBits("part-stopped", "part");
+  });
+
+  test("that take more than the budget are computed in every epoch, which is said", async () => {
+    const notes: string[] = [];
+    await train(partial({ name: "part-budget", featureCacheBudget: 0.1 }), data, {
+      ...{ cache, onNote: (text) => void notes.push(text) },
+    });
+    // 84 images of 128 maps of 4 × 4.
+    expect(notes).toEqual([expect.stringMatching(/^features before block3 would take 0\.688 MB/)]);
+    expectSameBits("part-budget", "part-uncached");
+  });
+
+  test("of other weights are computed anew, which is said", async () => {
+    const other = { name: "base2", strategy: "scratch", weights: undefined, epochs: 1, seed: 5 };
+    await train(config(other), data);
+    const notes: string[] = [];
+    const weights = join(out, "base2");
+    await train(partial({ name: "part-other", weights }), data, {
+      ...{ cache, onNote: (text) => void notes.push(text) },
+    });
+    const said = "the features kept are of other weights: they are computed anew";
+    expect(notes).toEqual([said, said]);
+  });
+
+  test("a truncated file of theirs is computed again", async () => {
+    const files = readdirSync(join(cache, "features"), { recursive: true }).map(String);
+    const notes: string[] = [];
+    for (const file of files.filter((name) => name.endsWith(".safetensors"))) {
+      const path = join(cache, "features", file);
+      writeFileSync(path, readFileSync(path).subarray(0, -9));
+    }
+    await train(partial({ name: "part-truncated" }), data, {
+      ...{ cache, onNote: (text) => void notes.push(text) },
+    });
+    expect(notes).toEqual([
+      expect.stringContaining("computed again"),
+      expect.stringContaining("computed again"),
+    ]);
+    expectSameBits("part-truncated", "part");
   });
 });
 

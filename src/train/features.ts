@@ -1,24 +1,26 @@
 import { createHash } from "node:crypto";
+import { freemem } from "node:os";
 import { join } from "node:path";
 import type { DatasetSplits } from "../data/imageset.ts";
 import { Loader } from "../data/loader.ts";
 import { cacheHome } from "../libtorch/index.ts";
 import type { ComputeChoice } from "../models/compute.ts";
-import { type Classifier, createModel, freeze, parseModelName } from "../models/index.ts";
-import { embed } from "../models/predict.ts";
-import { withoutInit } from "../nn/index.ts";
+import { type Classifier, freeze, type Stage } from "../models/index.ts";
+import { onDevice, underPrecision } from "../models/predict.ts";
 import { augmentationOf, cachesFeatures, changesImages } from "../run/augmentation.ts";
 import type { TrainConfig } from "../run/config.ts";
 import { evaluationBatch, evaluationFit, type NetworkInput, picturesFolder } from "../run/input.ts";
-import { Generator } from "../tensor/index.ts";
-import { cachedFeatures, FeatureLoader } from "../transfer/index.ts";
+import { bytesPerElement, inference, ops, scope, type Tensor } from "../tensor/index.ts";
+import { beforeStage, cachedFeatures, FeatureLoader, trainedStages } from "../transfer/index.ts";
+import { copyModel } from "./build-model.ts";
 import type { TrainOptions } from "./events.ts";
 import { trainingFit } from "./input.ts";
+import { transferOf } from "./plan.ts";
 import type { Session } from "./session.ts";
 
 /**
- * Where the backbone is frozen and sees the same pixels every epoch, its features are computed once
- * (or were in an earlier run), and the session's epochs train the head on them.
+ * Where the first stages are frozen and see the same pixels every epoch, what they give is computed once
+ * (or was in an earlier run), and the session's epochs train the rest of the network on it.
  */
 export async function trainOnFeatures(
   session: Session,
@@ -28,18 +30,28 @@ export async function trainOnFeatures(
   compute: ComputeChoice,
   options: TrainOptions,
 ): Promise<void> {
-  if (!cachesFeatures(config)) return;
-  const { views, seed, batchSize } = config;
+  const { stages } = session.model;
+  const names = stages.map(({ name }) => name);
+  const from = stages.length - trainedStages(transferOf(config), names, 1).length;
+  if (!cachesFeatures(config) || from === 0) return;
+  if (config.teacher !== undefined) {
+    options.onNote?.("features are computed in every epoch: the teacher looks at the images");
+    return;
+  }
+  const { strategy, views, seed, batchSize } = config;
   const augment = augmentationOf(config);
   const changes = changesImages(config);
-  using backbone = frozenCopy(session.model, config, input, compute);
-  const weights = digestOf(session.model);
+  using frozen = frozenCopy(session.model, config, input, compute);
+  const give = (images: Tensor) => underPrecision(compute, () => beforeStage(frozen, from, images));
+  session.onFeatures ??= fits(give, config, data, input, compute, names[from]!, options);
+  if (!session.onFeatures) return;
+  const weights = digestOf(session.model, stages.slice(0, from));
   const { fingerprint } = data;
   const { mean, std, height, width } = input;
+  const { memoryFormat } = compute;
   const featuresOf = async (split: "train" | "val") => {
     const set = data[split];
     const isChanged = split === "train" && changes;
-    const { memoryFormat } = compute;
     const fit = isChanged ? trainingFit(config, input, set) : evaluationFit(input, set);
     await using loader = new Loader(set, {
       ...{ mean, std, memoryFormat, seed, batchSize: evaluationBatch(input) },
@@ -52,10 +64,11 @@ export async function trainOnFeatures(
       key: {
         ...{ model: config.model, weights, fingerprint, split, mean, std },
         ...{ height, width, precision: compute.precision, ...(fit && { fit }) },
+        ...(strategy === "partial" && { before: names[from] }),
         ...(isChanged && { augment, seed, views }),
       },
       views: isChanged ? (views ?? 1) : 1,
-      embed: (images) => embed(backbone, images, compute),
+      embed: (images) => give(onDevice(images, compute.device)),
       onNote: options.onNote,
       onProgress: (done, total) => options.onFeatures?.({ split, done, total }),
     });
@@ -63,44 +76,69 @@ export async function trainOnFeatures(
   const loaderOf = async (
     split: "train" | "val",
     options: { batchSize: number; shuffle: boolean },
-  ) => new FeatureLoader(await featuresOf(split), data[split].labels, { ...options, seed });
+  ) => {
+    const features = await featuresOf(split);
+    return new FeatureLoader(features, data[split].labels, { ...options, seed, memoryFormat });
+  };
   const train = await loaderOf("train", { batchSize, shuffle: true });
   const val = await loaderOf("val", {
-    batchSize: Math.max(batchSize, EPOCH_BATCH),
+    batchSize: Math.max(batchSize, evaluationBatch(input)),
     shuffle: false,
   });
-  await session.trainHeadOn(train, val);
+  await session.trainOn(from, train, val);
 }
 
-/** Of features, which are small. */
-const EPOCH_BATCH = 256;
+/** Do the features of all images take no more than the budget? If not, that is said. */
+function fits(
+  give: (images: Tensor) => Tensor,
+  { featureCacheBudget, views = 1 }: TrainConfig,
+  { train, val }: DatasetSplits,
+  { channels, height, width }: NetworkInput,
+  { device }: ComputeChoice,
+  stage: string,
+  { onNote }: TrainOptions,
+): boolean {
+  const one = inference(() =>
+    scope(() => {
+      const { elements, dtype } = give(ops.zeros([1, channels, height, width], { device }));
+      return elements * bytesPerElement[dtype];
+    }),
+  );
+  const megabytes = (one * (views * train.count + val.count)) / 1e6;
+  const budget = featureCacheBudget ?? freemem() / 4e6;
+  if (megabytes <= budget) return true;
+  const shown = (size: number) => `${size.toPrecision(3)} MB`;
+  onNote?.(
+    `features before ${stage} would take ${shown(megabytes)} and may take ${shown(budget)}: ` +
+      "they are computed in every epoch (--feature-cache-budget)",
+  );
+  return false;
+}
 
 /** Ready for forward passes alone; the model itself stays as its files are. */
 function frozenCopy(
   model: Classifier,
-  { model: name }: TrainConfig,
-  { channels, height, width }: NetworkInput,
+  config: TrainConfig,
+  input: NetworkInput,
   compute: ComputeChoice,
 ): Classifier {
-  using random = new Generator(0);
-  const copy = withoutInit(() =>
-    createModel(parseModelName(name), {
-      ...{ classes: model.head.weight.size(0), inChannels: channels, imageSize: [height, width] },
-      random: { init: random, dropout: random },
-    }),
-  ).to(compute);
-  copy.loadStateDict(model.stateDict());
+  const { channels, height, width } = input;
+  const copy = copyModel(model, config, input, compute);
   freeze(copy, [channels, height, width], compute);
   return copy;
 }
 
-/** Of everything but the head, which the features do not depend on. */
-function digestOf(model: Classifier): string {
+/** Of the frozen stages alone: features do not depend on the others. */
+function digestOf(model: Classifier, frozen: readonly Stage[]): string {
   const hash = createHash("sha256");
-  const head = new Set<unknown>(model.head.parameters());
+  const own = new Set<unknown>(
+    frozen.flatMap(({ modules, parameters = [] }) => [
+      ...parameters,
+      ...modules.flatMap((module) => [...module.stateDict().values()]),
+    ]),
+  );
   for (const [name, tensor] of model.stateDict()) {
-    if (head.has(tensor)) continue;
-    hash.update(`${name}\0`).update(tensor.toBytes());
+    if (own.has(tensor)) hash.update(`${name}\0`).update(tensor.toBytes());
   }
   return hash.digest("hex");
 }

@@ -3,11 +3,12 @@ import { ThawError, UsageError } from "../errors.ts";
 import { amxState, cpuInfo } from "../libtorch/index.ts";
 import type { ComputeChoice } from "../models/compute.ts";
 import { type Fingerprint, fingerprintDifferences, newestVerified } from "../run/checkpoint.ts";
-import { configDigest, type TrainConfig } from "../run/config.ts";
+import { canonicalJson, configDigest, type TrainConfig } from "../run/config.ts";
 import { readRun } from "../run/read.ts";
 import type { RunRecord } from "../run/record.ts";
 import { getThreads, version } from "../tensor/index.ts";
 import type { Session } from "./session.ts";
+import { describeTeacher } from "./teacher.ts";
 
 /**
  * Puts a session where its run's newest good checkpoint stands. False for a run that has none, which
@@ -23,7 +24,10 @@ export function resumeSession(
   fingerprint: Fingerprint,
   note: (text: string) => void,
 ): boolean {
-  const { dataset } = readRun(run.dir).environment as { dataset?: { fingerprint?: string } };
+  const { dataset, teacher } = readRun(run.dir).environment as {
+    dataset?: { fingerprint?: string };
+    teacher?: string;
+  };
   if (dataset?.fingerprint !== undefined && dataset.fingerprint !== data.fingerprint) {
     throw new UsageError(
       `${run.name} was trained on other data: content, classes or split differ`,
@@ -40,11 +44,14 @@ export function resumeSession(
     return false;
   }
   if (checkpoint.configDigest !== digestOf(config)) {
-    throw new UsageError(`${run.name} was trained with another config`, {
+    const differing = configDifferences(readRun(run.dir).config, config);
+    const where = differing.length === 0 ? "" : `: ${differing.join("; ")}`;
+    throw new UsageError(`${run.name} was trained with another config${where}`, {
       hint: `its own is in ${run.path("config.json")}; \`thaw train --resume ${run.name}\` alone uses it`,
     });
   }
   const differences = fingerprintDifferences(checkpoint.fingerprint, fingerprint);
+  if (describeTeacher(config).teacher !== teacher) differences.push("the teacher was trained anew");
   if (differences.length > 0) {
     const text = `the resumed run will not be the same to the last bit: ${differences.join("; ")}`;
     if (config.exact) throw new ThawError(`--exact: ${text}`);
@@ -58,6 +65,19 @@ export function resumeSession(
 /** Without --exact, which changes no number: it may be given when a run is resumed. */
 export function digestOf(config: TrainConfig): string {
   return configDigest({ ...config, exact: undefined });
+}
+
+/** What of a run's config is not what was given, as `lr is 0.001 there, 0.5 given`. */
+function configDifferences(run: Readonly<Record<string, unknown>>, given: TrainConfig): string[] {
+  const decides = new Map<string, [unknown, unknown]>();
+  for (const key of [...Object.keys(run), ...Object.keys(given)]) {
+    if (["name", "out", "exact"].includes(key)) continue;
+    decides.set(key, [run[key], given[key as keyof TrainConfig]]);
+  }
+  const shown = (value: unknown) => (value === undefined ? "not set" : canonicalJson(value));
+  return [...decides].flatMap(([key, [there, here]]) =>
+    shown(there) === shown(here) ? [] : [`${key} is ${shown(there)} there, ${shown(here)} given`],
+  );
 }
 
 /** What decides a step's bits on this machine, beside config and data. */

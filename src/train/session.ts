@@ -3,11 +3,17 @@ import { type BatchSource, Loader } from "../data/loader.ts";
 import { streamSeed } from "../data/random.ts";
 import { ThawError } from "../errors.ts";
 import type { ComputeChoice } from "../models/compute.ts";
-import { type Classifier, createModel, parseModelName } from "../models/index.ts";
+import type { Classifier } from "../models/index.ts";
 import type { TensorData } from "../models/weights/safetensors.ts";
 import { fromTensorData, toTensorData } from "../models/weights/tensors.ts";
 import { Dropout } from "../nn/index.ts";
-import type { Optimizer, Schedule, ScheduleState } from "../optim/index.ts";
+import {
+  GradScaler,
+  type GradScalerState,
+  type Optimizer,
+  type Schedule,
+  type ScheduleState,
+} from "../optim/index.ts";
 import { augmentationOf, mixOf } from "../run/augmentation.ts";
 import type { TrainConfig } from "../run/config.ts";
 import {
@@ -16,11 +22,17 @@ import {
   type NetworkInput,
   picturesFolder,
 } from "../run/input.ts";
-import { Generator, scope, type Tensor } from "../tensor/index.ts";
-import { FeatureHead, freezeStages } from "../transfer/index.ts";
+import { type Device, Generator, ops, scope, Tensor, unscoped } from "../tensor/index.ts";
+import { FeatureHead, freezeStages, StageTail } from "../transfer/index.ts";
+import { updatesPerEpoch } from "./accumulation.ts";
+import { buildModel, copyModel } from "./build-model.ts";
+import { ModelEma } from "./ema.ts";
 import type { TrainOptions } from "./events.ts";
 import { trainingFit } from "./input.ts";
+import { classWeights, makeLoss } from "./loss.ts";
 import { makeOptimizer, makeSchedule, transferOf } from "./plan.ts";
+import type { Loss } from "./step.ts";
+import { openTeacher, type Teacher } from "./teacher.ts";
 
 /** Where a run stands, beside its tensors: everything that a resumed run needs to be the same run. */
 export interface Progress {
@@ -42,6 +54,9 @@ interface SavedState {
   readonly progress: Progress;
   readonly schedule: ScheduleState;
   readonly optimizerSteps: Readonly<Record<string, number>>;
+  /** Of fp16. */
+  readonly scaler?: GradScalerState;
+  readonly onFeatures?: boolean;
 }
 
 /** A run in memory: model, optimizer, schedule, random state and loaders, built from config and data. */
@@ -51,8 +66,15 @@ export class Session implements AsyncDisposable {
   readonly schedule: Schedule;
   train: BatchSource;
   val: BatchSource;
-  /** What is trained and validated by the batches: the model, or its head where they are features. */
+  /** What is trained by the batches: the model, or its head where they are features. */
   network: Classifier;
+  /** What is validated by them: the same, or its moving average. */
+  judged: Classifier;
+  /** Are batches features? Undefined until it is decided, once for a run and all who resume it. */
+  onFeatures: boolean | undefined;
+  readonly loss: Loss;
+  readonly ema: ModelEma | undefined;
+  readonly scaler: GradScaler | undefined;
   progress: Progress = {
     step: 0,
     epoch: 0,
@@ -65,6 +87,8 @@ export class Session implements AsyncDisposable {
   readonly #init: Generator;
   readonly #dropout: Generator;
   readonly #headDropout: number;
+  readonly #teacher: Teacher | undefined;
+  readonly #classWeights: Tensor | undefined;
 
   constructor(
     config: TrainConfig,
@@ -75,27 +99,32 @@ export class Session implements AsyncDisposable {
   ) {
     const { seed, dropout } = config;
     const { train, val } = data;
+    const weights = classWeights(config, train);
     this.#init = new Generator(streamSeed(seed, "init"));
     this.#dropout = new Generator(streamSeed(seed, "dropout"), compute.device);
-    this.model = createModel(parseModelName(config.model), {
-      classes: train.classes.length,
-      inChannels: input.channels,
-      imageSize: [input.height, input.width],
-      ...(dropout !== undefined && { dropout }),
-      random: { init: this.#init, dropout: this.#dropout },
-    }).to(compute);
+    const random = { init: this.#init, dropout: this.#dropout };
+    this.model = buildModel(config, train.classes.length, input, compute, random);
     this.network = this.model;
     this.#headDropout = dropout ?? 0;
     try {
       freezeStages(this.model, transferOf(config), 1);
+      this.#teacher = openTeacher(config, data, input, compute);
     } catch (error) {
       this.model[Symbol.dispose]();
       throw error;
     }
+    this.#classWeights = weights && lastingOn(compute.device, weights);
+    this.loss = makeLoss(config, this.#classWeights, this.#teacher);
+    const { modelEma, modelEmaDecay = 0.9998 } = config;
+    if (modelEma) {
+      this.ema = new ModelEma(copyModel(this.model, config, input, compute), modelEmaDecay);
+    }
+    this.judged = this.ema?.model ?? this.model;
+    if (compute.precision === "fp16") this.scaler = new GradScaler();
     this.optimizer = makeOptimizer(config, this.model);
     const { mean, std } = input;
     const { memoryFormat } = compute;
-    const { batchSize } = config;
+    const { batchSize, gradAccumSteps = 1 } = config;
     const fit = trainingFit(config, input, train);
     const mix = mixOf(config);
     this.train = new Loader(train, {
@@ -105,21 +134,29 @@ export class Session implements AsyncDisposable {
       ...(mix && { mix }),
       ...{ keepIn: picturesFolder(cache), onNote },
     });
-    this.schedule = makeSchedule(config, this.train.batches);
+    this.schedule = makeSchedule(config, updatesPerEpoch(this.train.batches, gradAccumSteps));
     this.val = evaluationLoader(val, input, {
       ...{ memoryFormat, cache, onNote },
       batchSize: Math.max(batchSize, evaluationBatch(input)),
     });
   }
 
-  /** From now on batches hold features of images, [n, width], and epochs train the head alone. */
-  async trainHeadOn(train: BatchSource, val: BatchSource): Promise<void> {
+  /**
+   * From now on batches hold what the stages before the number `from` give, and epochs train the rest of
+   * the network: the head alone where that is what it sees, [n, width].
+   */
+  async trainOn(from: number, train: BatchSource, val: BatchSource): Promise<void> {
     await this.train[Symbol.asyncDispose]();
     await this.val[Symbol.asyncDispose]();
     this.train = train;
     this.val = val;
     const dropout = new Dropout(this.#headDropout, { random: this.#dropout });
-    this.network = new FeatureHead(this.model, dropout);
+    const rest = (model: Classifier) =>
+      from === model.stages.length - 1
+        ? new FeatureHead(model, dropout)
+        : new StageTail(model, from);
+    this.network = rest(this.model);
+    this.judged = this.ema === undefined ? this.network : rest(this.ema.model);
   }
 
   /** Everything a resumed run needs, as copies. */
@@ -127,6 +164,9 @@ export class Session implements AsyncDisposable {
     const tensors = new Map<string, TensorData>();
     for (const [name, tensor] of this.model.stateDict()) {
       tensors.set(`model.${name}`, toTensorData(tensor));
+    }
+    for (const [name, tensor] of this.ema?.model.stateDict() ?? []) {
+      tensors.set(`ema.${name}`, toTensorData(tensor));
     }
     for (const [name, tensor] of this.optimizer.state()) {
       tensors.set(`optimizer.${name}`, toTensorData(tensor));
@@ -138,6 +178,8 @@ export class Session implements AsyncDisposable {
         progress: { ...this.progress },
         schedule: this.schedule.state(),
         optimizerSteps: { ...this.optimizer.steps },
+        ...(this.scaler !== undefined && { scaler: this.scaler.state() }),
+        ...(this.onFeatures !== undefined && { onFeatures: this.onFeatures }),
       },
     };
   }
@@ -149,16 +191,19 @@ export class Session implements AsyncDisposable {
     if (random === undefined) throw new ThawError(`the checkpoint has no ${DROPOUT_STATE}`);
     scope(() => {
       this.model.loadStateDict(withPrefix(tensors, "model."));
+      this.ema?.model.loadStateDict(withPrefix(tensors, "ema."));
       this.optimizer.loadState(withPrefix(tensors, "optimizer."), state.optimizerSteps);
       this.#dropout.state = fromTensorData(random);
     });
     this.schedule.load(state.schedule);
+    if (state.scaler !== undefined) this.scaler?.load(state.scaler);
     this.progress = { ...state.progress };
+    this.onFeatures = state.onFeatures;
   }
 
-  /** The model alone, for a file that other tools load. */
+  /** What is judged, whole and alone, for a file that other tools load. */
   modelTensors(): Map<string, TensorData> {
-    const entries = [...this.model.stateDict()];
+    const entries = [...(this.ema?.model ?? this.model).stateDict()];
     return new Map(entries.map(([name, tensor]) => [name, toTensorData(tensor)]));
   }
 
@@ -167,6 +212,9 @@ export class Session implements AsyncDisposable {
     await this.val[Symbol.asyncDispose]();
     this.optimizer[Symbol.dispose]();
     this.model[Symbol.dispose]();
+    this.ema?.[Symbol.dispose]();
+    this.#teacher?.[Symbol.dispose]();
+    this.#classWeights?.dispose();
     this.#init[Symbol.dispose]();
     this.#dropout[Symbol.dispose]();
   }
@@ -177,4 +225,11 @@ const DROPOUT_STATE = "random.dropout";
 function withPrefix(tensors: ReadonlyMap<string, TensorData>, prefix: string): Map<string, Tensor> {
   const own = [...tensors].filter(([name]) => name.startsWith(prefix));
   return new Map(own.map(([name, data]) => [name.slice(prefix.length), fromTensorData(data)]));
+}
+
+function lastingOn(device: Device, values: Float32Array<ArrayBuffer>): Tensor {
+  return unscoped(() => {
+    using made = Tensor.from(values, [values.length]);
+    return ops.toCopy(made, { device });
+  });
 }

@@ -2,14 +2,38 @@ import type { Batch } from "../data/loader.ts";
 import { ThawError } from "../errors.ts";
 import type { Classifier } from "../models/index.ts";
 import { type Compute, forward, onDevice } from "../models/predict.ts";
-import { crossEntropy, type Module, mixedCrossEntropy } from "../nn/index.ts";
-import { clipGradNorm, type Optimizer, setLearningRate } from "../optim/index.ts";
-import { inference, ops, scope } from "../tensor/index.ts";
+import type { Module } from "../nn/index.ts";
+import {
+  clipGradNorm,
+  type GradScaler,
+  type Optimizer,
+  setLearningRate,
+  unscaleGradients,
+} from "../optim/index.ts";
+import { inference, ops, scope, type Tensor } from "../tensor/index.ts";
+import type { Accumulation } from "./accumulation.ts";
+
+/** What answers are held against. */
+export interface Targets {
+  /** Class indices [N]. */
+  readonly labels: Tensor;
+  /** The batch as the model saw it, for a loss that asks somebody else about it. */
+  readonly images: Tensor;
+  /** Where images are mixed with those of the batch in reverse order: the share of their own labels. */
+  readonly lambda?: number | undefined;
+}
+
+/** Mean loss of logits [N, C]. */
+export type Loss = (logits: Tensor, targets: Targets) => Tensor;
 
 export interface StepOptions extends Compute {
   readonly lr: number;
-  readonly labelSmoothing: number;
+  readonly loss: Loss;
   readonly clipGrad: number | undefined;
+  /** Absent: every batch is an update. */
+  readonly accumulation?: Accumulation | undefined;
+  /** Of fp16, whose small gradients would underflow. */
+  readonly scaler?: GradScaler | undefined;
 }
 
 export interface StepResult {
@@ -17,6 +41,8 @@ export interface StepResult {
   readonly loss: number;
   /** Images of the batch that were classified right, before the step; mixed ones by their larger label. */
   readonly correct: number;
+  /** Did it end an update? */
+  readonly updates: boolean;
   /** L2 norm of all gradients before clipping, where clipping asked for it. */
   readonly gradNorm?: number;
 }
@@ -24,8 +50,12 @@ export interface StepResult {
 /** The loss or its gradient stopped being a number. */
 export class DivergedError extends ThawError {}
 
+/** A scale below it lets no gradient of fp16 overflow that a step could be taken with. */
+const SMALLEST_SCALE = 2 ** -14;
+
 /**
- * One step: forward, loss, backward, update. Frees the batch and everything made on the way.
+ * One step: forward, loss, backward and, where the batch ends one, the update. Frees the batch and
+ * everything made on the way.
  * @throws DivergedError, before the parameters are changed, where loss or gradient are not finite.
  */
 export function trainStep(
@@ -38,23 +68,38 @@ export function trainStep(
   using _labels = batch.labels;
   return scope((): StepResult => {
     const labels = onDevice(batch.labels, options.device);
-    const logits = forward(model, onDevice(batch.images, options.device), options);
+    const images = onDevice(batch.images, options.device);
+    const logits = forward(model, images, options);
     const lambda = batch.mix?.lambda;
-    const loss =
-      lambda === undefined
-        ? crossEntropy(logits, labels, options)
-        : mixedCrossEntropy(logits, labels, lambda, options);
+    const loss = options.loss(logits, { labels, images, lambda });
     const value = loss.item();
     if (!Number.isFinite(value)) throw new DivergedError(`the loss is ${value}`);
-    loss.backward();
-    const norm = clip(optimizer, options.clipGrad);
-    setLearningRate(optimizer, options.lr);
-    optimizer.step();
-    optimizer.zeroGrad();
+    const { batches: share, isLast: updates } = options.accumulation ?? ALONE;
+    const factor = (options.scaler?.scale ?? 1) / share;
+    (factor === 1 ? loss : ops.mulScalar(loss, factor)).backward();
     const main = lambda !== undefined && lambda < 0.5 ? ops.flip(labels, [0]) : labels;
-    const hits = ops.sum(ops.eq(ops.argmax(logits, { dim: 1 }), main)).item();
-    return { loss: value, correct: hits, ...(norm !== undefined && { gradNorm: norm }) };
+    const correct = ops.sum(ops.eq(ops.argmax(logits, { dim: 1 }), main)).item();
+    if (!updates) return { loss: value, correct, updates };
+    const norm = update(optimizer, options);
+    return { loss: value, correct, updates, ...(norm !== undefined && { gradNorm: norm }) };
   });
+}
+
+const ALONE: Accumulation = { batches: 1, isLast: true };
+
+/** The optimizer's step by the gradients that are there, which it lets go. Returns their norm if it was asked. */
+function update(optimizer: Optimizer, { lr, clipGrad, scaler }: StepOptions): number | undefined {
+  const parameters = optimizer.groups.flatMap((group) => group.parameters);
+  const overflowed = scaler !== undefined && unscaleGradients(parameters, scaler.scale);
+  scaler?.update(overflowed);
+  if (overflowed && scaler.scale < SMALLEST_SCALE) {
+    throw new DivergedError(`the gradient overflows at a loss scale of ${scaler.scale}`);
+  }
+  const norm = overflowed ? undefined : clip(parameters, clipGrad);
+  setLearningRate(optimizer, lr);
+  if (!overflowed) optimizer.step();
+  optimizer.zeroGrad();
+  return norm;
 }
 
 /** Name of the first parameter or buffer that holds NaN or infinity. One pass over the weights. */
@@ -71,12 +116,9 @@ export function firstNonFinite(model: Module): string | undefined {
   );
 }
 
-function clip(optimizer: Optimizer, maxNorm: number | undefined): number | undefined {
+function clip(parameters: readonly Tensor[], maxNorm: number | undefined): number | undefined {
   if (maxNorm === undefined) return undefined;
-  const norm = clipGradNorm(
-    optimizer.groups.flatMap((group) => group.parameters),
-    maxNorm,
-  );
+  const norm = clipGradNorm(parameters, maxNorm);
   if (!Number.isFinite(norm)) throw new DivergedError(`the norm of the gradient is ${norm}`);
   return norm;
 }

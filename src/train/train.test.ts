@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { sampleSplits } from "../../test/support/sample-splits.ts";
 import { ThawError, UsageError } from "../errors.ts";
-import { loadCheckpoint, newestVerified } from "../run/checkpoint.ts";
+import { loadCheckpoint, loadModel, newestVerified, saveModel } from "../run/checkpoint.ts";
 import type { TrainConfig, TrainConfigInput } from "../run/config.ts";
 import { parseConfig } from "../run/config-load.ts";
 import { openRun } from "../run/read.ts";
@@ -94,6 +94,10 @@ describe("a resumed run is the uninterrupted one, to the bit", () => {
         ...{ aa: "trivialaugmentwide", colorJitter: [0.4], affine: { degrees: 5 } },
         ...{ reprob: 0.5, remode: "pixel", mixup: 0.4, cutmix: 1, smoothing: 0.1 },
       },
+    ],
+    [
+      "updates of three batches, moving averages, class weights",
+      { gradAccumSteps: 3, modelEma: true, modelEmaDecay: 0.9, classWeights: "balanced" },
     ],
   ];
   // At an epoch's end, and before the one small batch of the next.
@@ -188,7 +192,13 @@ describe("what cannot be resumed", () => {
     await train(configOf(), data, stopAfter(STEPS + 1));
     const other = configOf({ lr: 0.5 });
     await expect(train(other, data, { resume: true })).rejects.toThrow(UsageError);
-    await expect(train(other, data, { resume: true })).rejects.toThrow(/another config/);
+    const taught = configOf({ lr: 0.5, modelEma: true });
+    await expect(train(other, data, { resume: true })).rejects.toThrow(
+      "a was trained with another config: lr is 0.01 there, 0.5 given",
+    );
+    await expect(train(taught, data, { resume: true })).rejects.toThrow(
+      /lr is 0\.01 there, 0\.5 given; modelEma is not set there, true given; modelEmaDecay is not/,
+    );
     expect(openRun("a", out).summary!.status).toBe("interrupted");
   });
 
@@ -253,6 +263,22 @@ test("weights that a step has made infinite are not kept, though its loss was a 
   });
   await expect(train(config, data, stopAfter(1))).rejects.toThrow(
     /diverged: conv1\.weight is no longer finite at step 1 \(epoch 1\), learning rate 1\.00e\+38/,
+  );
+  expect(openRun("a", out).summary).toMatchObject({ status: "failed", epochs: 0, best: null });
+  expect(readdirSync(join(out, "a", "checkpoints"))).toEqual([]);
+});
+
+test("weights that are no numbers are told at the first step", async () => {
+  await train(configOf({ epochs: 1, name: "good" }), data);
+  const { tensors } = loadModel(join(out, "good", "checkpoints", "best.safetensors"));
+  const weight = tensors.get("fc2.weight")!;
+  const bytes = weight.bytes.slice();
+  new DataView(bytes.buffer).setFloat32(0, Number.NaN, true);
+  const weights = join(out, "nan.safetensors");
+  saveModel(weights, new Map(tensors).set("fc2.weight", { ...weight, bytes }), {});
+  const config = configOf({ weights, strategy: "full", mean: [0.4], std: [0.3] });
+  await expect(train(config, data)).rejects.toThrow(
+    /training diverged: the loss is NaN at step 1 \(epoch 1\)/,
   );
   expect(openRun("a", out).summary).toMatchObject({ status: "failed", epochs: 0, best: null });
   expect(readdirSync(join(out, "a", "checkpoints"))).toEqual([]);

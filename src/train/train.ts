@@ -11,9 +11,11 @@ import { getThreads, resetPeakMemory, setThreads, version } from "../tensor/inde
 import type { TrainOptions, TrainResult } from "./events.ts";
 import { trainOnFeatures } from "./features.ts";
 import { trainingInput, withInput } from "./input.ts";
+import { limitToMachine } from "./out-of-memory.ts";
 import { engineFingerprint, resumeSession } from "./resume.ts";
 import { Session } from "./session.ts";
 import { describeWeights, openStartWeights, startFrom } from "./start-weights.ts";
+import { describeTeacher } from "./teacher.ts";
 import { Trainer } from "./trainer.ts";
 
 /**
@@ -38,12 +40,16 @@ export async function train(
   const compute = chooseCompute(config);
   const fingerprint = engineFingerprint(compute);
   resetPeakMemory();
+  limitToMachine();
   // Before the record: what cannot be built must not have replaced a run.
   await using session = new Session(config, data, input, compute, options);
   if (weights !== undefined && !options.resume) {
     startFrom(weights, config, data, session, options);
   }
-  const origin = weights === undefined ? {} : { weights: await describeWeights(weights) };
+  const origin = {
+    ...(weights !== undefined && { weights: await describeWeights(weights) }),
+    ...describeTeacher(config),
+  };
   const name = config.name ?? defaultRunName(config);
   const dir = options.resume ? findRun(name, config.out) : join(config.out, name);
   const note = (text: string) => options.onNote?.(text);

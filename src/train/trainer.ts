@@ -1,4 +1,5 @@
 import type { DatasetSplits } from "../data/imageset.ts";
+import type { Batch } from "../data/loader.ts";
 import { accuracy, logLoss, predictions } from "../metrics/index.ts";
 import type { ComputeChoice } from "../models/compute.ts";
 import { freeze } from "../models/index.ts";
@@ -7,17 +8,22 @@ import { type Fingerprint, type Json, saveCheckpoint, saveModel } from "../run/c
 import type { TrainConfig } from "../run/config.ts";
 import { evaluationLoader, type NetworkInput } from "../run/input.ts";
 import { loadBestModel } from "../run/load-model.ts";
+import { readRun } from "../run/read.ts";
 import type { RunRecord } from "../run/record.ts";
 import type { EpochLine, RunStatus, Summary } from "../run/summary.ts";
 import { getThreads } from "../tensor/index.ts";
 import { freezeStages } from "../transfer/index.ts";
+import { type Accumulation, accumulationAt } from "./accumulation.ts";
+import { countEpoch, isOver } from "./best.ts";
 import type { TrainOptions } from "./events.ts";
 import { trainingFit } from "./input.ts";
+import { type FailedStep, isOutOfMemory, outOfMemory } from "./out-of-memory.ts";
 import { transferOf } from "./plan.ts";
 import { digestOf } from "./resume.ts";
 import type { Session } from "./session.ts";
-import { DivergedError, firstNonFinite, trainStep } from "./step.ts";
+import { DivergedError, firstNonFinite, type StepResult, trainStep } from "./step.ts";
 import { parameterCounts, summarise } from "./summary.ts";
+import { Watch } from "./watch.ts";
 
 export interface TrainerParts {
   readonly config: TrainConfig;
@@ -44,6 +50,7 @@ export class Trainer {
   readonly #options: TrainOptions;
   readonly #started: number;
   readonly #fingerprint: Fingerprint;
+  readonly #watch: Watch;
   /** Seconds of an epoch that was left before its end. */
   #openSeconds = 0;
 
@@ -57,10 +64,14 @@ export class Trainer {
     this.#options = parts.options;
     this.#started = parts.started;
     this.#fingerprint = parts.fingerprint;
+    const { classes } = parts.data.train;
+    this.#watch = new Watch(classes.length, readRun(parts.run.dir).epochs);
   }
 
   async fit(): Promise<Summary> {
-    const { progress } = this.#session;
+    const { progress, ema, model } = this.#session;
+    // The average starts from the weights that the run starts from.
+    if (progress.step === 0) ema?.set(model);
     this.#announce();
     this.#writeSummary("running");
     try {
@@ -93,24 +104,33 @@ export class Trainer {
     const from = progress.batch;
     const began = performance.now();
     const waited = train.waited;
+    const { gradAccumSteps = 1 } = this.#config;
+    const update = { loss: 0, images: 0 };
     let lr = 0;
     freezeStages(model, transferOf(this.#config), epoch);
     network.train();
     for await (const batch of train.epoch(epoch, from)) {
       lr = this.#config.lr * this.#session.schedule.at(progress.step);
-      const { loss, correct, gradNorm } = this.#step(batch, lr);
-      progress.step++;
+      const part = accumulationAt(progress.batch, train.batches, gradAccumSteps);
+      const { loss, correct, updates, gradNorm } = this.#step(batch, lr, part);
       progress.batch++;
       progress.lossSum += loss * batch.size;
       progress.correct += correct;
-      this.#run.appendStep({
-        step: progress.step,
-        epoch,
-        loss,
-        lr,
-        ...(gradNorm !== undefined && { gradNorm }),
-      });
+      update.loss += loss * batch.size;
+      update.images += batch.size;
+      if (updates) {
+        progress.step++;
+        this.#session.ema?.update(model);
+        const { step } = progress;
+        const mean = gradAccumSteps === 1 ? loss : update.loss / update.images;
+        const norm = gradNorm === undefined ? {} : { gradNorm };
+        this.#run.appendStep({ step, epoch, loss: mean, lr, ...norm });
+        this.#warn(this.#watch.step(step, mean));
+        Object.assign(update, { loss: 0, images: 0 });
+      }
       this.#reportStep(epoch, from, began);
+      // Gradients that are not stepped with yet are in no checkpoint.
+      if (!updates) continue;
       const stop = this.#options.stopRequested?.();
       // At an epoch's last step the epoch is finished first: its checkpoint is the better one.
       if (stop !== undefined && progress.batch < train.batches) {
@@ -128,17 +148,21 @@ export class Trainer {
     return stop;
   }
 
-  #step(batch: Parameters<typeof trainStep>[2], lr: number): ReturnType<typeof trainStep> {
-    const { network, optimizer, progress } = this.#session;
-    const { smoothing, clipGrad } = this.#config;
+  #step(batch: Batch, lr: number, accumulation: Accumulation): StepResult {
+    const { network, optimizer, loss, scaler, progress } = this.#session;
+    const { clipGrad, gradAccumSteps = 1 } = this.#config;
+    const { shape } = batch.images;
+    const options = { ...this.#compute, lr, loss, clipGrad, scaler };
     try {
-      return trainStep(network, optimizer, batch, {
-        ...this.#compute,
-        lr,
-        labelSmoothing: smoothing,
-        clipGrad,
-      });
+      return trainStep(network, optimizer, batch, { ...options, accumulation });
     } catch (error) {
+      if (isOutOfMemory(error)) {
+        const attempt: FailedStep["attempt"] = (images, labels) => {
+          optimizer.zeroGrad();
+          trainStep(network, optimizer, { ...batch, images, labels }, options);
+        };
+        throw outOfMemory(error, { shape, gradAccumSteps, attempt });
+      }
       if (!(error instanceof DivergedError)) throw error;
       throw this.#diverged(error.message, progress.step + 1, lr, error);
     }
@@ -188,9 +212,7 @@ export class Trainer {
       imagesPerSecond: images / spent.train,
     };
     schedule.observe(valLoss);
-    const isBest = improves(line, progress.best);
-    progress.best = isBest ? { epoch, valAccuracy, valLoss } : progress.best;
-    progress.sinceBest = isBest ? 0 : progress.sinceBest + 1;
+    const isBest = countEpoch(progress, line);
     progress.epoch = epoch;
     progress.batch = 0;
     progress.lossSum = 0;
@@ -203,12 +225,13 @@ export class Trainer {
     if (this.#isCheckpointDue()) this.#checkpoint();
     this.#writeSummary("running");
     this.#options.onEpoch?.(line, timing, isBest);
+    this.#warn(this.#watch.epoch(line));
   }
 
   async #validate(epoch: number, lr: number): Promise<{ loss: number; accuracy: number }> {
-    const { val, network } = this.#session;
+    const { val, judged } = this.#session;
     const probabilities = await predictProbabilities(
-      network,
+      judged,
       val.epoch(epoch),
       val.count,
       this.#compute,
@@ -260,8 +283,7 @@ export class Trainer {
   }
 
   #stoppedEarly(): boolean {
-    const { patience } = this.#config;
-    return patience !== undefined && this.#session.progress.sinceBest >= patience;
+    return isOver(this.#session.progress, this.#config.patience);
   }
 
   #checkpoint(): void {
@@ -340,6 +362,10 @@ export class Trainer {
     });
   }
 
+  #warn(text: string | undefined): void {
+    if (text !== undefined) this.#note(text);
+  }
+
   #note(text: string): void {
     this.#options.onNote?.(text);
   }
@@ -349,13 +375,6 @@ export class Trainer {
 interface Spent {
   readonly train: number;
   readonly dataWait: number;
-}
-
-/** More accurate, or as accurate with a lower loss: with equal counts of right answers the surer one. */
-function improves(line: EpochLine, best: Session["progress"]["best"]): boolean {
-  if (best === null) return true;
-  if (line.valAccuracy !== best.valAccuracy) return line.valAccuracy > best.valAccuracy;
-  return line.valLoss < best.valLoss;
 }
 
 const seconds = (since: number): number => (performance.now() - since) / 1000;

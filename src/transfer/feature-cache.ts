@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
-import { existsSync } from "node:fs";
-import { mkdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { existsSync, readFileSync } from "node:fs";
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { writeWhole } from "../data/datasets/download.ts";
 import type { BatchSource } from "../data/loader.ts";
 import { encodeSafetensors, readSafetensors, type TensorData } from "../models/weights/index.ts";
@@ -21,7 +21,7 @@ export interface FeatureCacheOptions {
   readonly key: Readonly<Record<string, unknown>>;
   /** How often each image is seen, under other augmentation each time; 1 without any. */
   readonly views: number;
-  /** [n, C, H, W] → [n, width], without gradients. */
+  /** [n, C, H, W] → [n, width] or maps, without gradients. */
   readonly embed: (images: Tensor) => Tensor;
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
   readonly onNote?: ((text: string) => void) | undefined;
@@ -31,7 +31,7 @@ export interface FeatureCacheOptions {
 const SHARD = 16;
 
 /**
- * The features of every image in every view, [views · count, width] by view: read from the cache where
+ * The features of every image in every view, [views · count, ...] by view: read from the cache where
  * they are there and whole, computed and kept where not. An interrupted computation goes on.
  */
 export async function cachedFeatures(
@@ -96,9 +96,61 @@ async function prepareFolder(
   onNote: FeatureCacheOptions["onNote"],
 ): Promise<boolean> {
   return keep(onNote, async () => {
+    const text = `${JSON.stringify(key, null, 2)}\n`;
+    const isKept =
+      existsSync(folder) && (await readdir(folder)).some((file) => SHARD_FILE.test(file));
+    if (isKept && readKey(folder) !== text) {
+      onNote?.(`${folder}: computed again: its key.json is not that of these features`);
+      await rm(folder, { recursive: true });
+    }
+    if (!isKept) await noteOthers(folder, key, onNote);
     await mkdir(folder, { recursive: true });
-    await writeFile(join(folder, "key.json"), `${JSON.stringify(key, null, 2)}\n`);
+    await writeFile(join(folder, "key.json"), text);
   });
+}
+
+const SHARD_FILE = /^view-.*\.safetensors$/;
+/** What else may have changed since features were kept, in words. */
+const CHANGES = { weights: "weights", fingerprint: "data" } as const;
+
+/** Why features are not there that a person may have expected. */
+async function noteOthers(
+  folder: string,
+  key: Readonly<Record<string, unknown>>,
+  onNote: FeatureCacheOptions["onNote"],
+): Promise<void> {
+  const all = dirname(folder);
+  for (const name of existsSync(all) ? await readdir(all) : []) {
+    const other = parseKey(readKey(join(all, name)));
+    if (other === undefined) continue;
+    const names = new Set([...Object.keys(key), ...Object.keys(other)]);
+    const differing = [...names].filter(
+      (one) => JSON.stringify(key[one]) !== JSON.stringify(other[one]),
+    );
+    const [only] = differing;
+    if (differing.length !== 1 || !Object.hasOwn(CHANGES, only!)) continue;
+    onNote?.(
+      `the features kept are of other ${CHANGES[only as keyof typeof CHANGES]}: they are computed anew`,
+    );
+    return;
+  }
+}
+
+function readKey(folder: string): string | undefined {
+  try {
+    return readFileSync(join(folder, "key.json"), "utf8");
+  } catch {
+    return undefined;
+  }
+}
+
+function parseKey(text: string | undefined): Record<string, unknown> | undefined {
+  try {
+    const key: unknown = JSON.parse(text ?? "null");
+    return typeof key === "object" && key !== null ? (key as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 async function writeShard(

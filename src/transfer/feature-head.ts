@@ -1,6 +1,6 @@
 import { Classifier, type Stage } from "../models/index.ts";
-import type { Dropout, Linear } from "../nn/index.ts";
-import { scope, type Tensor } from "../tensor/index.ts";
+import type { Dropout, Linear, Step } from "../nn/index.ts";
+import type { Tensor } from "../tensor/index.ts";
 
 /** The head of a network as a classifier of what the network makes of images: [N, width] → [N, classes]. */
 export class FeatureHead extends Classifier {
@@ -21,8 +21,8 @@ export class FeatureHead extends Classifier {
     return x;
   }
 
-  embed(x: Tensor): Tensor {
-    return scope(() => this.dropout.forward(x));
+  get steps(): readonly Step[] {
+    return [this.dropout];
   }
 
   replaceHead(): never {

@@ -1,15 +1,24 @@
 import type { Batch, BatchSource } from "../data/loader.ts";
 import { epochOrder } from "../data/random.ts";
-import { ops, Tensor, unscoped } from "../tensor/index.ts";
+import {
+  inMemoryFormat,
+  type MemoryFormat,
+  ops,
+  scope,
+  Tensor,
+  unscoped,
+} from "../tensor/index.ts";
 
 export interface FeatureLoaderOptions {
   readonly batchSize: number;
   /** A new order every epoch, the one that a {@link Loader} of the images would have. */
   readonly shuffle?: boolean;
   readonly seed: number;
+  /** Of features that are maps. */
+  readonly memoryFormat?: MemoryFormat;
 }
 
-/** Batches of features [n, width] in place of images, another of their views each epoch. */
+/** Batches of features [n, width], or maps [n, C, H, W], in place of images, another of their views each epoch. */
 export class FeatureLoader implements BatchSource {
   readonly count: number;
   readonly batchSize: number;
@@ -20,7 +29,7 @@ export class FeatureLoader implements BatchSource {
   readonly #options: FeatureLoaderOptions;
 
   /**
-   * @param features [views · count, width] by view, used up.
+   * @param features [views · count, ...] by view, used up.
    * @param labels [count] */
   constructor(features: Tensor, labels: Uint8Array | Int32Array, options: FeatureLoaderOptions) {
     this.count = labels.length;
@@ -36,7 +45,7 @@ export class FeatureLoader implements BatchSource {
 
   /** An epoch's batches in order, from the batch `from` on; the receiver disposes them. */
   async *epoch(epoch: number, from = 0): AsyncGenerator<Batch> {
-    const { shuffle = false, seed } = this.#options;
+    const { shuffle = false, seed, memoryFormat = "contiguous" } = this.#options;
     const order = epochOrder(this.count, epoch, { shuffle, seed });
     const views = this.#features.size(0) / this.count;
     const first = ((epoch - 1) % views) * this.count;
@@ -49,7 +58,9 @@ export class FeatureLoader implements BatchSource {
           [rows.length],
         );
         return {
-          images: ops.indexSelect(this.#features, 0, ofView),
+          images: scope(() =>
+            inMemoryFormat(ops.indexSelect(this.#features, 0, ofView), memoryFormat),
+          ),
           labels: ops.indexSelect(this.#labels, 0, picked),
           size: rows.length,
           index,

@@ -95,6 +95,14 @@ describe("cached features", () => {
     expect((await features(name, 71)).read).toBe(0);
   });
 
+  it("whose key is another's are computed again, which is said", async () => {
+    const { folder } = await features("stale", 10);
+    writeFileSync(join(folder, "key.json"), "{}\n");
+    const again = await features("stale", 10);
+    expect(again.read).toBe(10);
+    expect(again.notes).toEqual([expect.stringContaining("its key.json is not that of these")]);
+  });
+
   it("go on where an interruption left them", async () => {
     const { folder } = await features("interrupted", 71);
     rmSync(join(folder, "view-1-00002.safetensors"));

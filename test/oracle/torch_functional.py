@@ -9,6 +9,7 @@ What the cases without `inputs` are fed:
                     1 + 0.5 * stream 4; input of step s: 2 * stream 10 + s in [4, 3, 2, 3]; y and gradients are the last step's
     crossEntropy    logits 3 * stream 20 in [6, 5]; `labels` as listed, or for `soft*` softmax over dim 1 of 2 * stream 21
                     in [6, 5]; the gradient is of the loss (of its sum, where it is not reduced)
+    distillation    the student's logits 3 * stream 20, the teacher's 4 * stream 22, in [6, 5]
     clipGradNorm    gradients stream 30 in [3, 4] and stream 31 in [5]
 """
 
@@ -96,6 +97,16 @@ def cross_entropy_soft(**options) -> dict:
     return {"options": options, "outputs": {"loss": out(loss), "grad.logits": out(logits.grad)}}
 
 
+def distillation(temperature: float) -> dict:
+    """T^2 KL(teacher || student), a mean over the batch (Hinton et al. 2015)."""
+    logits = (3 * tensor(20, [6, 5])).requires_grad_()
+    teacher = 4 * tensor(22, [6, 5])
+    soft = [F.log_softmax(x / temperature, 1) for x in (logits, teacher)]
+    loss = temperature**2 * F.kl_div(*soft, reduction="batchmean", log_target=True)
+    loss.backward()
+    return {"options": {"temperature": temperature}, "outputs": {"loss": out(loss), "grad.logits": out(logits.grad)}}
+
+
 def clip(max_norm: float, norm_type: float = 2.0) -> dict:
     # The third has no gradient and must not count.
     parameters = [torch.zeros(3, 4, requires_grad=True), torch.zeros(5, requires_grad=True), torch.zeros(2, requires_grad=True)]
@@ -171,6 +182,7 @@ write(
             "soft": cross_entropy_soft(),
             "softSmoothed": cross_entropy_soft(label_smoothing=0.1),
         },
+        "distillation": {f"temperature{t}": distillation(t) for t in (1, 4)},
         "clipGradNorm": {
             "above": clip(0.5),
             "below": clip(100.0),

@@ -1,0 +1,60 @@
+import { classCounts, type SplitSet } from "../data/imageset.ts";
+import { UsageError } from "../errors.ts";
+import { crossEntropy, distillation, mixedCrossEntropy } from "../nn/index.ts";
+import type { TrainConfig } from "../run/config.ts";
+import { ops, scope, type Tensor } from "../tensor/index.ts";
+import type { Loss } from "./step.ts";
+import type { Teacher } from "./teacher.ts";
+
+/**
+ * The loss that a config asks for: cross-entropy and, with a teacher, α of the distillation beside 1 − α
+ * of it. (Hinton et al. 2015, §2) Of mixed images both labels count by their shares; the teacher sees the mixture.
+ */
+export function makeLoss(
+  { smoothing, distillAlpha = 0.5, distillTemperature = 4 }: TrainConfig,
+  weight: Tensor | undefined,
+  teacher: Pick<Teacher, "logits"> | undefined,
+): Loss {
+  const options = { labelSmoothing: smoothing, weight };
+  const labelled: Loss = (logits, { labels, lambda }) =>
+    lambda === undefined
+      ? crossEntropy(logits, labels, options)
+      : mixedCrossEntropy(logits, labels, lambda, options);
+  if (teacher === undefined) return labelled;
+  return (logits, targets) =>
+    scope(() => {
+      const taught = distillation(logits, teacher.logits(targets.images), distillTemperature);
+      return ops.add(
+        ops.mulScalar(taught, distillAlpha),
+        ops.mulScalar(labelled(logits, targets), 1 - distillAlpha),
+      );
+    });
+}
+
+/**
+ * A weight a class: as given, or `balanced`, n / (classes · count) of the training images as scikit-learn's.
+ * Undefined where none is asked for.
+ * @throws UsageError where the number of weights is not that of the classes, or a class has no images.
+ */
+export function classWeights(
+  { classWeights: asked }: Pick<TrainConfig, "classWeights">,
+  set: Pick<SplitSet, "labels" | "classes" | "count">,
+): Float32Array<ArrayBuffer> | undefined {
+  if (asked === undefined) return undefined;
+  const { classes, count } = set;
+  if (asked !== "balanced") {
+    if (asked.length === classes.length) return Float32Array.from(asked);
+    throw new UsageError(`--class-weights: ${asked.length} weights for ${classes.length} classes`, {
+      hint: `give one a class, in the order ${classes.join(", ")}`,
+    });
+  }
+  const counts = classCounts(set, "the training images");
+  const empty = classes.filter((_, i) => counts[i] === 0);
+  if (empty.length > 0) {
+    throw new UsageError(
+      `--class-weights balanced: there are no training images of ${empty.join(", ")}`,
+      { hint: "leave the class out by --classes, or give the weights as a list" },
+    );
+  }
+  return Float32Array.from(counts, (images) => count / (classes.length * images));
+}

@@ -1,0 +1,41 @@
+import { Classifier, type Stage } from "../models/index.ts";
+import { chain, type Linear, type Step } from "../nn/index.ts";
+import type { Tensor } from "../tensor/index.ts";
+
+/** A network from one of its stages on, as a classifier of what the stages before it give. */
+export class StageTail extends Classifier {
+  readonly network: Classifier;
+  readonly #from: number;
+
+  /** @param from Number of its first stage, from 0. */
+  constructor(network: Classifier, from: number) {
+    super();
+    this.network = network;
+    this.#from = from;
+  }
+
+  get head(): Linear {
+    return this.network.head;
+  }
+
+  get stages(): readonly Stage[] {
+    return this.network.stages.slice(this.#from);
+  }
+
+  get steps(): readonly Step[] {
+    return this.network.steps.slice(this.#from);
+  }
+
+  features(x: Tensor): Tensor {
+    return x;
+  }
+
+  replaceHead(): never {
+    throw new Error("the head is another network's: replace it there");
+  }
+}
+
+/** What the stages before `stage` make of images, [N, C, H, W] → what that stage is given. */
+export function beforeStage(network: Classifier, stage: number, images: Tensor): Tensor {
+  return chain(images, ...network.steps.slice(0, stage));
+}
