@@ -214,7 +214,7 @@ test("frozen stages of small images that are resized are computed once, as they 
 
 describe("refused before anything is written", () => {
   test.each([
-    [{ augment: { crop: 4 } }, false, "--augment-crop: for small images in memory, and photos is"],
+    [{ augment: { flip: true } }, false, "--augment-flip: for small images in memory, and photos"],
     [{ model: "vit_tiny_patch16_224", imgSize: 200 }, false, "do not fill 200×200"],
     [{ model: "simple_cnn", imgSize: 4 }, false, "4×4 is too small"],
     [{ hflip: 0.5 }, true, "--hflip: for photographs in files, and sample is"],
