@@ -35,9 +35,9 @@ export async function findLearningRate(
 ): Promise<{ readonly found: LrFind; readonly dir: string }> {
   await using rehearsal = await rehearse(asked, splits, options);
   const { config, data, compute, session } = rehearsal;
-  await trainOnFeatures(session, config, data, compute, options);
-  const { range = RANGE } = options;
-  const { points, stopped } = await test(rehearsal, range, options.onStep);
+  const { range = RANGE, onStep, ...rest } = options;
+  await trainOnFeatures(session, config, data, compute, rest);
+  const { points, stopped } = await test(rehearsal, range, onStep);
   const looked = trimmed(points, range.steps);
   const found: LrFind = {
     subject: lrFindSubject(asked),

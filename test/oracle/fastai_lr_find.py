@@ -37,6 +37,7 @@ def rising(i: int) -> float:
 
 def course(loss_at) -> dict:
     schedule, average = SchedExp(FROM, TO), AvgSmoothLoss()
+    average.reset()
     losses, lrs, smooth, best = [], [], [], math.inf
     for i in range(STEPS):
         loss = loss_at(i)
