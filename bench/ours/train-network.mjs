@@ -1,0 +1,71 @@
+// Our side of fine-tuning large networks: the library's own step on one batch in memory. Prints one line of JSON.
+import { parseArgs } from "node:util";
+import { chooseCompute, createModel, parseModelName } from "../../dist/models/index.js";
+import { adam } from "../../dist/optim/index.js";
+import { Generator, inMemoryFormat, ops, profile, Tensor } from "../../dist/tensor/index.js";
+import { trainStep } from "../../dist/train/step.js";
+import { freezeStages, transferGroups } from "../../dist/transfer/index.js";
+
+const { values } = parseArgs({
+  options: {
+    model: { type: "string", default: "resnet50" },
+    unfreeze: { type: "string" },
+    precision: { type: "string", default: "auto" },
+    steps: { type: "string", default: "4" },
+    warmup: { type: "string", default: "1" },
+    batch: { type: "string", default: "32" },
+    size: { type: "string", default: "224" },
+    profile: { type: "boolean", default: false },
+  },
+});
+const [steps, warmup] = [Number(values.steps), Number(values.warmup)];
+const [batchSize, size] = [Number(values.batch), Number(values.size)];
+const compute = chooseCompute({ device: "cpu", precision: values.precision });
+const model = createModel(parseModelName(values.model), {
+  ...{ classes: 10, inChannels: 3, imageSize: [size, size] },
+  random: { init: new Generator(42), dropout: new Generator(43) },
+}).to(compute);
+const transfer =
+  values.unfreeze === undefined
+    ? { kind: "full" }
+    : { kind: "partial", unfreeze: Number(values.unfreeze) };
+freezeStages(model, transfer, 1);
+model.train();
+const optimizer = adam(transferGroups(model, transfer, { lr: 1e-4 }), {
+  lr: 1e-4,
+  weightDecay: 1e-4,
+});
+const options = { ...compute, lr: 1e-4, labelSmoothing: 0, clipGrad: undefined };
+const images = inMemoryFormat(
+  ops.randn([batchSize, 3, size, size], { generator: new Generator(1) }),
+  compute.memoryFormat,
+);
+const labels = Tensor.from(
+  BigInt64Array.from({ length: batchSize }, (_, i) => BigInt(i % 10)),
+  [batchSize],
+);
+/** The step frees its batch, so that it gets handles of its own. */
+const step = () =>
+  trainStep(
+    model,
+    optimizer,
+    { images: ops.detach(images), labels: ops.detach(labels), size: batchSize, index: 0 },
+    options,
+  );
+
+for (let i = 0; i < warmup; i++) step();
+const started = performance.now();
+for (let i = 0; i < steps; i++) step();
+const seconds = (performance.now() - started) / 1000;
+if (values.profile) {
+  const { events } = profile(() => void step());
+  const sums = new Map();
+  for (const { name, selfMicroseconds = 0 } of events) {
+    sums.set(name, (sums.get(name) ?? 0) + selfMicroseconds);
+  }
+  const rows = [...sums].sort((a, b) => b[1] - a[1]).slice(0, 20);
+  for (const [name, time] of rows)
+    console.error(`${(time / 1000).toFixed(1).padStart(9)} ms  ${name}`);
+}
+process.stdout.write(`${JSON.stringify({ imagesPerSecond: (steps * batchSize) / seconds })}\n`);
+process.exit(0);
