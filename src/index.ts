@@ -51,7 +51,13 @@ export { ExitCode, ThawError, UsageError } from "./errors.ts";
 export {
   evaluateClassicalRun,
   evaluateRun,
+  evaluateTogether,
   evaluateWeights,
+  type Member,
+  type TogetherAnswer,
+  type TogetherOptions,
+  type Tta,
+  type Vote,
   type WeightsAnswer,
   type WeightsQuestion,
 } from "./evaluate/index.ts";
@@ -112,6 +118,13 @@ export {
 export * as nn from "./nn/index.ts";
 export * as optim from "./optim/index.ts";
 export {
+  type CompareOptions,
+  type Comparison,
+  compareRuns,
+  drawLrFind,
+  writeCurves,
+} from "./report/index.ts";
+export {
   type ClassicalConfig,
   type ClassicalModel,
   loadClassicalConfig,
@@ -143,6 +156,7 @@ export {
   type WeightsPlaces,
 } from "./run/index.ts";
 export { loadBestModel, type ModelFile } from "./run/load-model.ts";
+export { type LrFind, lrFindFolder, readLrFind } from "./run/lr-find.ts";
 // Tensors.
 export {
   autocast,
@@ -174,7 +188,15 @@ export {
 } from "./tensor/index.ts";
 export {
   type ClassicalOptions,
+  checkSanity,
   DivergedError,
+  examineModel,
+  findLearningRate,
+  type LrFindOptions,
+  type SanityCheck,
+  type SanityOptions,
+  type SanityReport,
+  type SanitySubject,
   type StartInfo,
   type StepProgress,
   type TrainEvents,

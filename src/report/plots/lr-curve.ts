@@ -25,7 +25,7 @@ export function lrCurve(name: string, found: LrFind): Plot {
     data: [markAt(by)],
     symbolSize: 14,
     symbol: i === 0 ? "circle" : "diamond",
-    itemStyle: { color: palette[i + 1]!, borderColor: roles.paper, borderWidth: 2 },
+    itemStyle: { opacity: 1, color: palette[i + 1]!, borderColor: roles.paper, borderWidth: 2 },
     z: 5,
   }));
   const axisName = { nameLocation: "middle" as const };
