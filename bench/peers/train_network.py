@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--layout", choices=["nchw", "channels_last"], default="nchw")
     parser.add_argument("--threads", type=int, default=2, help="Debian's PyTorch starts with 1 (default: 2)")
     parser.add_argument("--steps", type=int, default=4)
-    parser.add_argument("--warmup", type=int, default=1)
+    parser.add_argument("--warmup", type=int, default=2)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--size", type=int, default=224)
     args = parser.parse_args()

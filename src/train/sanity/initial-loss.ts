@@ -59,7 +59,7 @@ export function checkInitialLoss(model: Classifier, batch: Batch, compute: Compu
 }
 
 /** The head's name in the state dict. */
-export function nameOfHead(model: Classifier): string {
+function nameOfHead(model: Classifier): string {
   return model.namedModules().find(([, module]) => module === model.head)?.[0] ?? "head";
 }
 

@@ -7,7 +7,6 @@ import { type Rehearsal, type RehearsalOptions, rehearse } from "../rehearsal.ts
 import type { Session } from "../session.ts";
 import { checkLabels } from "./batch.ts";
 import { examineModel, type SanitySubject } from "./examine.ts";
-import { nameOfHead } from "./initial-loss.ts";
 import { type SanityCheck, type SanityReport, skipped } from "./report.ts";
 
 /** Images of the batch that is learnt by heart. */
@@ -53,8 +52,7 @@ async function examineBatch(
   const transfer = transferOf(config);
   freezeStages(model, transfer, config.epochs);
   const stages = model.stages.map(({ name }) => name);
-  const head = nameOfHead(model);
-  const isKept = load !== undefined && !load.reinitialized.some((name) => name.startsWith(head));
+  const isKept = load?.reinitialized.length === 0;
   const batch = await firstBatch(session);
   using _images = batch.images;
   using _labels = batch.labels;
