@@ -18,7 +18,7 @@ export async function transfer(
   const out = settings.out ?? "runs/transfer";
   const target = {
     classes: ["Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"],
-    ...{ trainSize: 100, batchSize: 20, epochs: 15 },
+    ...{ trainSize: 100, batchSize: 20, epochs: 15, lr: 3e-3 },
   };
   const runs: Record<string, Partial<TrainConfigInput>> = {
     source: {
@@ -27,7 +27,7 @@ export async function transfer(
     },
     scratch: target,
     // The head alone, on features that are computed once.
-    probe: { ...target, weights: `${out}/source`, strategy: "freeze" },
+    probe: { ...target, weights: `${out}/source`, strategy: "freeze", lr: 0.03 },
     partial: { ...target, weights: `${out}/source`, strategy: "partial", unfreeze: 1 },
   };
   for (const [name, own] of Object.entries(runs)) {
