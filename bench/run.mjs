@@ -25,10 +25,11 @@ async function loadBenches() {
 }
 
 function list(benches) {
-  for (const { name, summary, figures } of benches) {
+  for (const { name, summary, figures, notes = [] } of benches) {
     console.log(`${name}: ${summary}`);
     const rows = figures.map((figure) => [`  ${figure.name}`, goalText(figure), figure.summary]);
     console.log(`${table(rows)}\n`);
+    for (const note of notes) console.log(`  ${note}\n`);
   }
   console.log(usage);
 }
@@ -99,6 +100,7 @@ async function main() {
   if (!Number.isInteger(rounds) || rounds < 1) {
     throw new BenchError(`--rounds ${values.rounds}: expected a whole number from 1 on`);
   }
+  for (const note of bench.notes ?? []) log(note);
   const figures = chosenFigures(bench, {
     figure: values.figure,
     oursOnly: values["ours-only"],

@@ -51,8 +51,14 @@ export { ExitCode, ThawError, UsageError } from "./errors.ts";
 export {
   evaluateClassicalRun,
   evaluateRun,
+  evaluateTogether,
   evaluateWeights,
   type JudgeOptions,
+  type Member,
+  type TogetherAnswer,
+  type TogetherOptions,
+  type Tta,
+  type Vote,
   type WeightsAnswer,
   type WeightsQuestion,
 } from "./evaluate/index.ts";
@@ -113,6 +119,13 @@ export {
 export * as nn from "./nn/index.ts";
 export * as optim from "./optim/index.ts";
 export {
+  type CompareOptions,
+  type Comparison,
+  compareRuns,
+  drawLrFind,
+  writeCurves,
+} from "./report/index.ts";
+export {
   type ClassicalConfig,
   type ClassicalModel,
   loadClassicalConfig,
@@ -145,6 +158,7 @@ export {
 } from "./run/index.ts";
 export type { GivenResizing, NetworkInput } from "./run/input.ts";
 export { loadBestModel, type ModelFile } from "./run/load-model.ts";
+export { type LrFind, lrFindFolder, readLrFind } from "./run/lr-find.ts";
 // Tensors.
 export {
   autocast,
@@ -177,8 +191,16 @@ export {
 } from "./tensor/index.ts";
 export {
   type ClassicalOptions,
+  checkSanity,
   DivergedError,
+  examineModel,
+  findLearningRate,
+  type LrFindOptions,
   OutOfMemoryError,
+  type SanityCheck,
+  type SanityOptions,
+  type SanityReport,
+  type SanitySubject,
   type StartInfo,
   type StepProgress,
   type TrainEvents,

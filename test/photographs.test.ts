@@ -1,9 +1,7 @@
 import { execFileSync } from "node:child_process";
-import { createHash } from "node:crypto";
 import {
   cpSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -11,74 +9,28 @@ import {
   truncateSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openDataset } from "../src/data/datasets/index.ts";
-import type { DatasetSplits } from "../src/data/imageset.ts";
 import { ThawError, UsageError } from "../src/errors.ts";
 import { evaluateClassicalRun, evaluateRun, evaluateWeights } from "../src/evaluate/index.ts";
 import { chooseCompute } from "../src/models/index.ts";
-import { newestVerified } from "../src/run/checkpoint.ts";
 import { parseClassicalConfig } from "../src/run/classical-config.ts";
 import { parseConfig } from "../src/run/config-load.ts";
 import { openRun } from "../src/run/read.ts";
 import { openWeights } from "../src/run/weights.ts";
-import { type TrainOptions, train, trainClassical } from "../src/train/index.ts";
+import { train, trainClassical } from "../src/train/index.ts";
 import { dogBreeds, everyFifthDog } from "./support/dog-photographs.ts";
 import { mirrorWith } from "./support/mirror.ts";
 import { expectNoLeaks } from "./support/no-leaks.ts";
+import { photographRuns } from "./support/photograph-runs.ts";
 import { sampleSplits } from "./support/sample-splits.ts";
 import { makeHome, thaw } from "./support/thaw-process.ts";
-import { writeTinyFolder } from "./support/tiny-images.ts";
 
-let folder: string;
-let photos: string;
-let out: string;
-let cache: string;
-let data: DatasetSplits;
-
-beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), "thaw-photographs-"));
-  photos = join(folder, "photos");
-  out = join(folder, "runs");
-  cache = join(folder, "cache");
-  await writeTinyFolder(
-    photos,
-    { boot: 12, coat: 12 },
-    { width: 74, height: 66, extension: "jpg" },
-  );
-  data = await openDataset({ data: photos, seed: 42, cache });
-});
+const { folder, photos, out, cache, data, config, compute, trained, outcome } =
+  await photographRuns();
 afterAll(() => rmSync(folder, { recursive: true }));
 expectNoLeaks();
-
-const config = (more: Record<string, unknown> = {}) =>
-  parseConfig({
-    ...{
-      data: photos,
-      model: "resnet20_cifar",
-      epochs: 2,
-      batchSize: 4,
-      imgSize: 32,
-      cropPct: 0.8,
-    },
-    ...{ precision: "fp32", threads: 1, out, name: "whole", ...more },
-  });
-const compute = () => chooseCompute({ device: "cpu", precision: "fp32" });
-const trained = (more: Record<string, unknown> = {}, options: TrainOptions = {}) =>
-  train(config(more), data, { cache, ...options });
-
-/** All of a run that must not depend on how it came about. */
-function outcome(name: string) {
-  const dir = join(out, name);
-  const text = (file: string) => readFileSync(join(dir, file), "utf8");
-  const last = newestVerified(join(dir, "checkpoints")).checkpoint!;
-  const hash = createHash("sha256");
-  for (const { bytes } of last.tensors.values()) hash.update(bytes);
-  const lines = [text("metrics.jsonl"), text("steps.jsonl"), text("predictions.csv")];
-  return { lines, tensors: hash.digest("hex"), state: last.state };
-}
 
 describe("a folder of photographs", () => {
   test("is trained on, resumed to the bit, and judged the same again", async () => {
@@ -127,35 +79,6 @@ describe("a folder of photographs", () => {
     expect(loss("views")).not.toBeCloseTo(loss("probe"), 4);
   });
 
-  test("all that training may be told works on it, and ends the same where it is interrupted", async () => {
-    const weights = join(out, "whole");
-    const more = {
-      ...{ strategy: "partial", weights, mixup: 0.4, cutmix: 1, classWeights: "balanced" },
-      ...{ gradAccumSteps: 2, modelEma: true, modelEmaDecay: 0.5, teacher: "whole" },
-    };
-    const notes: string[] = [];
-    const onNote = (text: string) => notes.push(text);
-    await trained({ ...more, name: "told" }, { onNote });
-    // Every epoch crops anew: there is nothing that could be computed once.
-    expect(notes.join("\n")).not.toContain("features");
-    let steps = 0;
-    const stopRequested = () => (++steps === 3 ? ("interrupted" as const) : undefined);
-    await trained({ ...more, name: "told-twice" }, { stopRequested });
-    await trained({ ...more, name: "told-twice" }, { resume: true });
-    expect(outcome("told-twice")).toEqual(outcome("told"));
-    const { run, summary } = await trained({ ...more, name: "unmixed", mixup: 0, cutmix: 0 });
-    expect(outcome("unmixed").lines).not.toEqual(outcome("told").lines);
-    expect(await evaluateRun(run.dir, data, compute(), { cache })).toEqual(summary.test);
-
-    // A probe's features are computed once, and its average is what is judged.
-    const probe = { strategy: "freeze", weights, modelEma: true, modelEmaDecay: 0.5 };
-    const { summary: cached } = await trained({ ...probe, name: "average" });
-    const uncached = await trained({ ...probe, name: "average-un", featureCache: false });
-    expect(cached.best!.valLoss).toBeCloseTo(uncached.summary.best!.valLoss, 4);
-    const first = { ...probe, name: "no-average", modelEma: false, modelEmaDecay: undefined };
-    expect((await trained(first)).summary.best!.valLoss).not.toBe(cached.best!.valLoss);
-  });
-
   test("what is decoded for judging is kept: a later run opens no file for it", async () => {
     const kept = join(folder, "kept");
     cpSync(photos, kept, { recursive: true });
@@ -188,29 +111,6 @@ describe("a folder of photographs", () => {
 });
 
 const small = sampleSplits();
-
-test("frozen stages of small images that are resized are computed once, as they would be every epoch", async () => {
-  const resized = { data: "sample", imgSize: 24, cropPct: 0.9, batchSize: 20 };
-  await train(config({ ...resized, name: "resized", epochs: 1 }), small, { cache });
-  const pieces: string[] = [];
-  const onFeatures = ({ split }: { split: string }) => pieces.push(split);
-  const partial = { ...resized, strategy: "partial", unfreeze: 1, weights: join(out, "resized") };
-  const run = async (more: Record<string, unknown>) => {
-    const { dir } = (await train(config({ ...partial, ...more }), small, { cache, onFeatures }))
-      .run;
-    return openRun(dir).epochs;
-  };
-  const cached = await run({ name: "tail" });
-  expect(pieces).toEqual(["train", "val"]);
-  const uncached = await run({ name: "tail-uncached", featureCache: false });
-  for (const [i, { trainLoss, valLoss }] of cached.entries()) {
-    expect(trainLoss).toBeCloseTo(uncached[i]!.trainLoss, 4);
-    expect(valLoss).toBeCloseTo(uncached[i]!.valLoss, 4);
-  }
-  // A batch that is mixed is another every epoch.
-  await run({ name: "tail-mixed", mixup: 0.2 });
-  expect(pieces).toHaveLength(2);
-});
 
 describe("refused before anything is written", () => {
   test.each([

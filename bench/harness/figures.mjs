@@ -7,7 +7,8 @@
  * @property {string} [peer]
  * @property {string} metric
  * @property {string} unit "bytes" is shown as MB, "cosine" with five digits
- * @property {{of: "ratio" | "ours", atLeast?: number, atMost?: number}} goal the ratio is ours / peer
+ * @property {{of: "ratio" | "difference" | "ours", atLeast?: number, atMost?: number}} goal the ratio is ours / peer, the
+ *   difference ours - peer
  */
 
 /**
@@ -16,6 +17,7 @@
  * @property {string} summary
  * @property {Readonly<Record<string, import("./sides.mjs").Side>>} sides
  * @property {readonly Figure[]} figures
+ * @property {readonly string[]} [notes] why figures are left out on this machine
  */
 
 /**
@@ -64,7 +66,8 @@ export function evaluate(bench, figure, results) {
   const ours = medianOf(results.get(figure.ours), figure.metric);
   const peer = medianOf(results.get(figure.peer), figure.metric);
   const ratio = ours === null || peer === null ? null : ours / peer;
-  const judged = figure.goal.of === "ratio" ? ratio : ours;
+  const difference = ratio === null ? null : ours - peer;
+  const judged = { ratio, difference, ours }[figure.goal.of];
   const { atLeast = Number.NEGATIVE_INFINITY, atMost = Number.POSITIVE_INFINITY } = figure.goal;
   const pass = judged === null ? null : judged >= atLeast && judged <= atMost;
   return { bench, figure: figure.name, ours, peer, ratio, goal: goalText(figure), pass };
@@ -80,7 +83,7 @@ function medianOf(records, metric) {
 
 /** @param {Figure} figure */
 export function goalText({ goal, unit }) {
-  const suffix = goal.of === "ratio" ? "x" : ` ${unit}`;
+  const suffix = { ratio: "x", difference: ` ${unit} above the peer`, ours: ` ${unit}` }[goal.of];
   return goal.atLeast === undefined ? `<= ${goal.atMost}${suffix}` : `>= ${goal.atLeast}${suffix}`;
 }
 

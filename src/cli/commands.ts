@@ -16,6 +16,14 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "judge a run's best model, or a file of weights",
     load: async () => (await import("./commands/evaluate.ts")).evaluate,
   },
+  sanity: {
+    summary: "look for mistakes in data, model and config before training",
+    load: async () => (await import("./commands/sanity.ts")).sanity,
+  },
+  "lr-find": {
+    summary: "find a learning rate by a range test",
+    load: async () => (await import("./commands/lr-find.ts")).lrFind,
+  },
   data: {
     summary: "look into a data set, or prepare one from a folder of images",
     load: async () => (await import("./commands/data.ts")).data,

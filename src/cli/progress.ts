@@ -108,7 +108,7 @@ function describeStart(info: StartInfo): string {
 function describeImages({ input, fit }: StartInfo): string[] {
   if (fit === undefined) return [];
   const judged = describeResizing(input)!;
-  if (fit.crop.kind === "center") return [`  images ${judged}`];
+  if (fit.crop.kind !== "random") return [`  images ${judged}`];
   const { scale, ratio, hflip } = fit.crop;
   const range = (of: readonly [number, number], digits: number) =>
     of.map((value) => Number(value.toFixed(digits))).join(" to ");

@@ -1,4 +1,12 @@
+export { combine, type Vote, voteNames } from "./combine.ts";
 export { evaluateRun } from "./evaluate.ts";
 export { evaluateClassicalRun } from "./evaluate-classical.ts";
 export { evaluateWeights, type WeightsAnswer, type WeightsQuestion } from "./evaluate-weights.ts";
 export type { JudgeOptions } from "./judge.ts";
+export {
+  evaluateTogether,
+  type Member,
+  type TogetherAnswer,
+  type TogetherOptions,
+} from "./together.ts";
+export { type Tta, ttaNames } from "./views.ts";

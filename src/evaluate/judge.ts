@@ -1,9 +1,12 @@
+import { sideBeforeCrop } from "../data/files/fit.ts";
 import type { SplitSet } from "../data/imageset.ts";
+import { type CropPlace, cropPlaces } from "../data/transforms/crops.ts";
 import { ThawError } from "../errors.ts";
 import { type Predictions, predictions } from "../metrics/index.ts";
 import type { Classifier, ComputeChoice } from "../models/index.ts";
 import { predictProbabilities } from "../models/predict.ts";
 import { evaluationLoader, type NetworkInput } from "../run/input.ts";
+import { predictViews, type Tta } from "./views.ts";
 
 /** A model and what it needs to be understood. */
 export interface Judged {
@@ -17,6 +20,8 @@ export interface JudgeOptions {
   /** Folder of what is kept between runs; default Thaw's cache. */
   readonly cache?: string | undefined;
   readonly onNote?: ((text: string) => void) | undefined;
+  /** Several views of each image are judged, and their probabilities averaged. */
+  readonly tta?: Tta | undefined;
 }
 
 /**
@@ -25,11 +30,12 @@ export interface JudgeOptions {
  * @throws ThawError where the images' classes are not the model's, or it cannot see images of their size.
  */
 export async function judge(
-  { model, classes, input }: Judged,
+  judged: Judged,
   { name, set }: { readonly name: string; readonly set: SplitSet },
   compute: ComputeChoice,
   options: JudgeOptions = {},
 ): Promise<Predictions> {
+  const { classes } = judged;
   const unknown = set.classes.filter((label) => !classes.includes(label));
   if (unknown.length > 0) {
     throw new ThawError(`${name} has classes that the model does not know: ${unknown.join(", ")}`, {
@@ -37,8 +43,34 @@ export async function judge(
     });
   }
   const labels = Int32Array.from(set.labels, (label) => classes.indexOf(set.classes[label]!));
-  const { memoryFormat } = compute;
-  await using loader = evaluationLoader(set, input, { memoryFormat, ...options });
-  const probabilities = await predictProbabilities(model, loader.epoch(1), set.count, compute);
+  const probabilities = await predict(judged, set, compute, options);
   return predictions(probabilities, labels, classes.length);
+}
+
+async function predict(
+  { model, input }: Judged,
+  set: SplitSet,
+  compute: ComputeChoice,
+  { tta, ...options }: JudgeOptions,
+): Promise<Float32Array> {
+  const { memoryFormat } = compute;
+  const of = async (place: CropPlace, views: Tta | undefined): Promise<Float32Array> => {
+    await using loader = evaluationLoader(set, input, { memoryFormat, place, ...options });
+    const batches = loader.epoch(1);
+    return await (views === undefined
+      ? predictProbabilities(model, batches, set.count, compute)
+      : predictViews(model, batches, set.count, compute, { tta: views, input }));
+  };
+  if (tta !== "ten-crop" || !leavesRoom(input)) return of("center", tta);
+  // A pass for each place: resized pictures of several shapes are no batch.
+  const means: Float32Array[] = [];
+  for (const place of cropPlaces) means.push(await of(place, "flip"));
+  const mean = (i: number) => means.reduce((sum, part) => sum + part[i]!, 0) / means.length;
+  return means[0]!.map((_, i) => mean(i));
+}
+
+/** Is a resized image larger than its crop on every side? */
+function leavesRoom({ height, width, cropPct }: NetworkInput): boolean {
+  const size = [height, width] as const;
+  return cropPct !== undefined && sideBeforeCrop({ size }, cropPct) > Math.min(...size);
 }

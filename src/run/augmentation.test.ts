@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { isAugmented } from "../data/transforms/augment.ts";
 import { UsageError } from "../errors.ts";
-import { augmentationOf, mixOf } from "./augmentation.ts";
+import { augmentationOf, cachesFeatures, mixOf, withoutAugmentation } from "./augmentation.ts";
 import { configFlags } from "./config-flags.ts";
 import { loadConfig, parseConfig } from "./config-load.ts";
 
@@ -107,6 +107,31 @@ describe("augmentation", () => {
   it("a wrong value of a list is the flag's", () => {
     const load = () => loadConfig(undefined, { ...minimal, colorJitter: [-1] });
     expect(load).toThrow(/^--color-jitter: -1 given/);
+  });
+
+  it.each<[Record<string, unknown>, boolean]>([
+    [{ strategy: "freeze" }, true],
+    [{ strategy: "partial" }, true],
+    [{ strategy: "full" }, false],
+    [{ strategy: "partial", featureCache: false }, false],
+    [{ strategy: "partial", scale: [0.5, 1] }, false],
+    [{ strategy: "partial", aa: "randaugment" }, false],
+    [{ strategy: "partial", mixup: 0.2 }, false],
+    [{ strategy: "freeze", scale: [0.5, 1] }, false],
+    [{ strategy: "freeze", scale: [0.5, 1], views: 2 }, true],
+  ])("%j: are features computed once? %s", (given, expected) => {
+    expect(cachesFeatures(parse({ pretrained: true, ...given }))).toBe(expected);
+  });
+
+  it("is gone with all that changes images", () => {
+    const changes = {
+      mixup: 0.2,
+      reprob: 0.1,
+      hflip: 0.5,
+      scale: [0.5, 1],
+      augment: { flip: true },
+    };
+    expect(withoutAugmentation(parse(changes))).toEqual(parse({}));
   });
 
   it("a frozen backbone without a cache may see mixed images", () => {

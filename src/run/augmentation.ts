@@ -2,7 +2,7 @@ import { type Augmentation, isAugmented } from "../data/transforms/augment.ts";
 import type { AutoAugment } from "../data/transforms/auto-augment.ts";
 import type { ColorJitter } from "../data/transforms/color-jitter.ts";
 import type { Mix } from "../data/transforms/mix.ts";
-import type { TrainConfig } from "./config.ts";
+import { type TrainConfig, trainConfigSchema } from "./config.ts";
 
 /** Keys of a config that change training images one by one. */
 export const augmentationKeys = [
@@ -50,6 +50,19 @@ export function mixOf({ mixup = 0, cutmix = 0 }: Pick<TrainConfig, "mixup" | "cu
   const mix: Mix = { mixup, cutmix };
   return mixup > 0 || cutmix > 0 ? mix : undefined;
 }
+
+/** The same training on images as judging sees them. */
+export function withoutAugmentation(config: TrainConfig): TrainConfig {
+  const changes = new Set<string>([...augmentationKeys, ...cropKeys, "mixup", "cutmix", "views"]);
+  const rest = Object.entries(config).filter(([key]) => !changes.has(key));
+  return {
+    ...Object.fromEntries(rest),
+    augment: trainConfigSchema.shape.augment.parse(undefined),
+  } as TrainConfig;
+}
+
+/** Keys of how photographs are cropped and mirrored as they are read. */
+const cropKeys = ["scale", "ratio", "hflip"] as const satisfies readonly (keyof TrainConfig)[];
 
 /** Do training images look different in every epoch? */
 export function changesImages(config: Given & Pick<TrainConfig, "scale">): boolean {

@@ -3,6 +3,7 @@ import type { ImageFit } from "../data/files/fit.ts";
 import type { Interpolation } from "../data/images/picture.ts";
 import type { SplitSet } from "../data/imageset.ts";
 import { Loader } from "../data/loader.ts";
+import type { CropPlace } from "../data/transforms/crops.ts";
 import { UsageError } from "../errors.ts";
 import { cacheHome } from "../libtorch/index.ts";
 import { type ModelName, models, type Preprocessing } from "../models/index.ts";
@@ -137,6 +138,8 @@ export interface EvaluationOptions {
   /** Folder of what is kept between runs; default Thaw's cache. */
   readonly cache?: string | undefined;
   readonly batchSize?: number | undefined;
+  /** Which part of resized images is seen; default the middle. */
+  readonly place?: CropPlace | undefined;
   readonly onNote?: ((text: string) => void) | undefined;
 }
 
@@ -144,12 +147,18 @@ export interface EvaluationOptions {
 export function evaluationLoader(
   set: SplitSet,
   input: NetworkInput,
-  { memoryFormat, cache, batchSize = evaluationBatch(input), onNote }: EvaluationOptions,
+  options: EvaluationOptions,
 ): Loader {
-  const fit = evaluationFit(input, set);
+  const { memoryFormat, cache, batchSize = evaluationBatch(input), onNote } = options;
+  const fit = placed(evaluationFit(input, set), options.place);
   const { mean, std } = input;
   const plan = { mean, std, memoryFormat, seed: 0, ...(fit && { fit }) };
   return new Loader(set, { ...plan, batchSize, keepIn: picturesFolder(cache), onNote });
+}
+
+function placed(fit: ImageFit | undefined, place: CropPlace = "center"): ImageFit | undefined {
+  if (place === "center" || fit?.crop.kind !== "center") return fit;
+  return { ...fit, crop: { kind: "corner", pct: fit.crop.pct, at: place } };
 }
 
 /** Where decoded photographs are kept. */

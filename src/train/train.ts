@@ -4,6 +4,7 @@ import { UsageError } from "../errors.ts";
 import { type ComputeChoice, chooseCompute } from "../models/compute.ts";
 import type { TrainConfig } from "../run/config.ts";
 import { describeEnvironment } from "../run/environment.ts";
+import { lrWarning } from "../run/lr-find.ts";
 import { readRun } from "../run/read.ts";
 import { createRun, defaultRunName, findRun, type RunRecord, resumeRun } from "../run/record.ts";
 import { withRunLock } from "../run/run-lock.ts";
@@ -67,6 +68,8 @@ export async function train(
       }
       run.removeResults();
     }
+    const warning = options.resume ? undefined : lrWarning(asked);
+    if (warning !== undefined) note(warning);
     await trainOnFeatures(session, config, data, input, compute, options);
     const trainer = new Trainer({
       config,

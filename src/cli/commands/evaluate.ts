@@ -4,11 +4,8 @@ import { ExitCode, UsageError } from "../../errors.ts";
 import { evaluateRun, evaluateWeights } from "../../evaluate/index.ts";
 import { ensureNative } from "../../libtorch/index.ts";
 import { chooseCompute, parseModelName } from "../../models/index.ts";
-
 import { pretrainedReference } from "../../models/weights/hub/index.ts";
-
 import { writeCurves } from "../../report/index.ts";
-
 import { trainConfigSchema } from "../../run/config.ts";
 import { configFlags, flagOf } from "../../run/config-flags.ts";
 import { loadConfig } from "../../run/config-load.ts";
@@ -21,11 +18,20 @@ import type { CliCommand } from "../command.ts";
 import { openConfiguredData } from "../dataset.ts";
 import { printJson, say } from "../output.ts";
 import { describeResizing, note, percent } from "../progress.ts";
+import {
+  judgeTogether,
+  parseTta,
+  parseVote,
+  refuseWithoutNetwork,
+  type TogetherFlags,
+} from "../together.ts";
 import { announce, mirrorHelp, offlineHelp, type WeightsFlags, weightsPlaces } from "../weights.ts";
 import { weightsTable } from "../weights-table.ts";
 
-interface Options extends WeightsFlags {
+interface Options extends WeightsFlags, Pick<TogetherFlags, "tta" | "ensemble"> {
   out: string;
+  name?: string;
+  overwrite?: true;
   weights?: string;
   pretrained?: true;
   model?: string;
@@ -52,7 +58,7 @@ export const evaluate: CliCommand = {
   register(command) {
     const flag = (name: string) => configFlags().find(({ attribute }) => attribute === name)!;
     command
-      .argument("[run]", "a run's folder, or its name")
+      .argument("[runs...]", "a run's folder, or its name; several with --ensemble")
       .option("--out <folder>", "folder of the runs", "runs")
       .option(
         "--weights <name>",
@@ -81,14 +87,24 @@ export const evaluate: CliCommand = {
         flag("interpolation").parse,
       )
       .option("--precision <name>", "auto, fp32 or bf16; default the run's own")
+      .option("--tta <views>", "judge several views of each image: flip or ten-crop", parseTta)
+      .option("--ensemble <vote>", "judge several runs as one, by soft or hard vote", parseVote)
+      .option("--name <name>", "of the result's folder in --out, with --tta or --ensemble")
+      .option("--overwrite", "replace a run of this name")
       .option("--fail-under <accuracy>", "exit with 3 where the accuracy is lower (0 to 1)", share)
       .option("--mirror <folder or url>", mirrorHelp)
       .option("--offline", offlineHelp)
       .option("--json", "print the result as JSON")
-      .action(async (run: string | undefined, options: Options) => {
+      .action(async (runs: readonly string[], options: Options) => {
+        const [run] = runs;
         refuseMixtures(run, options);
+        const isTogether = asksForTogether(runs, options);
         const result =
-          run === undefined ? await judgeWeights(options) : await judgeRun(run, options);
+          run === undefined
+            ? await judgeWeights(options)
+            : isTogether
+              ? await judgeSeveral(runs, options)
+              : await judgeRun(run, options);
         if (options.failUnder !== undefined && result.accuracy < options.failUnder) {
           say(`below the ${percent(options.failUnder)} asked for`);
           process.exitCode = ExitCode.gate;
@@ -104,6 +120,7 @@ async function judgeRun(name: string, options: Options): Promise<TestResult> {
     print(options, { run: dir, ...judged.result }, judged.report, judged.result);
     return judged.result;
   }
+  refuseWithoutNetwork(dir);
   const precision = options.precision === undefined ? {} : { precision: options.precision };
   const config = loadConfig(join(dir, "config.json"), precision);
   await ensureNative();
@@ -115,6 +132,12 @@ async function judgeRun(name: string, options: Options): Promise<TestResult> {
   const result = await evaluateRun(dir, data, chooseCompute(config), { onNote: note });
   await writeCurves(dir);
   const report = () => readFileSync(join(dir, "classification_report.txt"), "utf8");
+  print(options, { run: dir, ...result }, report, result);
+  return result;
+}
+
+async function judgeSeveral(runs: readonly string[], options: Options): Promise<TestResult> {
+  const { dir, result, report } = await judgeTogether(runs, options);
   print(options, { run: dir, ...result }, report, result);
   return result;
 }
@@ -200,6 +223,27 @@ function checkResizing(options: Options): void {
     const { flag, allowed } = configFlags().find(({ attribute }) => attribute === key)!;
     throw new UsageError(`${flag}: ${options[key]} given; allowed: ${allowed}`);
   }
+}
+
+/** Several runs, or several views of the images: what needs a folder of its own. */
+function asksForTogether(runs: readonly string[], options: Options): boolean {
+  const { tta, ensemble, name, overwrite } = options;
+  if (runs.length > 1 && ensemble === undefined) {
+    throw new UsageError(`${runs.length} runs: how do they decide together?`, {
+      hint: "--ensemble soft takes the mean of their probabilities, hard the majority of their votes",
+    });
+  }
+  if (runs.length === 1 && ensemble !== undefined) {
+    throw new UsageError("--ensemble: one run is none; name two or more");
+  }
+  const isTogether = tta !== undefined || ensemble !== undefined;
+  if (isTogether && runs.length === 0) {
+    throw new UsageError("--tta and --ensemble go with runs, not with weights");
+  }
+  if (!isTogether && (name !== undefined || overwrite)) {
+    throw new UsageError("--name and --overwrite go with --tta or --ensemble");
+  }
+  return isTogether;
 }
 
 function split(text: string): "train" | "val" | "test" {

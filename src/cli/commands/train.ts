@@ -8,15 +8,16 @@ import { overridesFromFlags } from "../../run/config-flags.ts";
 import { loadConfig } from "../../run/config-load.ts";
 import { findRun } from "../../run/record.ts";
 import type { Summary } from "../../run/summary.ts";
-import type { Weights } from "../../run/weights.ts";
-import { openStartWeights, train as trainModel } from "../../train/index.ts";
+import { train as trainModel } from "../../train/index.ts";
 import { asksForClassical, trainClassically, trainFlags } from "../classical.ts";
 import type { CliCommand } from "../command.ts";
+import { addConfigFlags } from "../config-flags.ts";
 import { openConfiguredData } from "../dataset.ts";
 import { Interrupt } from "../interrupt.ts";
 import { printJson, say } from "../output.ts";
 import { duration, percent, trainingProgress } from "../progress.ts";
-import { announce, mirrorHelp, offlineHelp, type WeightsFlags, weightsPlaces } from "../weights.ts";
+import { weightsOpener } from "../train-flags.ts";
+import { mirrorHelp, offlineHelp, type WeightsFlags } from "../weights.ts";
 
 interface Options extends Record<string, unknown>, WeightsFlags {
   config?: string;
@@ -34,10 +35,7 @@ export const train: CliCommand = {
       .option("--mirror <folder or url>", mirrorHelp)
       .option("--offline", offlineHelp)
       .option("--json", "print the summary as JSON");
-    for (const { usage, negation, help, parse } of trainFlags()) {
-      if (negation === undefined) command.option(usage, help, parse);
-      else command.option(usage, help).option(negation, `not ${usage}`);
-    }
+    addConfigFlags(command, trainFlags());
     command.action(async (options: Options) => {
       if (asksForClassical(options)) return trainClassically(options);
       const config = resolve(options);
@@ -63,14 +61,6 @@ export const train: CliCommand = {
     });
   },
 };
-
-function weightsOpener(flags: WeightsFlags) {
-  return async (config: TrainConfig): Promise<Weights | undefined> => {
-    const weights = await openStartWeights(config, weightsPlaces(flags));
-    if (weights !== undefined) announce(weights);
-    return weights;
-  };
-}
 
 function resolve({ config, resume, ...options }: Options): TrainConfig {
   const overrides = overridesFromFlags(options);

@@ -70,7 +70,7 @@ export class FileBatches {
   async #fit(row: number, to: Uint8Array, random: Parameters<typeof fitPicture>[3]): Promise<void> {
     const { fit } = this.#plan;
     const [height, width] = fit.size;
-    if (fit.crop.kind === "center") {
+    if (fit.crop.kind !== "random") {
       // What is kept is the finished picture.
       if (this.#store?.get(row, () => to)) return;
       fitPicture(await this.#decode(row), fit, to, random);

@@ -15,7 +15,7 @@ import { scope, Tensor } from "../../tensor/index.ts";
 import type { FileImageSet } from "../fileset.ts";
 import { statStamp } from "../folders/stamp.ts";
 import { decodeImage, PixelBuffer } from "../images/decode.ts";
-import { reduceTo, resizeAndCenter } from "../images/picture.ts";
+import { reduceTo, resizeAndCrop } from "../images/picture.ts";
 import { Loader, type LoaderOptions } from "../loader.ts";
 import { sampleStreams } from "../random.ts";
 import { augmentImage } from "../transforms/augment.ts";
@@ -108,7 +108,7 @@ describe("images in files", () => {
     for (const [row, path] of set.files.entries()) {
       const expected = new Uint8Array(14 * 14 * 3);
       const image = await decodeImage(readFileSync(path), path);
-      resizeAndCenter(image, 16, expected, [14, 14], "bilinear");
+      resizeAndCrop(image, 16, expected, [14, 14], "bilinear");
       expect(seen.get(row)).toEqual([planes(expected), row % 3]);
     }
   });
@@ -253,7 +253,7 @@ describe("images in memory", () => {
           );
           const expected = new Uint8Array(24 * 24 * 3);
           const picture = { width: w, height: h, pixels: packed };
-          resizeAndCenter(picture, 30, expected, size, interpolation);
+          resizeAndCrop(picture, 30, expected, size, interpolation);
           const own = [0, 1, 2].map((c) =>
             pixels.subarray((n * 3 + c) * 576, (n * 3 + c + 1) * 576),
           );

@@ -1,14 +1,14 @@
 import { resample, Tensor } from "../../tensor/index.ts";
 import {
-  centerBox,
+  cropBox,
   type Interpolation,
   mirror,
   type Picture,
-  resizeAndCenter,
+  resizeAndCrop,
   resizedCrop,
 } from "../images/picture.ts";
 import type { RandomStream } from "../random.ts";
-import { type RandomResizedCrop, randomResizedCrop } from "../transforms/crops.ts";
+import { type CropPlace, type RandomResizedCrop, randomResizedCrop } from "../transforms/crops.ts";
 
 /** How pictures of any size become those of one size: plain data, so that it can be sent to a worker. */
 export interface ImageFit {
@@ -19,6 +19,12 @@ export interface ImageFit {
         /** For evaluation: the shorter side to size ÷ `pct`, then the middle. */
         readonly kind: "center";
         readonly pct: number;
+      }
+    | {
+        /** For another view in evaluation: the same, but a corner. */
+        readonly kind: "corner";
+        readonly pct: number;
+        readonly at: Exclude<CropPlace, "center">;
       }
     | ({
         /** For training: `RandomResizedCrop`, then mirrored with probability `hflip`. */
@@ -37,16 +43,16 @@ export function sideBeforeCrop({ size }: Pick<ImageFit, "size">, pct: number): n
   return Math.floor(Math.min(...size) / pct);
 }
 
-/** Fits a picture into `to`, [size, 3]. Draws nothing for a centre crop. */
+/** Fits a picture into `to`, [size, 3]. Draws nothing for evaluation. */
 export function fitPicture(
   picture: Picture,
   { size, interpolation, crop }: ImageFit,
   to: Uint8Array,
   random: () => RandomStream,
 ): void {
-  if (crop.kind === "center") {
+  if (crop.kind !== "random") {
     const shorter = sideBeforeCrop({ size }, crop.pct);
-    resizeAndCenter(picture, shorter, to, size, interpolation);
+    resizeAndCrop(picture, shorter, to, size, interpolation, placeOf(crop));
     return;
   }
   const stream = random();
@@ -55,11 +61,11 @@ export function fitPicture(
   if (stream.uniform() < crop.hflip) mirror(to, size);
 }
 
-/** {@link fitPicture} by a centre crop of images in memory: uint8 [N, C, h, w] → uint8 [N, C, size]. */
+/** {@link fitPicture} for evaluation, of images in memory: uint8 [N, C, h, w] → uint8 [N, C, size]. */
 export function fitPlanes(images: Tensor, { size, interpolation, crop }: ImageFit): Tensor {
-  if (crop.kind !== "center") throw new RangeError("random crops are of images in files");
+  if (crop.kind === "random") throw new RangeError("random crops are of images in files");
   const [n, c, h, w] = images.shape as [number, number, number, number];
-  const box = centerBox([h, w], sideBeforeCrop({ size }, crop.pct), size);
+  const box = cropBox([h, w], sideBeforeCrop({ size }, crop.pct), size, placeOf(crop));
   const from = images.toArray("uint8");
   const plane = size[0] * size[1];
   const to = new Uint8Array(n * c * plane);
@@ -69,4 +75,8 @@ export function fitPlanes(images: Tensor, { size, interpolation, crop }: ImageFi
     resample(source, [h, w], target, size, 1, box, interpolation);
   }
   return Tensor.from(to, [n, c, ...size]);
+}
+
+function placeOf(crop: Exclude<ImageFit["crop"], { kind: "random" }>): CropPlace {
+  return crop.kind === "center" ? "center" : crop.at;
 }

@@ -20,7 +20,7 @@ export function storePlan(
 ): { readonly bytes: number; readonly file?: string } | undefined {
   const { size, crop } = fit;
   if (crop.kind === "random" && crop.from === undefined) return undefined;
-  const pixels = crop.kind === "center" ? size[0] * size[1] : crop.from! * crop.from! * LONGEST;
+  const pixels = crop.kind === "random" ? crop.from! * crop.from! * LONGEST : size[0] * size[1];
   const bytes = Math.ceil(set.count * pixels * 3);
   if (bytes <= freeBytes * MEMORY_SHARE) return { bytes };
   // A process of its own: two runs on the same files must not write into one.

@@ -2,8 +2,9 @@ import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import { resample } from "../../tensor/index.ts";
+import { cropAt } from "../transforms/crops.ts";
 import { decodeImage, PixelBuffer } from "./decode.ts";
-import { type Interpolation, mirror, reduceTo, resizeAndCenter, resizedCrop } from "./picture.ts";
+import { type Interpolation, mirror, reduceTo, resizeAndCrop, resizedCrop } from "./picture.ts";
 
 const fixtures = resolve(import.meta.dirname, "../../../test/fixtures/images");
 const picture = await decodeImage(readFileSync(join(fixtures, "plain.jpg")), "plain.jpg");
@@ -39,8 +40,24 @@ describe("resizing is Pillow's to the last bit", () => {
     "$filter, shorter side $shorter, middle $size, in one pass",
     ({ filter, shorter, size, pixels }) => {
       const result = new Uint8Array(size[0] * size[1] * 3);
-      resizeAndCenter(picture, shorter, result, size, filter);
+      resizeAndCrop(picture, shorter, result, size, filter);
       expect([...result]).toEqual(bytes(pixels));
+    },
+  );
+
+  it.each(["top left", "top right", "bottom left", "bottom right", "center"] as const)(
+    "%s, in one pass what the whole resized picture has there",
+    (place) => {
+      const [h, w] = [12, 10];
+      const whole = reduceTo(picture, 15, "bicubic", new PixelBuffer());
+      const result = new Uint8Array(h * w * 3);
+      resizeAndCrop(picture, 15, result, [h, w], "bicubic", place);
+      const { top, left } = cropAt([whole.height, whole.width], [h, w], place);
+      const expected = Array.from({ length: h }, (_, y) => {
+        const from = ((top + y) * whole.width + left) * 3;
+        return [...whole.pixels.subarray(from, from + w * 3)];
+      });
+      expect([...result]).toEqual(expected.flat());
     },
   );
 

@@ -1,5 +1,5 @@
 import { resample } from "../../tensor/index.ts";
-import { type Crop, centerCrop, resizedTo } from "../transforms/crops.ts";
+import { type Crop, type CropPlace, cropAt, resizedTo } from "../transforms/crops.ts";
 import { PixelBuffer } from "./decode.ts";
 
 /** RGB of 8 bits: pixels [height, width, 3]. */
@@ -39,30 +39,32 @@ export function resizedCrop(
 }
 
 /**
- * torchvision's `Resize(shorter)` and `CenterCrop(size)` in one: only what the crop keeps is computed.
- * A crop larger than the resized picture keeps the whole, stretched.
+ * torchvision's `Resize(shorter)` and `CenterCrop(size)`, or a crop of `FiveCrop(size)`, in one: only what the
+ * crop keeps is computed. A crop larger than the resized picture keeps the whole, stretched.
  */
-export function resizeAndCenter(
+export function resizeAndCrop(
   picture: Picture,
   shorter: number,
   to: Uint8Array,
   size: readonly [height: number, width: number],
   interpolation: Interpolation,
+  place: CropPlace = "center",
 ): void {
   const { width, height, pixels } = picture;
-  const box = centerBox([height, width], shorter, size);
+  const box = cropBox([height, width], shorter, size, place);
   resample(pixels, [height, width], to, size, 3, box, interpolation);
 }
 
-/** What of a picture a centre crop keeps: left, top, right and bottom, in its own pixels. */
-export function centerBox(
+/** What of a resized picture a crop keeps: left, top, right and bottom, in its own pixels. */
+export function cropBox(
   [height, width]: readonly [height: number, width: number],
   shorter: number,
   size: readonly [height: number, width: number],
+  place: CropPlace,
 ): readonly [number, number, number, number] {
   const resized = resizedTo([height, width], shorter);
   const [down, across] = [height / resized[0], width / resized[1]];
-  const { top, left } = centerCrop(resized, size);
+  const { top, left } = cropAt(resized, size, place);
   return [
     Math.max(0, left * across),
     Math.max(0, top * down),

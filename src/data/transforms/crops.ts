@@ -27,6 +27,28 @@ export function centerCrop([height, width]: Size, size: Size): Crop {
   };
 }
 
+/** Where in a larger picture torchvision's `FiveCrop` cuts. */
+export const cropPlaces = [
+  "top left",
+  "top right",
+  "bottom left",
+  "bottom right",
+  "center",
+] as const;
+export type CropPlace = (typeof cropPlaces)[number];
+
+/** The crop at a place of a picture that is at least as large. */
+export function cropAt(picture: Size, size: Size, place: CropPlace): Crop {
+  const center = centerCrop(picture, size);
+  if (place === "center") return center;
+  const [down, across] = place.split(" ");
+  return {
+    ...center,
+    top: down === "top" ? 0 : picture[0] - size[0],
+    left: across === "left" ? 0 : picture[1] - size[1],
+  };
+}
+
 /** Python's round(). */
 export function roundHalfEven(value: number): number {
   const floor = Math.floor(value);

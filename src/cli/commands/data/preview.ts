@@ -2,6 +2,7 @@ import { augmentationKeys, augmentationOf, changesImages } from "../../../run/au
 import { configFlags, overridesFromFlags } from "../../../run/config-flags.ts";
 import { loadConfig } from "../../../run/config-load.ts";
 import type { CliCommand } from "../../command.ts";
+import { addConfigFlags } from "../../config-flags.ts";
 import { openConfiguredData } from "../../dataset.ts";
 import { printJson, say } from "../../output.ts";
 import { note } from "../../progress.ts";
@@ -21,10 +22,7 @@ export const preview: CliCommand = {
       .option("--images <n>", "rows: images, of every class in turn", wholeNumber("--images", 1), 8)
       .option("--draws <n>", "columns: epochs, one a draw", wholeNumber("--draws", 1), 7)
       .option("--epoch <n>", "the first of them", wholeNumber("--epoch", 1), 1);
-    for (const { usage, negation, help, parse } of flags()) {
-      if (negation === undefined) command.option(usage, help, parse);
-      else command.option(usage, help).option(negation, `not ${usage}`);
-    }
+    addConfigFlags(command, flags());
     command.action(async (source: string, options: Options) => {
       const { classes, mirror, images, draws, epoch } = options;
       const given = loadConfig(undefined, {

@@ -1,0 +1,85 @@
+// Our side of fine-tuning large networks: the library's own step on one batch in memory. Prints one line of JSON.
+import { parseArgs } from "node:util";
+import { chooseCompute, createModel, parseModelName } from "../../dist/models/index.js";
+import { crossEntropy } from "../../dist/nn/index.js";
+import { adam } from "../../dist/optim/index.js";
+import { Generator, inMemoryFormat, ops, profile, Tensor } from "../../dist/tensor/index.js";
+import { trainStep } from "../../dist/train/step.js";
+import { freezeStages, transferGroups } from "../../dist/transfer/index.js";
+
+const { values } = parseArgs({
+  options: {
+    model: { type: "string", default: "resnet50" },
+    unfreeze: { type: "string" },
+    precision: { type: "string", default: "auto" },
+    steps: { type: "string", default: "4" },
+    warmup: { type: "string", default: "2" },
+    batch: { type: "string", default: "32" },
+    size: { type: "string", default: "224" },
+    profile: { type: "boolean", default: false },
+  },
+});
+const [steps, warmup] = [Number(values.steps), Number(values.warmup)];
+const [batchSize, size] = [Number(values.batch), Number(values.size)];
+const compute = chooseCompute({ device: "cpu", precision: values.precision });
+const model = createModel(parseModelName(values.model), {
+  ...{ classes: 10, inChannels: 3, imageSize: [size, size] },
+  random: { init: new Generator(42), dropout: new Generator(43) },
+}).to(compute);
+const transfer =
+  values.unfreeze === undefined
+    ? { kind: "full" }
+    : { kind: "partial", unfreeze: Number(values.unfreeze) };
+freezeStages(model, transfer, 1);
+model.train();
+const optimizer = adam(transferGroups(model, transfer, { lr: 1e-4 }), {
+  lr: 1e-4,
+  weightDecay: 1e-4,
+});
+const loss = (logits, { labels }) => crossEntropy(logits, labels);
+const options = { ...compute, lr: 1e-4, loss, clipGrad: undefined };
+const images = inMemoryFormat(
+  ops.randn([batchSize, 3, size, size], { generator: new Generator(1) }),
+  compute.memoryFormat,
+);
+const labels = Tensor.from(
+  BigInt64Array.from({ length: batchSize }, (_, i) => BigInt(i % 10)),
+  [batchSize],
+);
+/** The step frees its batch, so that it gets handles of its own. */
+const step = () =>
+  trainStep(
+    model,
+    optimizer,
+    { images: ops.detach(images), labels: ops.detach(labels), size: batchSize, index: 0 },
+    options,
+  );
+
+for (let i = 0; i < warmup; i++) step();
+const started = performance.now();
+for (let i = 0; i < steps; i++) step();
+const seconds = (performance.now() - started) / 1000;
+if (values.profile) {
+  for (const [name, time] of selfTimes(profile(step).events).slice(0, 25)) {
+    console.error(`${(time / 1e6).toFixed(1).padStart(9)} ms  ${name}`);
+  }
+}
+process.stdout.write(`${JSON.stringify({ imagesPerSecond: (steps * batchSize) / seconds })}\n`);
+
+/** Nanoseconds of each operator without those that it calls, most first. */
+function selfTimes(events) {
+  const sums = new Map();
+  const add = (name, time) => sums.set(name, (sums.get(name) ?? 0) + time);
+  const open = new Map();
+  for (const event of [...events].sort((a, b) => a.start - b.start || b.duration - a.duration)) {
+    const stack = open.get(event.thread) ?? [];
+    open.set(event.thread, stack);
+    while (stack.length > 0 && stack.at(-1).start + stack.at(-1).duration <= event.start)
+      stack.pop();
+    if (stack.length > 0) add(stack.at(-1).name, -event.duration);
+    add(event.name, event.duration);
+    stack.push(event);
+  }
+  return [...sums].sort((a, b) => b[1] - a[1]);
+}
+process.exit(0);

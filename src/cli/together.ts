@@ -1,0 +1,94 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { nearest, UsageError } from "../errors.ts";
+import {
+  evaluateTogether,
+  type Member,
+  type Tta,
+  ttaNames,
+  type Vote,
+  voteNames,
+} from "../evaluate/index.ts";
+import { ensureNative } from "../libtorch/index.ts";
+import { chooseCompute } from "../models/index.ts";
+import { writeCurves } from "../report/index.ts";
+import { loadConfig } from "../run/config-load.ts";
+import { readRun } from "../run/read.ts";
+import { findRun } from "../run/record.ts";
+import type { TestResult } from "../run/results.ts";
+import { isClassicalRun } from "./classical.ts";
+import { openConfiguredData } from "./dataset.ts";
+import { say } from "./output.ts";
+import { note, percent } from "./progress.ts";
+
+export interface TogetherFlags {
+  readonly out: string;
+  readonly tta?: Tta;
+  readonly ensemble?: Vote;
+  readonly name?: string;
+  readonly overwrite?: true;
+  readonly precision?: string;
+  readonly mirror?: string;
+}
+
+/** Judges several runs as one, or one on several views of its images. The result has a folder of its own. */
+export async function judgeTogether(
+  names: readonly string[],
+  flags: TogetherFlags,
+): Promise<{ dir: string; result: TestResult; report: () => string }> {
+  const { out, tta, ensemble, name, overwrite, precision, mirror } = flags;
+  const dirs = names.map((run) => findRun(run, out));
+  for (const dir of dirs) refuseWithoutNetwork(dir);
+  const twice = dirs.find((dir, i) => dirs.indexOf(dir) !== i);
+  if (twice !== undefined) throw new UsageError(`${twice}: named twice`);
+  const given = precision === undefined ? {} : { precision };
+  const configs = dirs.map((dir) => loadConfig(join(dir, "config.json"), given));
+  await ensureNative();
+  const members: Member[] = [];
+  for (const [i, dir] of dirs.entries()) {
+    const config = configs[i]!;
+    const data = await openConfiguredData(config, mirror);
+    members.push({ dir, data, compute: chooseCompute(config) });
+  }
+  const answer = await evaluateTogether(members, {
+    out,
+    onNote: note,
+    ...(tta !== undefined && { tta }),
+    ...(ensemble !== undefined && { vote: ensemble }),
+    ...(name !== undefined && { name }),
+    ...(overwrite && { overwrite }),
+  });
+  const { dir } = answer.run;
+  await writeCurves(dir);
+  for (const member of answer.members) say(`  ${member.name}  ${percent(member.accuracy)}`);
+  say(`the result is in ${dir}; the runs are as they were`);
+  const report = () => readFileSync(join(dir, "classification_report.txt"), "utf8");
+  return { dir, result: answer.result, report };
+}
+
+/** @throws UsageError for a classical run, and for the result of an earlier evaluation. */
+export function refuseWithoutNetwork(dir: string): void {
+  const { config, name } = readRun(dir);
+  const { evaluation } = config as { evaluation?: { members?: readonly string[] } };
+  if (evaluation !== undefined) {
+    throw new UsageError(`${name} is the result of an evaluation and has no model of its own`, {
+      hint: `name its runs: ${evaluation.members?.join(" ")}`,
+    });
+  }
+  if (isClassicalRun(dir)) {
+    throw new UsageError(`${name} is a classical run: --tta and --ensemble are for networks`);
+  }
+}
+
+export const parseTta = (text: string): Tta => oneOf("--tta", ttaNames, text);
+export const parseVote = (text: string): Vote => oneOf("--ensemble", voteNames, text);
+
+function oneOf<T extends string>(flag: string, allowed: readonly T[], text: string): T {
+  const found = allowed.find((name) => name === text);
+  if (found !== undefined) return found;
+  const near = nearest(text, allowed);
+  throw new UsageError(
+    `${flag}: ${JSON.stringify(text)} given; allowed: one of ${allowed.join(", ")}`,
+    near === undefined ? {} : { hint: `did you mean ${near}?` },
+  );
+}
