@@ -44,7 +44,7 @@ export interface Minimum {
  * while it runs: what is remembered are steps and gradients, which no preconditioner is part of.
  */
 export function minimize(objective: Objective, start: Tensor, options: MinimizeOptions): Minimum {
-  const { tol, maxIter, relativeDecrease = 2.22e-9, memory = 20, precondition } = options;
+  const { tol, maxIter, relativeDecrease = 2.22e-9, memory = 40, precondition } = options;
   return scope(() => {
     const history = new History(memory, start.elements);
     let point = ops.clone(start);
