@@ -13,6 +13,7 @@ const { values } = parseArgs({
     images: { type: "string", default: "1600" },
     batch: { type: "string", default: "32" },
     keep: { type: "boolean", default: false },
+    "keep-side": { type: "string" },
   },
 });
 
@@ -66,7 +67,7 @@ function makeLoader(set) {
   }
   const crop = {
     ...crops[values.task],
-    ...(values.keep && values.task === "train" && { from: 256 }),
+    ...(values["keep-side"] && { from: Number(values["keep-side"]) }),
   };
   const fit = { size: [224, 224], interpolation: "bilinear", crop };
   const keepIn = values.keep ? { keepIn: kept } : {};

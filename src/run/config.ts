@@ -91,6 +91,11 @@ export const trainConfigSchema = z.strictObject({
     .describe(
       "photographs: how often a training image is mirrored; default 0.5, with freeze never",
     ),
+  keepSide: count()
+    .optional()
+    .describe(
+      "photographs: reduced to this shorter side when they are first read, then cropped from that; default none",
+    ),
   epochs: count().default(10).describe("epochs to train at most"),
   batchSize: count().default(128).describe("images a step"),
   gradAccumSteps: count()

@@ -71,13 +71,19 @@ function withDefaults({ scale, ratio, hflip }: TrainConfig): typeof randomCrop {
 /** Photographs are cropped and mirrored as they are read, small images only where they are in memory. */
 function refuseOtherKinds(config: TrainConfig, { kind, name }: DatasetSplits): void {
   if (kind === "files") {
+    if (config.keepSide !== undefined && !cropsAtRandom(config)) {
+      throw new UsageError(`${flagOf(["keepSide"])}: nothing is cropped at random under freeze`, {
+        hint: "give --scale too, or leave it",
+      });
+    }
     if (!config.augment.flip) return;
     throw new UsageError(
       `${flagOf(["augment", "flip"])}: for small images in memory, and ${name} is of photographs in files`,
       { hint: "those are mirrored by --hflip" },
     );
   }
-  const key = (["scale", "ratio", "hflip"] as const).find((name) => config[name] !== undefined);
+  const keys = ["scale", "ratio", "hflip", "keepSide"] as const;
+  const key = keys.find((name) => config[name] !== undefined);
   if (key === undefined) return;
   throw new UsageError(
     `${flagOf([key])}: for photographs in files, and ${name} is of small images in memory`,
@@ -100,7 +106,7 @@ export function trainingInput(config: TrainConfig, data: DatasetSplits): Network
 
 /** How training brings images to the network's size: as judging does, or cropped anew in every epoch. */
 export function trainingFit(
-  { scale, ratio, hflip }: TrainConfig,
+  { scale, ratio, hflip, keepSide: from }: TrainConfig,
   input: NetworkInput,
   set: SplitSet,
 ): ImageFit | undefined {
@@ -108,5 +114,5 @@ export function trainingFit(
   if (fit === undefined || scale === undefined || ratio === undefined || hflip === undefined) {
     return fit;
   }
-  return { ...fit, crop: { kind: "random", scale, ratio, hflip } };
+  return { ...fit, crop: { kind: "random", scale, ratio, hflip, ...(from && { from }) } };
 }

@@ -83,7 +83,7 @@ export class FileBatches {
     const whole = await this.#decode(row);
     const picture =
       from === undefined ? whole : reduceTo(whole, from, fit.interpolation, this.#reduced);
-    if (from !== undefined) this.#store?.put(row, picture);
+    this.#store?.put(row, picture);
     fitPicture(picture, fit, to, random);
   }
 

@@ -32,7 +32,7 @@ export interface ImageFit {
         readonly hflip: number;
         /**
          * Pictures are first reduced to this shorter side, and kept so; absent: cropped from the file's
-         * own pixels, and nothing is kept.
+         * own pixels.
          */
         readonly from?: number;
       } & RandomResizedCrop);

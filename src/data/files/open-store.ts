@@ -25,9 +25,9 @@ export function storeFor(
 ): AnyStore | undefined {
   if (keepIn === undefined) return undefined;
   const plan = storePlan(set, fit, keepIn, freemem());
-  if (fit.crop.kind === "random") return plan && newStore(set.count, plan.bytes, plan.file);
+  if (fit.crop.kind === "random") return newStore(set.count, plan.bytes, plan.file);
   const kept = keptStore(set, fit, { folder: keepIn, onNote });
-  if (kept !== undefined || plan === undefined || plan.file !== undefined) return kept;
+  if (kept !== undefined || plan.file !== undefined) return kept;
   return newStore(set.count, plan.bytes);
 }
 

@@ -62,7 +62,7 @@ export const preview: CliCommand = {
   },
 };
 
-const fitKeys = ["imgSize", "cropPct", "interpolation", "scale", "ratio", "hflip"];
+const fitKeys = ["imgSize", "cropPct", "interpolation", "scale", "ratio", "hflip", "keepSide"];
 
 /** Those of `thaw train` that change single images. */
 function flags() {
