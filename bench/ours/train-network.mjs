@@ -1,11 +1,16 @@
 // Our side of fine-tuning large networks: the library's own step on one batch in memory. Prints one line of JSON.
 import { parseArgs } from "node:util";
-import { chooseCompute, createModel, parseModelName } from "../../dist/models/index.js";
+import { chooseCompute, createModel, freeze, parseModelName } from "../../dist/models/index.js";
 import { crossEntropy } from "../../dist/nn/index.js";
 import { adam } from "../../dist/optim/index.js";
 import { Generator, inMemoryFormat, ops, profile, Tensor } from "../../dist/tensor/index.js";
 import { trainStep } from "../../dist/train/step.js";
-import { freezeStages, transferGroups } from "../../dist/transfer/index.js";
+import {
+  FrozenStart,
+  freezeStages,
+  trainedStages,
+  transferGroups,
+} from "../../dist/transfer/index.js";
 
 const { values } = parseArgs({
   options: {
@@ -22,16 +27,27 @@ const { values } = parseArgs({
 const [steps, warmup] = [Number(values.steps), Number(values.warmup)];
 const [batchSize, size] = [Number(values.batch), Number(values.size)];
 const compute = chooseCompute({ device: "cpu", precision: values.precision });
-const model = createModel(parseModelName(values.model), {
+const shape = {
   ...{ classes: 10, inChannels: 3, imageSize: [size, size] },
   random: { init: new Generator(42), dropout: new Generator(43) },
-}).to(compute);
+};
+const model = createModel(parseModelName(values.model), shape).to(compute);
 const transfer =
   values.unfreeze === undefined
     ? { kind: "full" }
     : { kind: "partial", unfreeze: Number(values.unfreeze) };
 freezeStages(model, transfer, 1);
-model.train();
+/** What `train` steps: frozen stages are computed by a copy that is ready for forward passes alone. */
+function stepped() {
+  if (transfer.kind === "full") return model;
+  const copy = createModel(parseModelName(values.model), shape).to(compute);
+  copy.loadStateDict(model.stateDict());
+  freeze(copy, [3, size, size], compute);
+  const names = model.stages.map(({ name }) => name);
+  return new FrozenStart(model, copy, names.length - trainedStages(transfer, names, 1).length);
+}
+const network = stepped();
+network.train();
 const optimizer = adam(transferGroups(model, transfer, { lr: 1e-4 }), {
   lr: 1e-4,
   weightDecay: 1e-4,
@@ -49,7 +65,7 @@ const labels = Tensor.from(
 /** The step frees its batch, so that it gets handles of its own. */
 const step = () =>
   trainStep(
-    model,
+    network,
     optimizer,
     { images: ops.detach(images), labels: ops.detach(labels), size: batchSize, index: 0 },
     options,

@@ -20,7 +20,8 @@ import type { Session } from "./session.ts";
 
 /**
  * Where the first stages are frozen and see the same pixels every epoch, what they give is computed once
- * (or was in an earlier run), and the session's epochs train the rest of the network on it.
+ * (or was in an earlier run), and the session's epochs train the rest of the network on it. Where they see
+ * others, a copy that is ready for forward passes alone computes it in every epoch.
  */
 export async function trainOnFeatures(
   session: Session,
@@ -33,10 +34,16 @@ export async function trainOnFeatures(
   const { stages } = session.model;
   const names = stages.map(({ name }) => name);
   const from = stages.length - trainedStages(transferOf(config), names, 1).length;
-  if (!cachesFeatures(config) || from === 0) return;
+  // Drop path is drawn in stages that do not train too, and under freeze the dropout before the head is in them.
+  const isStill = config.strategy === "partial" && !config.dropPath;
+  const computeAnew = () => {
+    if (isStill) session.startFrozen(frozenCopy(session.model, config, input, compute), from);
+  };
+  if (from === 0) return;
+  if (!cachesFeatures(config)) return computeAnew();
   if (config.teacher !== undefined) {
     options.onNote?.("features are computed in every epoch: the teacher looks at the images");
-    return;
+    return computeAnew();
   }
   const { strategy, views, seed, batchSize } = config;
   const augment = augmentationOf(config);
@@ -44,7 +51,7 @@ export async function trainOnFeatures(
   using frozen = frozenCopy(session.model, config, input, compute);
   const give = (images: Tensor) => underPrecision(compute, () => beforeStage(frozen, from, images));
   session.onFeatures ??= fits(give, config, data, input, compute, names[from]!, options);
-  if (!session.onFeatures) return;
+  if (!session.onFeatures) return computeAnew();
   const weights = digestOf(session.model, stages.slice(0, from));
   const { fingerprint } = data;
   const { mean, std, height, width } = input;

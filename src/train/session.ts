@@ -23,7 +23,7 @@ import {
   picturesFolder,
 } from "../run/input.ts";
 import { type Device, Generator, ops, scope, Tensor, unscoped } from "../tensor/index.ts";
-import { FeatureHead, freezeStages, StageTail } from "../transfer/index.ts";
+import { FeatureHead, FrozenStart, freezeStages, StageTail } from "../transfer/index.ts";
 import { updatesPerEpoch } from "./accumulation.ts";
 import { buildModel, copyModel } from "./build-model.ts";
 import { ModelEma } from "./ema.ts";
@@ -87,6 +87,7 @@ export class Session implements AsyncDisposable {
   readonly #init: Generator;
   readonly #dropout: Generator;
   readonly #headDropout: number;
+  #frozen: Classifier | undefined;
   readonly #teacher: Teacher | undefined;
   readonly #classWeights: Tensor | undefined;
 
@@ -159,6 +160,12 @@ export class Session implements AsyncDisposable {
     this.judged = this.ema === undefined ? this.network : rest(this.ema.model);
   }
 
+  /** From now on the stages before the number `from` are computed by a frozen copy, which is the session's. */
+  startFrozen(copy: Classifier, from: number): void {
+    this.#frozen = copy;
+    this.network = new FrozenStart(this.model, copy, from);
+  }
+
   /** Everything a resumed run needs, as copies. */
   save(): { tensors: Map<string, TensorData>; state: SavedState } {
     const tensors = new Map<string, TensorData>();
@@ -212,6 +219,7 @@ export class Session implements AsyncDisposable {
     await this.val[Symbol.asyncDispose]();
     this.optimizer[Symbol.dispose]();
     this.model[Symbol.dispose]();
+    this.#frozen?.[Symbol.dispose]();
     this.ema?.[Symbol.dispose]();
     this.#teacher?.[Symbol.dispose]();
     this.#classWeights?.dispose();

@@ -1,7 +1,7 @@
 export { cachedFeatures, type FeatureCacheOptions } from "./feature-cache.ts";
 export { FeatureHead } from "./feature-head.ts";
 export { FeatureLoader, type FeatureLoaderOptions } from "./feature-loader.ts";
-export { beforeStage, StageTail } from "./stage-tail.ts";
+export { beforeStage, FrozenStart, StageTail } from "./stage-tail.ts";
 export {
   freezeStages,
   type RateOptions,

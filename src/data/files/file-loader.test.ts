@@ -296,6 +296,8 @@ describe("the store", () => {
     const { from: _, ...whole } = random.crop as Extract<ImageFit["crop"], { kind: "random" }>;
     // Nobody knows how large whole pictures are: as many as find room.
     expect(storePlan(set, { ...random, crop: whole }, folder, 1e9)).toEqual({ bytes: 2.5e8 });
-    expect(storePlan(set, { ...random, crop: whole }, folder, 1e12)).toEqual({ bytes: 3 * 2 ** 30 });
+    expect(storePlan(set, { ...random, crop: whole }, folder, 1e12)).toEqual({
+      bytes: 3 * 2 ** 30,
+    });
   });
 });
