@@ -1,6 +1,6 @@
 import { ThawError } from "../errors.ts";
 import { averageScore } from "./average.ts";
-import { type ConfusionMatrix, classCounts } from "./confusion-matrix.ts";
+import type { ConfusionMatrix } from "./confusion-matrix.ts";
 import { f1Of } from "./f1.ts";
 import { resample, uniforms } from "./multinomial.ts";
 
@@ -19,16 +19,19 @@ export function bootstrapMacroF1(
   { seed, resamples = 1000 }: BootstrapOptions,
 ): readonly [lo: number, hi: number] {
   const random = uniforms(seed);
+  const { classes } = matrix;
   const cells = filledCells(matrix.counts);
+  const pairs = cells.at.map((cell) => [Math.floor(cell / classes), cell % classes] as const);
   const drawn = new Float64Array(cells.counts.length);
+  const table = new ClassTable(classes);
   const values = new Float64Array(resamples);
-  const counts = new Float64Array(matrix.counts.length);
   for (let i = 0; i < resamples; i++) {
     resample(cells.counts, drawn, random);
-    cells.at.forEach((cell, k) => {
-      counts[cell] = drawn[k]!;
+    table.clear();
+    pairs.forEach(([label, predicted], k) => {
+      table.add(label, predicted, drawn[k]!);
     });
-    values[i] = macroF1({ classes: matrix.classes, counts });
+    values[i] = table.macroF1();
   }
   return middle95(values);
 }
@@ -66,25 +69,23 @@ export function pairedBootstrap(
   const random = uniforms(seed);
   const cells = filledCells(jointCounts(pairs));
   const drawn = new Float64Array(cells.counts.length);
-  const tables = [
-    new Float64Array(classes * classes),
-    new Float64Array(classes * classes),
-  ] as const;
+  const triples = cells.at.map((cell) => ({
+    label: Math.floor(cell / (classes * classes)),
+    one: Math.floor(cell / classes) % classes,
+    two: cell % classes,
+  }));
+  const one = new ClassTable(classes);
+  const two = new ClassTable(classes);
   const accuracy = new Float64Array(resamples);
   const macro = new Float64Array(resamples);
   const differences = () => {
-    for (const table of tables) table.fill(0);
-    cells.at.forEach((cell, k) => {
-      const t = Math.floor(cell / (classes * classes));
-      const a = Math.floor(cell / classes) % classes;
-      tables[0][t * classes + a]! += drawn[k]!;
-      tables[1][t * classes + (cell % classes)]! += drawn[k]!;
+    one.clear();
+    two.clear();
+    triples.forEach((cell, k) => {
+      one.add(cell.label, cell.one, drawn[k]!);
+      two.add(cell.label, cell.two, drawn[k]!);
     });
-    const [one, two] = tables.map((counts) => ({ classes, counts })) as [
-      ConfusionMatrix,
-      ConfusionMatrix,
-    ];
-    return [(hitsOf(one) - hitsOf(two)) / labels.length, macroF1(one) - macroF1(two)] as const;
+    return [(one.hits() - two.hits()) / labels.length, one.macroF1() - two.macroF1()] as const;
   };
   drawn.set(cells.counts);
   const observed = differences();
@@ -118,14 +119,35 @@ function filledCells(counts: Float64Array | Map<number, number>): Cells {
   return { at: filled.map(([cell]) => cell), counts: Float64Array.from(filled, ([, n]) => n) };
 }
 
-function macroF1(matrix: ConfusionMatrix): number {
-  return averageScore(f1Of, classCounts(matrix), "macro");
-}
+/** Counts of the classes alone: a drawn test set of a thousand classes has no use for their square. */
+class ClassTable {
+  readonly #hits: number[];
+  readonly #predicted: number[];
+  readonly #support: number[];
 
-function hitsOf({ classes, counts }: ConfusionMatrix): number {
-  let hits = 0;
-  for (let c = 0; c < classes; c++) hits += counts[c * classes + c]!;
-  return hits;
+  constructor(classes: number) {
+    const zeros = () => new Array<number>(classes).fill(0);
+    [this.#hits, this.#predicted, this.#support] = [zeros(), zeros(), zeros()];
+  }
+
+  clear(): void {
+    for (const counts of [this.#hits, this.#predicted, this.#support]) counts.fill(0);
+  }
+
+  add(label: number, predicted: number, images: number): void {
+    this.#support[label]! += images;
+    this.#predicted[predicted]! += images;
+    if (label === predicted) this.#hits[label]! += images;
+  }
+
+  hits(): number {
+    return this.#hits.reduce((sum, n) => sum + n, 0);
+  }
+
+  macroF1(): number {
+    const counts = { hits: this.#hits, predicted: this.#predicted, support: this.#support };
+    return averageScore(f1Of, counts, "macro");
+  }
 }
 
 /** NumPy's `percentile` at 2.5 and 97.5, linear between neighbours. */

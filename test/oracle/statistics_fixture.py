@@ -1,7 +1,7 @@
 """Tests and intervals of scipy and statsmodels on small numbers.
 
-Made with SciPy 1.10.1, NumPy 1.24.2 (Debian's python3-scipy) statsmodels 0.13.5, mpmath 1.3.0:
-    /usr/bin/python3 -m venv --system-site-packages venv && venv/bin/pip install statsmodels==0.13.5 "numpy==1.24.2" mpmath
+Made with SciPy 1.10.1, NumPy 1.24.2 (Debian's python3-scipy) statsmodels 0.13.5, mpmath 1.2.1:
+    /usr/bin/python3 -m venv --system-site-packages venv && venv/bin/pip install statsmodels==0.13.5 "numpy==1.24.2" mpmath==1.2.1
     venv/bin/python test/oracle/statistics_fixture.py > test/fixtures/statistics.json
 
 `mcnemar`: p of [both, only first; only second, neither], exact below 25 discordant images, else chi-squared with
