@@ -2,7 +2,7 @@ import { ThawError } from "../errors.ts";
 import { averageScore } from "./average.ts";
 import type { ConfusionMatrix } from "./confusion-matrix.ts";
 import { f1Of } from "./f1.ts";
-import { resample, uniforms } from "./multinomial.ts";
+import { Resampler } from "./multinomial.ts";
 
 export interface BootstrapOptions {
   readonly seed: number;
@@ -18,15 +18,15 @@ export function bootstrapMacroF1(
   matrix: ConfusionMatrix,
   { seed, resamples = 1000 }: BootstrapOptions,
 ): readonly [lo: number, hi: number] {
-  const random = uniforms(seed);
   const { classes } = matrix;
   const cells = filledCells(matrix.counts);
   const pairs = cells.at.map((cell) => [Math.floor(cell / classes), cell % classes] as const);
+  const resampler = new Resampler(cells.counts, seed);
   const drawn = new Float64Array(cells.counts.length);
   const table = new ClassTable(classes);
   const values = new Float64Array(resamples);
   for (let i = 0; i < resamples; i++) {
-    resample(cells.counts, drawn, random);
+    resampler.draw(drawn);
     table.clear();
     pairs.forEach(([label, predicted], k) => {
       table.add(label, predicted, drawn[k]!);
@@ -66,8 +66,8 @@ export function pairedBootstrap(
       `paired bootstrap: ${labels.length} labels, ${first.length} and ${second.length} predictions`,
     );
   }
-  const random = uniforms(seed);
   const cells = filledCells(jointCounts(pairs));
+  const resampler = new Resampler(cells.counts, seed);
   const drawn = new Float64Array(cells.counts.length);
   const triples = cells.at.map((cell) => ({
     label: Math.floor(cell / (classes * classes)),
@@ -90,7 +90,7 @@ export function pairedBootstrap(
   drawn.set(cells.counts);
   const observed = differences();
   for (let i = 0; i < resamples; i++) {
-    resample(cells.counts, drawn, random);
+    resampler.draw(drawn);
     [accuracy[i], macro[i]] = differences();
   }
   return {

@@ -96,7 +96,7 @@ function incompleteBeta(x: number, a: number, b: number): number {
 }
 
 /** Stirling's series, after moving the argument above 15, where its error is below a double's. */
-export function logGamma(x: number): number {
+function logGamma(x: number): number {
   let shift = 0;
   let z = x;
   for (; z < 15; z++) shift += Math.log(z);

@@ -11,7 +11,7 @@ import {
   predictions,
   tInterval95,
 } from "./index.ts";
-import { binomial, resample, uniforms } from "./multinomial.ts";
+import { Binomial, Resampler } from "./multinomial.ts";
 
 interface Fixture {
   readonly mcnemar: { onlyFirst: number; onlySecond: number; exact: boolean; p: number }[];
@@ -123,8 +123,8 @@ it("draws are binomial: their mean and variance, few and many expected", () => {
     [2000, 0.47],
     [2000, 0.9],
   ] as const) {
-    const random = uniforms(7);
-    const draws = Array.from({ length: 20_000 }, () => binomial(n, p, random));
+    const binomial = new Binomial(n, 7);
+    const draws = Array.from({ length: 20_000 }, () => binomial.draw(n, p));
     const mean = draws.reduce((sum, x) => sum + x, 0) / draws.length;
     const variance = draws.reduce((sum, x) => sum + (x - mean) ** 2, 0) / draws.length;
     const expected = n * p * (1 - p);
@@ -136,7 +136,7 @@ it("draws are binomial: their mean and variance, few and many expected", () => {
 
 it("a drawn table has as many images as the given one, and none in an empty cell", () => {
   const into = new Float64Array(4);
-  resample([10, 0, 5, 85], into, uniforms(2));
+  new Resampler(Float64Array.of(10, 0, 5, 85), 2).draw(into);
   expect(into.reduce((sum, n) => sum + n, 0)).toBe(100);
   expect(into[1]).toBe(0);
 });
