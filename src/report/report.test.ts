@@ -7,7 +7,7 @@ import { UsageError } from "../errors.ts";
 import { readRun } from "../run/read.ts";
 import { compareRuns } from "./compare.ts";
 import { writeCurves } from "./draw-run.ts";
-import { findings } from "./findings.ts";
+import { findings } from "./findings/findings.ts";
 import { bytes, count, duration, escapeHtml, escapeMarkdown, percent, times } from "./format.ts";
 import { trainingCurves } from "./plots/curves.ts";
 import { renderPng, renderSvg } from "./plots/render.ts";

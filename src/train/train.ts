@@ -11,7 +11,7 @@ import { getThreads, resetPeakMemory, setThreads, version } from "../tensor/inde
 import type { TrainOptions, TrainResult } from "./events.ts";
 import { trainOnFeatures } from "./features.ts";
 import { trainingInput, withInput } from "./input.ts";
-import { engineFingerprint, resumeSession } from "./resume.ts";
+import { digestOf, engineFingerprint, resumeSession } from "./resume.ts";
 import { Session } from "./session.ts";
 import { describeWeights, openStartWeights, startFrom } from "./start-weights.ts";
 import { Trainer } from "./trainer.ts";
@@ -43,7 +43,11 @@ export async function train(
   if (weights !== undefined && !options.resume) {
     startFrom(weights, config, data, session, options);
   }
-  const origin = weights === undefined ? {} : { weights: await describeWeights(weights) };
+  const origin = {
+    // Of what was asked for: the record's config has what the network sees beside it.
+    configDigest: digestOf(asked),
+    ...(weights !== undefined && { weights: await describeWeights(weights) }),
+  };
   const name = config.name ?? defaultRunName(config);
   const dir = options.resume ? findRun(name, config.out) : join(config.out, name);
   const note = (text: string) => options.onNote?.(text);

@@ -1,0 +1,98 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { z } from "zod";
+import { canonicalJson } from "../run/config.ts";
+import { list } from "./format.ts";
+import type { Finished } from "./test-sets.ts";
+
+/** What of `lr-find.json` says which rate was suggested for what. */
+const foundSchema = z.object({
+  subject: z.record(z.string(), z.unknown()),
+  suggestion: z.object({ lr: z.number().gt(0) }),
+});
+
+/** A rate this many times above or below the suggested one is another experiment. */
+const FAR = 10;
+/** As many times more rates tried is an advantage of its own. */
+const MANY = 3;
+
+/** Which learning rates make the comparison unfair, and by what that is seen. */
+export function unfairRates(order: readonly Finished[]): string[] {
+  const trained = order.filter((run) => rateOf(run) !== undefined);
+  return [...searches(trained), ...sameForAll(trained), ...farFromFound(trained)];
+}
+
+function searches(runs: readonly Finished[]): string[] {
+  const tried = new Map<string, Set<number>>();
+  for (const run of runs) {
+    const key = `${run.summary.model} (${run.summary.strategy})`;
+    tried.set(key, (tried.get(key) ?? new Set()).add(rateOf(run)!));
+  }
+  const most = [...tried].reduce<[string, number]>(
+    (best, [key, { size }]) => (size > best[1] ? [key, size] : best),
+    ["", 0],
+  );
+  const few = [...tried].filter(([, { size }]) => size * MANY <= most[1]);
+  if (few.length === 0) return [];
+  const named = few.map(([key, { size }]) => `${key} with ${size === 1 ? "one" : size}`);
+  return [
+    `Unfair: ${most[0]} was tried with ${most[1]} learning rates, ${list(named)}; what was tried less may only have met a wrong one.`,
+  ];
+}
+
+/** Whole fine-tuning destroys its weights at a rate that training from scratch needs. */
+function sameForAll(runs: readonly Finished[]): string[] {
+  const rates = (strategy: string) => {
+    const own = runs.filter((run) => run.summary.strategy === strategy);
+    const keys = new Set(own.map((run) => `${run.config["opt"]} ${rateOf(run)}`));
+    return { own, only: keys.size === 1 ? [...keys][0] : undefined };
+  };
+  const full = rates("full");
+  return (["scratch", "freeze"] as const).flatMap((strategy) => {
+    const other = rates(strategy);
+    if (full.only === undefined || full.only !== other.only) return [];
+    const what = strategy === "scratch" ? "training from scratch" : "training the head alone";
+    const names = (of: readonly Finished[]) => list(of.map((run) => run.name));
+    return [
+      `Unfair: ${what} (${names(other.own)}) and fine-tuning all (${names(full.own)}) had the same learning rate ${rateOf(full.own[0]!)}; fine-tuning usually wants a far lower one.`,
+    ];
+  });
+}
+
+function farFromFound(runs: readonly Finished[]): string[] {
+  return runs.flatMap((run) => {
+    const found = suggestionFor(run);
+    const lr = rateOf(run)!;
+    if (found === undefined || (lr < FAR * found && lr * FAR > found)) return [];
+    const ratio =
+      lr > found
+        ? `${Number((lr / found).toPrecision(2))} times`
+        : `1/${Number((found / lr).toPrecision(2))} of`;
+    return [
+      `Unfair to ${run.name}: its learning rate ${lr} is ${ratio} what thaw lr-find suggested (${Number(found.toPrecision(2))}).`,
+    ];
+  });
+}
+
+/** From the results that lie beside the run, `lr-find/<name>/lr-find.json`; one that cannot be read says nothing. */
+function suggestionFor({ dir, config }: Finished): number | undefined {
+  const folder = join(dirname(dir), "lr-find");
+  if (!existsSync(folder)) return undefined;
+  for (const name of readdirSync(folder)) {
+    try {
+      const text = readFileSync(join(folder, name, "lr-find.json"), "utf8");
+      const { subject, suggestion } = foundSchema.parse(JSON.parse(text));
+      const isOfRun = Object.entries(subject).every(
+        ([key, value]) => canonicalJson(config[key]) === canonicalJson(value),
+      );
+      if (isOfRun) return suggestion.lr;
+    } catch {
+      // It only advises.
+    }
+  }
+  return undefined;
+}
+
+function rateOf({ config }: Finished): number | undefined {
+  return typeof config["lr"] === "number" ? config["lr"] : undefined;
+}
