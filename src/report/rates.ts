@@ -40,21 +40,21 @@ function searches(runs: readonly Finished[]): string[] {
   ];
 }
 
-/** Whole fine-tuning destroys its weights at a rate that training from scratch needs. */
+/** Whole fine-tuning destroys its weights at a rate that training from scratch, or of a head alone, needs. */
 function sameForAll(runs: readonly Finished[]): string[] {
-  const rates = (strategy: string) => {
-    const own = runs.filter((run) => run.summary.strategy === strategy);
-    const keys = new Set(own.map((run) => `${run.config["opt"]} ${rateOf(run)}`));
-    return { own, only: keys.size === 1 ? [...keys][0] : undefined };
-  };
-  const full = rates("full");
+  const of = (strategy: string) => runs.filter((run) => run.summary.strategy === strategy);
+  const key = (run: Finished) => `${run.config["opt"]} ${rateOf(run)}`;
+  const full = of("full");
+  const rates = new Set(full.map(key));
+  // With several rates tried, the better one shows by itself.
+  if (rates.size !== 1) return [];
   return (["scratch", "freeze"] as const).flatMap((strategy) => {
-    const other = rates(strategy);
-    if (full.only === undefined || full.only !== other.only) return [];
+    const others = of(strategy).filter((run) => rates.has(key(run)));
+    if (others.length === 0) return [];
     const what = strategy === "scratch" ? "training from scratch" : "training the head alone";
-    const names = (of: readonly Finished[]) => list(of.map((run) => run.name));
+    const names = (group: readonly Finished[]) => list(group.map((run) => run.name));
     return [
-      `Unfair: ${what} (${names(other.own)}) and fine-tuning all (${names(full.own)}) had the same learning rate ${rateOf(full.own[0]!)}; fine-tuning usually wants a far lower one.`,
+      `Unfair: ${what} (${names(others)}) and fine-tuning all (${names(full)}) had the same learning rate ${rateOf(full[0]!)}; fine-tuning usually wants a far lower one.`,
     ];
   });
 }

@@ -1,4 +1,12 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -7,7 +15,7 @@ import { UsageError } from "../errors.ts";
 import { readRun } from "../run/read.ts";
 import { compareRuns } from "./compare.ts";
 import { writeCurves } from "./draw-run.ts";
-import { findings } from "./findings/findings.ts";
+import { analyse, findings } from "./findings/findings.ts";
 import { bytes, count, duration, escapeHtml, escapeMarkdown, percent, times } from "./format.ts";
 import { trainingCurves } from "./plots/curves.ts";
 import { renderPng, renderSvg } from "./plots/render.ts";
@@ -103,7 +111,9 @@ describe("findings", () => {
     expect(said[0]).toBe(
       "resnet has the highest test accuracy: 95.05 % (95 % interval 94.01 to 95.92 %, 2,000 images).",
     );
-    expect(said[1]).toContain("lies above all others: the 4.95 points before cnn");
+    expect(said[1]).toMatch(
+      /^The lead is \+4\.95 points over cnn \(95 % interval \+4\.\d+ to \+5\.\d+\), McNemar p < 0\.0001: 99 images only resnet gets right, 0 only cnn: more than chance explains/,
+    );
     expect(said).toContain(
       "cnn trained fastest, in 33 s; resnet took 1 min 28 s (2.7 times as long) for 4.95 points of accuracy.",
     );
@@ -113,22 +123,104 @@ describe("findings", () => {
     expect(said.at(-1)).toMatch(/most frequent mistake of resnet: “.+” taken for “.+”, \d of 200/);
   });
 
-  it("do not call a winner where intervals overlap", () => {
-    const said = findings(all(cnn(), resnet({ skill: 0.91 })));
-    expect(said[1]).toContain("overlaps with that of cnn: with 2,000 test images this is no clear");
+  it("do not call a winner where chance explains it", () => {
+    const said = findings(all(cnn(), resnet({ skill: 0.91, salt: 3 })));
+    expect(said[1]).toMatch(
+      /^resnet is not significantly better than cnn: \+1\.00 points over cnn \(95 % interval -0\.\d+ to \+\d\.\d+\), McNemar p = 0\.33/,
+    );
+    expect(said[1]).toContain("With 2,000 test images this is no clear win");
     const same = findings(all(cnn(), resnet({ skill: 0.9 })));
     expect(same.some((text) => text.includes("have the same test accuracy"))).toBe(true);
   });
 
-  it("warn where runs were not tested on the same images", () => {
-    expect(findings(all(cnn(), resnet({ images: 500 })))[0]).toContain("not tested on the same");
-    const dataset = { name: "fashion-mnist", fingerprint: "other" };
-    expect(findings(all(cnn(), resnet({ name: "b", environment: { dataset } })))[0]).toContain(
-      "its fingerprint is not the same",
-    );
+  it("go by the intervals where the predictions are gone, and say so", () => {
+    const runs = [cnn(), resnet({ skill: 0.91 })];
+    rmSync(runs[0]!.path("predictions.csv"));
+    const said = findings(all(...runs));
+    expect(said[1]).toContain("overlaps with that of cnn: with 2,000 test images this is no clear");
+    expect(said.at(-1)).toBe("Without paired tests: cnn has no predictions.csv.");
+    const far = findings(all(runs[0]!, resnet()));
+    expect(far[1]).toContain("lies above all others: the 4.95 points before cnn");
+  });
+
+  it("warn where runs were not tested on the same images, or elsewhere", () => {
+    const other = findings(all(cnn(), resnet({ images: 500 })));
+    expect(other[0]).toMatch(/not tested on the same images.*other images: 500 and 2,000\.$/);
     expect(
       findings(all(cnn(), resnet({ name: "c", environment: { threads: 8 } }))).join(),
     ).toContain("different machines or thread counts");
+  });
+
+  it("speak of seeds where there are several, and test no run against its own configuration", () => {
+    const seed = (model: string, seed: number, skill: number) =>
+      writeSampleRun({
+        ...{ out, name: `${model}-s${seed}`, model, skill, salt: seed },
+        config: { seed },
+        summary: { seed },
+      });
+    const runs = [1, 2, 3].flatMap((n) => [
+      seed("cnn", n, 0.9 + n / 500),
+      seed("resnet", n, 0.95 + n / 500),
+    ]);
+    const { findings: said, pairs, groups } = analyse(all(...runs));
+    expect(groups.map(({ name, accuracy }) => [name, accuracy.n])).toEqual([
+      ["resnet", 3],
+      ["cnn", 3],
+    ]);
+    expect(said[0]).toMatch(/^Over 3 seeds resnet reaches 95\.\d+ % on average \(95 % t interval/);
+    expect(said[1]).toMatch(
+      /points over cnn, seed by seed .* 3 seeds\): more than the seeds explain/,
+    );
+    expect(pairs.every(({ other }) => other.name.startsWith("cnn"))).toBe(true);
+    expect(pairs).toHaveLength(3);
+  });
+
+  it("name unfair learning rates: fewer tried, one for scratch and full, far from what was found", () => {
+    const run = (name: string, model: string, strategy: string, lr: number) =>
+      writeSampleRun({
+        out,
+        name,
+        model,
+        config: { lr, strategy, opt: "adam" },
+        summary: { strategy },
+      });
+    const runs = [
+      ...[0.1, 0.01, 0.001].map((lr) => run(`cnn-${lr}`, "cnn", "scratch", lr)),
+      run("vit", "vit", "freeze", 0.01),
+    ];
+    expect(findings(all(...runs)).join("\n")).toMatch(
+      /Unfair: cnn \(scratch\) was tried with 3 learning rates, vit \(freeze\) with one;/,
+    );
+    const pair = [run("a", "vit", "scratch", 0.0005), run("b", "vit", "full", 0.0005)];
+    expect(findings(all(...pair)).join("\n")).toMatch(
+      /Unfair: training from scratch \(a\) and fine-tuning all \(b\) had the same learning rate 0\.0005/,
+    );
+    const folder = join(out, "lr-find", "vit");
+    mkdirSync(folder, { recursive: true });
+    const found = { subject: { model: "vit", strategy: "full" }, suggestion: { lr: 0.00001 } };
+    writeFileSync(join(folder, "lr-find.json"), JSON.stringify(found));
+    expect(findings(all(...pair)).join("\n")).toContain(
+      "Unfair to b: its learning rate 0.0005 is 50 times what thaw lr-find suggested (0.00001).",
+    );
+    writeFileSync(join(folder, "lr-find.json"), "{");
+    expect(findings(all(...pair)).join("\n")).not.toContain("lr-find");
+  });
+
+  it("see a model that has not learned, a class never said, and a test set of one class", () => {
+    expect(findings(all(resnet({ skill: 0.05 }))).join()).toContain(
+      "resnet is no better than always answering the most frequent class (10.00 %)",
+    );
+    const one = writeSampleRun({ out, name: "one", classes: ["cat"], images: 20, epochs: 3 });
+    expect(findings(all(one)).join()).toContain("All test images of one are of one class");
+    expect(readRun(one.dir).summary?.test?.rocAuc).toBeNull();
+    const never = writeSampleRun({
+      out,
+      name: "never",
+      classes: ["cat", "dog", "elk"],
+      images: 3,
+      skill: 0.5,
+    });
+    expect(findings(all(never)).join()).toMatch(/never never answers “\w+”/);
   });
 
   it("see a run that was still getting better, and one that overfits", () => {
@@ -200,7 +292,8 @@ describe("the report", () => {
       summary: { model: evil, dataset: evil, reason: evil },
     });
     writeSampleRun({ out, name: "b" });
-    const report = await compareRuns({ out, title: evil });
+    await expect(compareRuns({ out, title: evil })).rejects.toThrow(/have other classes/);
+    const report = await compareRuns({ out, title: evil, force: true });
     const html = readFileSync(report.html, "utf8");
     expect(html.match(/<script>/g)).toHaveLength(1);
     expect(html.includes("<img")).toBe(false);
@@ -218,6 +311,66 @@ describe("the report", () => {
     const report = await compareRuns({ out, runs: [run.dir, "cnn"], into: join(out, "x", "y") });
     expect(report.html).toBe(join(out, "x", "y", "report.html"));
     expect(report.runs.every((r) => r.name === "cnn")).toBe(true);
+  });
+
+  it("refuses runs of different test sets or classes, and makes no paired test between them", async () => {
+    cnn();
+    resnet({ images: 500 });
+    await expect(compareRuns({ out })).rejects.toThrow(
+      /cannot be set beside each other:\nresnet and cnn were tested on other images: 500 and 2,000/,
+    );
+    expect(existsSync(join(out, "report.html"))).toBe(false);
+    const forced = await compareRuns({ out, force: true });
+    expect(forced.pairs).toEqual([]);
+    expect(forced.findings[0]).toContain("Careful");
+    const images = (name: string, digest: string) => {
+      const { summary } = readRun(join(out, name));
+      const test = { ...summary!.test!, images: digest };
+      writeFileSync(join(out, name, "summary.json"), JSON.stringify({ ...summary, test }));
+    };
+    resnet();
+    images("cnn", "sha256:1");
+    images("resnet", "sha256:2");
+    await expect(compareRuns({ out })).rejects.toThrow(/their digests differ/);
+    images("resnet", "sha256:1");
+    expect((await compareRuns({ out })).pairs).toHaveLength(1);
+  });
+
+  it("leaves out damaged runs and what is none, and says so", async () => {
+    cnn();
+    resnet();
+    const broken = resnet({ name: "broken" });
+    writeFileSync(broken.path("summary.json"), '{"model": "resnet18"');
+    const headless = resnet({ name: "headless" });
+    rmSync(headless.path("environment.json"));
+    const nan = resnet({ name: "nan" });
+    const epochs = readFileSync(nan.path("metrics.jsonl"), "utf8");
+    writeFileSync(nan.path("metrics.jsonl"), epochs.replace(/"valLoss":[\d.]+/, '"valLoss":NaN'));
+    const torn = resnet({ name: "torn" });
+    writeFileSync(torn.path("confusion_matrix.csv"), "true,a\na,1,2\n");
+    mkdirSync(join(out, "lr-find"));
+    writeFileSync(join(out, "notes.txt"), "mine");
+    const names = readdirSync(out).map((name) => join(out, name));
+    const { runs, leftOut, findings: said } = await compareRuns({ out, runs: names });
+    expect(runs.map(({ name }) => name)).toEqual(["resnet", "cnn"]);
+    expect(Object.fromEntries(leftOut.map(({ name, reason }) => [name, reason]))).toEqual({
+      broken: expect.stringContaining("summary.json: not JSON") as string,
+      headless: "config.json or environment.json is missing",
+      nan: expect.stringContaining("metrics.jsonl:1: not JSON") as string,
+      torn: expect.stringContaining("confusion_matrix.csv") as string,
+      "lr-find": "it is no run’s folder",
+      "notes.txt": "it is no run’s folder",
+    });
+    expect(said.filter((text) => text.startsWith("Left out: "))).toHaveLength(4);
+  });
+
+  it("uses no predictions of another run", async () => {
+    const run = cnn();
+    const other = resnet();
+    writeFileSync(run.path("predictions.csv"), readFileSync(other.path("predictions.csv")));
+    const { pairs, findings: said } = await compareRuns({ out });
+    expect(pairs).toEqual([]);
+    expect(said.at(-1)).toContain("the predictions.csv of cnn does not give its test accuracy");
   });
 
   it("refuses an empty folder, an unknown run and a damaged record", async () => {

@@ -15,9 +15,12 @@ export interface SeedGroup {
 /** Best mean accuracy first; a configuration of one seed is a group of one. */
 export function seedGroups(runs: readonly Finished[]): SeedGroup[] {
   const byConfig = new Map<string, Finished[]>();
-  for (const run of runs) {
+  for (const run of [...runs].sort((a, b) => (a.name < b.name ? -1 : 1))) {
     const key = configuration(run);
-    byConfig.set(key, [...(byConfig.get(key) ?? []), run]);
+    const group = byConfig.get(key) ?? [];
+    // A seed that was run twice is no second seed.
+    if (group.some(({ summary }) => summary.seed === run.summary.seed)) continue;
+    byConfig.set(key, [...group, run]);
   }
   return [...byConfig.values()]
     .map((group) => ({

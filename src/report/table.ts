@@ -62,6 +62,13 @@ const columns: readonly Column[] = [
     (run) => run.summary?.test?.macroF1,
     (value) => value.toFixed(4),
   ),
+  numeric("Trained", (run) => run.summary?.trainableParameters, count),
+  numeric("Learning rate", (run) => rateOf(run), String),
+  numeric("Training", (run) => run.summary?.seconds.train, duration),
+  numeric("Images/s", (run) => run.summary?.imagesPerSecond, count),
+  numeric("Peak memory", (run) => run.summary?.peakMemoryBytes, bytes),
+  textual("Precision", (run) => run.summary?.precision),
+  textual("Status", (run) => run.summary?.status ?? "running"),
   numeric(
     "95 % interval (F1)",
     (run) => run.summary?.test?.macroF195?.[0],
@@ -82,13 +89,6 @@ const columns: readonly Column[] = [
     (run) => run.summary?.test?.calibrationError,
     (value) => value.toFixed(4),
   ),
-  numeric("Trained", (run) => run.summary?.trainableParameters, count),
-  numeric("Learning rate", (run) => rateOf(run), String),
-  numeric("Training", (run) => run.summary?.seconds.train, duration),
-  numeric("Images/s", (run) => run.summary?.imagesPerSecond, count),
-  numeric("Peak memory", (run) => run.summary?.peakMemoryBytes, bytes),
-  textual("Precision", (run) => run.summary?.precision),
-  textual("Status", (run) => run.summary?.status ?? "running"),
 ];
 
 /** A table that is the same in HTML and Markdown. */

@@ -59,7 +59,7 @@ export const compare: CliCommand = {
 async function trainAll({ members, out }: Matrix, options: Options): Promise<MatrixOutcome> {
   const { mirror } = options;
   using interrupt = new Interrupt();
-  return trainMatrix(members, out, {
+  return await trainMatrix(members, out, {
     ...trainingProgress(),
     places: weightsPlaces(options),
     openData: (config) => openConfiguredData(dataChoice(config), mirror),

@@ -23,7 +23,7 @@ export function winner(order: readonly Finished[], pairs: readonly Pair[]): stri
 function significance(best: Finished, pairs: readonly Pair[]): string[] {
   const notes: string[] = [];
   const [next] = pairs;
-  if (next?.isSignificant) notes.push(`${lead(next)}: more than chance explains.`);
+  if (next?.isSignificant) notes.push(`The lead is ${lead(next)}: more than chance explains.`);
   const unclear = pairs.filter((pair) => !pair.isSignificant);
   if (unclear.length > 0) {
     const [closest] = unclear;
@@ -36,7 +36,7 @@ function significance(best: Finished, pairs: readonly Pair[]): string[] {
   if (clear.length > 0) {
     const names = list(clear.map(({ other }) => other.name));
     notes.push(
-      `It is significantly better than ${names} (McNemar, p < 0.05 after Holm’s correction for ${pairs.length} tests).`,
+      `${best.name} is significantly better than ${names} (McNemar, p < 0.05 after Holm’s correction for ${pairs.length} tests).`,
     );
   }
   return notes;
