@@ -112,6 +112,8 @@ export {
 } from "./models/weights/index.ts";
 export * as nn from "./nn/index.ts";
 export * as optim from "./optim/index.ts";
+// Comparing.
+export { type CompareOptions, type Comparison, compareRuns } from "./report/index.ts";
 export {
   type ClassicalConfig,
   type ClassicalModel,
@@ -145,6 +147,7 @@ export {
 } from "./run/index.ts";
 export type { GivenResizing, NetworkInput } from "./run/input.ts";
 export { loadBestModel, type ModelFile } from "./run/load-model.ts";
+export { loadMatrix, type Matrix, type Member } from "./run/matrix.ts";
 // Tensors.
 export {
   autocast,
@@ -177,6 +180,8 @@ export {
 export {
   type ClassicalOptions,
   DivergedError,
+  type MatrixOptions,
+  type MatrixOutcome,
   type StartInfo,
   type StepProgress,
   type TrainEvents,
@@ -184,4 +189,5 @@ export {
   type TrainResult,
   train,
   trainClassical,
+  trainMatrix,
 } from "./train/index.ts";

@@ -10,7 +10,13 @@ import {
   isClassicalModel,
   resolveClassicalConfig,
 } from "./classical-config.ts";
-import { canonicalJson, configDigest, type TrainConfig, trainConfigSchema } from "./config.ts";
+import {
+  canonicalJson,
+  configDigest,
+  onlyWith,
+  type TrainConfig,
+  trainConfigSchema,
+} from "./config.ts";
 import { type Document, type Label, readDocument, resolveConfig } from "./config-load.ts";
 import { defaultRunName } from "./record.ts";
 
@@ -66,12 +72,21 @@ export function loadMatrix(
     const member = makeMember(shared, own, out, file);
     if (!members.has(member.digest)) members.set(member.digest, member);
   }
+  refuseUnused(shared, [...members.values()], file);
   return { title, out, members: distinctNames([...members.values()]) };
 }
 
 /** What tells one run from another: all of its config but name and place, and what changes no number. */
 export function memberDigest(config: TrainConfig | ClassicalConfig): string {
   return configDigest({ ...config, exact: undefined });
+}
+
+/** A key that is left out of every member was meant for something that is not there. */
+function refuseUnused(base: Document, members: readonly Member[], file: string): void {
+  const used = new Set(members.flatMap(({ config }) => Object.keys(config)));
+  const unused = Object.keys(base).filter((key) => base[key] !== undefined && !used.has(key));
+  if (unused.length === 0) return;
+  throw new UsageError(`${file}: base.${unused[0]}: no member of the matrix has a use for it`);
 }
 
 function folderOf(file: string): string {
@@ -135,7 +150,8 @@ function makeMember(base: Document, own: Document, out: string, file: string): M
       if (isScratch && (key === "weights" || key === "pretrained")) return false;
       return fits(key, value);
     });
-    const config = resolveConfig(written, { ...pick(own, fits), out }, label);
+    const given = { ...pick(own, fits), out };
+    const config = resolveConfig(thatApply(written, given, label), given, label);
     parseModelName(config.model);
     return {
       kind: "network",
@@ -150,6 +166,16 @@ function makeMember(base: Document, own: Document, out: string, file: string): M
       ...(cause.hint !== undefined && { hint: cause.hint }),
     });
   }
+}
+
+/** Without the base's keys that only other optimizers, schedules, strategies or policies have. */
+function thatApply(base: Document, own: Document, label: Label): Document {
+  const plain = pick(base, (key) => !(key in onlyWith));
+  const chosen = resolveConfig(plain, own, label);
+  return pick(base, (key) => {
+    const applies = onlyWith[key as keyof typeof onlyWith];
+    return applies === undefined || applies.to.includes(chosen[applies.by] ?? "none");
+  });
 }
 
 /** A key of some kind of run; others are mistakes, which the config's own check names. */

@@ -25,7 +25,7 @@ export function confusions([best]: readonly Finished[]): string[] {
 /** Models that have not learned: some class is never said, or the accuracy is that of one answer for all. */
 export function degenerate(order: readonly Finished[]): string[] {
   return order.flatMap(({ name, summary, confusion }) => {
-    if (confusion === undefined || confusion.classes < 2) return [];
+    if (confusion === undefined) return [];
     const { names, classes: n, counts } = confusion;
     const support = Array.from({ length: n }, (_, t) => sumOf(n, (p) => counts[t * n + p]!));
     const said = Array.from({ length: n }, (_, p) => sumOf(n, (t) => counts[t * n + p]!));
