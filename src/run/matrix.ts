@@ -114,7 +114,7 @@ function combinations(
 ): Document[] {
   return axes.reduce<Document[]>(
     (all, [key, values]) =>
-      all.flatMap((before) => values.map((v) => ({ ...before, ...entry(key, v, file) }))),
+      all.flatMap((before) => values.map((v) => merged(before, entry(key, v, file)))),
     [{}],
   );
 }
@@ -151,7 +151,7 @@ function makeMember(base: Document, own: Document, out: string, file: string): M
       return fits(key, value);
     });
     const given = { ...pick(own, fits), out };
-    const config = resolveConfig(thatApply(written, given, label), given, label);
+    const config = resolveConfig(merged(thatApply(written, given, label), given), {}, label);
     parseModelName(config.model);
     return {
       kind: "network",
@@ -171,11 +171,20 @@ function makeMember(base: Document, own: Document, out: string, file: string): M
 /** Without the base's keys that only other optimizers, schedules, strategies or policies have. */
 function thatApply(base: Document, own: Document, label: Label): Document {
   const plain = pick(base, (key) => !(key in onlyWith));
-  const chosen = resolveConfig(plain, own, label);
+  const chosen = resolveConfig(merged(plain, own), {}, label);
   return pick(base, (key) => {
     const applies = onlyWith[key as keyof typeof onlyWith];
     return applies === undefined || applies.to.includes(chosen[applies.by] ?? "none");
   });
+}
+
+/** A member's own keys over the base's; of groups key by key. */
+function merged(base: Document, own: Document): Document {
+  const inner = [...groups].flatMap((key) => {
+    const [below, above] = [base[key], own[key]] as (Document | undefined)[];
+    return below === undefined || above === undefined ? [] : [[key, { ...below, ...above }]];
+  });
+  return { ...base, ...own, ...Object.fromEntries(inner) };
 }
 
 /** A key of some kind of run; others are mistakes, which the config's own check names. */
