@@ -81,10 +81,17 @@ export function memberDigest(config: TrainConfig | ClassicalConfig): string {
   return configDigest({ ...config, exact: undefined });
 }
 
-/** A key that is left out of every member was meant for something that is not there. */
+/**
+ * A key that is left out of every member was meant for an optimizer or strategy that is not there. Those of networks are
+ * nobody's where there are classical models only, and the other way round.
+ */
 function refuseUnused(base: Document, members: readonly Member[], file: string): void {
   const used = new Set(members.flatMap(({ config }) => Object.keys(config)));
-  const unused = Object.keys(base).filter((key) => base[key] !== undefined && !used.has(key));
+  const kinds = new Set(members.map(({ kind }) => kind));
+  const isMeant = (key: string) =>
+    (kinds.has("network") && key in trainConfigSchema.shape) ||
+    (kinds.has("classical") && key in classicalConfigSchema.shape);
+  const unused = Object.keys(base).filter((key) => isMeant(key) && !used.has(key));
   if (unused.length === 0) return;
   throw new UsageError(`${file}: base.${unused[0]}: no member of the matrix has a use for it`);
 }
