@@ -118,6 +118,7 @@ export {
 } from "./models/weights/index.ts";
 export * as nn from "./nn/index.ts";
 export * as optim from "./optim/index.ts";
+// Comparing.
 export {
   type CompareOptions,
   type Comparison,
@@ -159,6 +160,7 @@ export {
 export type { GivenResizing, NetworkInput } from "./run/input.ts";
 export { loadBestModel, type ModelFile } from "./run/load-model.ts";
 export { type LrFind, lrFindFolder, readLrFind } from "./run/lr-find.ts";
+export { loadMatrix, type Matrix, type MatrixMember } from "./run/matrix.ts";
 // Tensors.
 export {
   autocast,
@@ -196,6 +198,8 @@ export {
   examineModel,
   findLearningRate,
   type LrFindOptions,
+  type MatrixOptions,
+  type MatrixOutcome,
   OutOfMemoryError,
   type SanityCheck,
   type SanityOptions,
@@ -208,4 +212,5 @@ export {
   type TrainResult,
   train,
   trainClassical,
+  trainMatrix,
 } from "./train/index.ts";

@@ -14,7 +14,7 @@ import {
 import { type ConfigFlag, configFlags, overridesFromFlags } from "../run/config-flags.ts";
 import { readRun } from "../run/read.ts";
 import type { TestResult } from "../run/results.ts";
-import { trainClassical } from "../train/index.ts";
+import { type ClassicalOptions, trainClassical } from "../train/index.ts";
 import { openConfiguredData } from "./dataset.ts";
 import { printJson, say } from "./output.ts";
 import { duration, note, percent } from "./progress.ts";
@@ -98,11 +98,7 @@ export async function trainClassically(options: Options): Promise<void> {
     overwrite: options.overwrite === true,
     places: weightsPlaces({ ...(mirror !== undefined && { mirror }) }),
     onNote: note,
-    onFit: ({ params, fold, score, seconds }) => {
-      const values = Object.entries(params).map(([key, v]) => `${key.replace(/^.*__/, "")}=${v}`);
-      const where = fold === null ? "best, on all images" : `fold ${fold + 1}`;
-      say(`${values.join(" ")}  ${where}  ${percent(score)}  ${seconds.toFixed(1)} s`);
-    },
+    onFit: (fit) => say(describeFit(fit)),
   });
   if (options.json) {
     printJson(summary);
@@ -115,6 +111,18 @@ export async function trainClassically(options: Options): Promise<void> {
     `test accuracy ${percent(test.accuracy)} (95 % interval ${interval} %), macro-F1 ${test.macroF1.toFixed(4)}, ${test.n} images`,
   );
   say(`everything is in ${run.dir}`);
+}
+
+/** A line for one fit of a grid. */
+export function describeFit({
+  params,
+  fold,
+  score,
+  seconds,
+}: Parameters<NonNullable<ClassicalOptions["onFit"]>>[0]): string {
+  const values = Object.entries(params).map(([key, v]) => `${key.replace(/^.*__/, "")}=${v}`);
+  const where = fold === null ? "best, on all images" : `fold ${fold + 1}`;
+  return `${values.join(" ")}  ${where}  ${percent(score)}  ${seconds.toFixed(1)} s`;
 }
 
 export function isClassicalRun(dir: string): boolean {

@@ -24,6 +24,14 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "find a learning rate by a range test",
     load: async () => (await import("./commands/lr-find.ts")).lrFind,
   },
+  compare: {
+    summary: "train a matrix of runs and set them beside each other",
+    load: async () => (await import("./commands/compare.ts")).compare,
+  },
+  report: {
+    summary: "set runs beside each other in one page",
+    load: async () => (await import("./commands/report.ts")).report,
+  },
   data: {
     summary: "look into a data set, or prepare one from a folder of images",
     load: async () => (await import("./commands/data.ts")).data,

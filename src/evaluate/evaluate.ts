@@ -28,7 +28,8 @@ export async function evaluateRun(
     freeze(best.model, [channels, height, width], compute);
     const predicted = await judge(best, { name: data.name, set: data.test }, compute, options);
     const run = new RunRecord(dir);
-    const result = run.writeResults({ predictions: predicted, classes: best.classes });
+    const judged = { predictions: predicted, classes: best.classes, set: data.test };
+    const result = run.writeResults(judged);
     const { summary } = readRun(dir);
     if (summary !== undefined) run.writeSummary({ ...summary, test: result });
     return result;

@@ -79,7 +79,11 @@ export async function evaluateTogether(
   const name = options.name ?? nameOf(runs, evaluation);
   const run = await withRunLock(join(out, name), async () => {
     const record = newRecord(members[0]!, runs, { ...options, name, evaluation });
-    const written = record.writeResults({ predictions: together, classes });
+    const written = record.writeResults({
+      predictions: together,
+      classes,
+      set: members[0]!.data.test,
+    });
     // Shares of votes are no probabilities: their cross-entropy says nothing.
     const test = members.length > 1 && vote === "hard" ? { ...written, loss: null } : written;
     record.writeSummary(summarise(members[0]!, runs, { started, test, evaluation }));

@@ -4,42 +4,67 @@ import type { Metric } from "./metric.ts";
 /** `macro`: mean over classes. `weighted`: mean by number of images. `micro`: from the counts of all classes together. */
 export type Average = "macro" | "micro" | "weighted";
 
-/** A score of one class from its hits, predictions and images; 0 where it would divide by zero. */
-export type ClassScore = (hits: number, predicted: number, support: number) => number;
+/**
+ * What a score is where it would divide by zero: the precision of a class that is never predicted, the recall of one
+ * without images. scikit-learn's `zero_division`.
+ */
+export type ZeroDivision = 0 | 1;
+
+/** A score of one class from its hits, predictions and images. */
+export type ClassScore = (
+  hits: number,
+  predicted: number,
+  support: number,
+  zeroDivision?: ZeroDivision,
+) => number;
 
 /** The score of every class. */
-export function perClass(score: ClassScore, { hits, predicted, support }: ClassCounts): number[] {
-  return hits.map((h, c) => score(h, predicted[c]!, support[c]!));
+export function perClass(
+  score: ClassScore,
+  { hits, predicted, support }: ClassCounts,
+  zeroDivision: ZeroDivision = 0,
+): number[] {
+  return hits.map((h, c) => score(h, predicted[c]!, support[c]!, zeroDivision));
 }
 
-export function averageScore(score: ClassScore, counts: ClassCounts, average: Average): number {
+export function averageScore(
+  score: ClassScore,
+  counts: ClassCounts,
+  average: Average,
+  zeroDivision: ZeroDivision = 0,
+): number {
   const { hits, predicted, support } = counts;
   if (average === "micro") {
-    return score(pairwiseSum(hits), pairwiseSum(predicted), pairwiseSum(support));
+    return score(pairwiseSum(hits), pairwiseSum(predicted), pairwiseSum(support), zeroDivision);
   }
-  const scores = perClass(score, counts);
+  const scores = perClass(score, counts, zeroDivision);
   if (average === "macro") return pairwiseSum(scores) / scores.length;
   return divide(pairwiseSum(scores.map((s, c) => s * support[c]!)), pairwiseSum(support));
 }
 
-export function averagedMetric(name: string, score: ClassScore, average: Average): Metric {
+export function averagedMetric(
+  name: string,
+  score: ClassScore,
+  average: Average,
+  zeroDivision: ZeroDivision = 0,
+): Metric {
   return {
     name: `${average} ${name}`,
     higherIsBetter: true,
     compute: (predictions) =>
-      averageScore(score, classCounts(confusionMatrix(predictions)), average),
+      averageScore(score, classCounts(confusionMatrix(predictions)), average, zeroDivision),
   };
 }
 
-export function divide(a: number, b: number): number {
-  return b === 0 ? 0 : a / b;
+export function divide(a: number, b: number, zeroDivision: ZeroDivision = 0): number {
+  return b === 0 ? zeroDivision : a / b;
 }
 
 /**
  * NumPy's order of summation (eight running sums up to 128 values, halves above): the last bit of an average decides
  * how 0.125 is printed, and reports are to equal scikit-learn's byte for byte.
  */
-function pairwiseSum(values: readonly number[]): number {
+export function pairwiseSum(values: readonly number[]): number {
   const n = values.length;
   if (n < 8) return values.reduce((sum, v) => sum + v, 0);
   if (n > 128) {

@@ -1,5 +1,5 @@
 import { ThawError } from "../errors.ts";
-import { averageScore, type ClassScore, perClass } from "./average.ts";
+import { averageScore, type ClassScore, perClass, type ZeroDivision } from "./average.ts";
 import { type ConfusionMatrix, classCounts } from "./confusion-matrix.ts";
 import { f1Of } from "./f1.ts";
 import { precisionOf } from "./precision.ts";
@@ -15,14 +15,18 @@ export interface ClassRow {
 }
 
 /** One row a class, in the order of `names`. */
-export function classRows(matrix: ConfusionMatrix, names: readonly string[]): ClassRow[] {
+export function classRows(
+  matrix: ConfusionMatrix,
+  names: readonly string[],
+  zeroDivision: ZeroDivision = 0,
+): ClassRow[] {
   if (names.length !== matrix.classes) {
     throw new ThawError(`${names.length} class names for a matrix of ${matrix.classes} classes`);
   }
   const counts = classCounts(matrix);
-  const precisions = perClass(precisionOf, counts);
-  const recalls = perClass(recallOf, counts);
-  const f1s = perClass(f1Of, counts);
+  const precisions = perClass(precisionOf, counts, zeroDivision);
+  const recalls = perClass(recallOf, counts, zeroDivision);
+  const f1s = perClass(f1Of, counts, zeroDivision);
   return names.map((name, c) => ({
     name,
     precision: precisions[c]!,
@@ -39,9 +43,9 @@ export function classRows(matrix: ConfusionMatrix, names: readonly string[]): Cl
 export function classificationReport(
   matrix: ConfusionMatrix,
   names: readonly string[],
-  digits = 2,
+  { digits = 2, zeroDivision = 0 }: { digits?: number; zeroDivision?: ZeroDivision } = {},
 ): string {
-  const rows = classRows(matrix, names);
+  const rows = classRows(matrix, names, zeroDivision);
   const counts = classCounts(matrix);
   const width = Math.max("weighted avg".length, digits, ...names.map(codePoints));
   const total = rows.reduce((sum, row) => sum + row.support, 0);
@@ -57,7 +61,7 @@ export function classificationReport(
 
   const scores: readonly ClassScore[] = [precisionOf, recallOf, f1Of];
   const averaged = (average: "micro" | "macro" | "weighted") =>
-    scores.map((score) => averageScore(score, counts, average));
+    scores.map((score) => averageScore(score, counts, average, zeroDivision));
   const everyClassSeen = counts.support.every((n, c) => n + counts.predicted[c]! > 0);
   const micro = averaged("micro");
   if (everyClassSeen) {

@@ -1,12 +1,19 @@
-import { type Average, averagedMetric, type ClassScore, divide } from "./average.ts";
+import {
+  type Average,
+  averagedMetric,
+  type ClassScore,
+  divide,
+  type ZeroDivision,
+} from "./average.ts";
 import { precisionOf } from "./precision.ts";
 import { recallOf } from "./recall.ts";
 
-/** Harmonic mean of precision and recall. */
-export const f1Of: ClassScore = (hits, predicted, support) => {
-  const p = precisionOf(hits, predicted, support);
-  const r = recallOf(hits, predicted, support);
+/** Harmonic mean of precision and recall; 0 where both are 0. */
+export const f1Of: ClassScore = (hits, predicted, support, zeroDivision) => {
+  const p = precisionOf(hits, predicted, support, zeroDivision);
+  const r = recallOf(hits, predicted, support, zeroDivision);
   return divide(2 * p * r, p + r);
 };
 
-export const f1 = (average: Average) => averagedMetric("F1", f1Of, average);
+export const f1 = (average: Average, zeroDivision?: ZeroDivision) =>
+  averagedMetric("F1", f1Of, average, zeroDivision);

@@ -4,6 +4,8 @@ import { describe, expect, it } from "vitest";
 import {
   type Average,
   accuracy,
+  calibrationBins,
+  calibrationError,
   classificationReport,
   confusionMatrix,
   f1,
@@ -14,6 +16,8 @@ import {
   precision,
   predictions,
   recall,
+  rocAuc,
+  rocAucs,
   topK,
   wilson95,
 } from "./index.ts";
@@ -28,7 +32,18 @@ interface Fixture {
     names: string[];
     accuracy: number;
     topK: Record<string, number>;
-    averages: Record<Average, { precision: number; recall: number; f1: number }>;
+    /** By scikit-learn's `zero_division`. */
+    averages: Record<"0" | "1", Record<Average, { precision: number; recall: number; f1: number }>>;
+    /** Null where scikit-learn refuses. */
+    areas: { each: (number | null)[]; macro: number | null; weighted: number | null };
+    calibration: {
+      bins: number;
+      counts: number[];
+      accuracy: number[];
+      confidence: number[];
+      error: number;
+    }[];
+    reportOnes: string | null;
     logLoss: number;
     confusion: number[][] | null;
     report: string;
@@ -85,16 +100,47 @@ describe.each(fixture.cases)("scikit-learn's numbers: $name", (wanted) => {
   });
 
   it.each(["macro", "micro", "weighted"] as const)("%s averages", (average) => {
-    const { precision: p, recall: r, f1: f } = wanted.averages[average];
-    expectClose(precision(average).compute(given), p);
-    expectClose(recall(average).compute(given), r);
-    expectClose(f1(average).compute(given), f);
+    for (const zero of [0, 1] as const) {
+      const { precision: p, recall: r, f1: f } = wanted.averages[zero][average];
+      expectClose(precision(average, zero).compute(given), p);
+      expectClose(recall(average, zero).compute(given), r);
+      expectClose(f1(average, zero).compute(given), f);
+    }
+  });
+
+  it("areas under the ROC curves", () => {
+    rocAucs(given).forEach((area, c) => {
+      const each = wanted.areas.each[c]!;
+      if (each === null) expect(area).toBeNaN();
+      else expectClose(area, each);
+    });
+    for (const average of ["macro", "weighted"] as const) {
+      const area = rocAuc(average).compute(given);
+      const number = wanted.areas[average];
+      if (number !== null) expectClose(area, number);
+      else if (given.classes > 2) expect(area).toBeNaN();
+    }
+  });
+
+  it.each(wanted.calibration)("calibration in $bins bins", ({ bins, error, ...diagram }) => {
+    const found = calibrationBins(given, bins);
+    expect(found.map((bin) => bin.count)).toEqual(diagram.counts);
+    const filled = found.filter((bin) => bin.count > 0);
+    filled.forEach((bin, i) => {
+      expectClose(bin.accuracy!, diagram.accuracy[i]!);
+      expectClose(bin.confidence!, diagram.confidence[i]!);
+    });
+    expect(filled).toHaveLength(diagram.accuracy.length);
+    expectClose(calibrationError(bins).compute(given), error);
   });
 
   it("confusion matrix and report", () => {
     const matrix = confusionMatrix(given);
     if (wanted.confusion !== null) expect([...matrix.counts]).toEqual(wanted.confusion.flat());
     expect(classificationReport(matrix, wanted.names)).toBe(wanted.report);
+    if (wanted.reportOnes === null) return;
+    const ones = classificationReport(matrix, wanted.names, { digits: 4, zeroDivision: 1 });
+    expect(ones).toBe(wanted.reportOnes);
   });
 });
 
@@ -126,6 +172,16 @@ describe("bad input", () => {
     expect(() => predictions(nan, [0], 3)).toThrow(/class 0 for image 0 is NaN/);
   });
 
+  it("has no area for a class without images, and none for one class alone", () => {
+    const one = predictions(new Float32Array([1, 1]), [0, 0], 1);
+    expect([rocAuc().compute(one), f1("macro").compute(one)]).toEqual([Number.NaN, 1]);
+    expect(classificationReport(confusionMatrix(one), ["a"])).toContain("accuracy");
+  });
+
+  it("wants at least one bin", () => {
+    expect(() => calibrationBins(oneHot([0], [0], 2), 0)).toThrow(/0 bins/);
+  });
+
   it("wants a name for every class", () => {
     expect(() => classificationReport(confusionMatrix(oneHot([0], [0], 2)), ["a"])).toThrow(
       /1 class names for a matrix of 2/,
@@ -138,6 +194,8 @@ describe("which way is better", () => {
     [accuracy, 0.9, 0.8],
     [f1("macro"), 0.9, 0.8],
     [logLoss, 0.1, 0.2],
+    [calibrationError(), 0.01, 0.1],
+    [rocAuc(), 0.9, 0.5],
   ])("$name", (metric, better, worse) => {
     expect(isBetter(metric, better, worse)).toBe(true);
     expect(isBetter(metric, worse, better)).toBe(false);

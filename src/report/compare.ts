@@ -1,20 +1,19 @@
-import { mkdirSync } from "node:fs";
-import { join } from "node:path";
-import { UsageError } from "../errors.ts";
+import { existsSync, mkdirSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import { ThawError, UsageError } from "../errors.ts";
 import { writeDurably } from "../run/durable.ts";
 import { openRun, type Run } from "../run/read.ts";
 import { listRuns } from "../run/record.ts";
-import { findings, isFinished, ranked } from "./findings.ts";
+import { type Analysis, analyse, type LeftOut } from "./findings/findings.ts";
 import { htmlReport } from "./html.ts";
 import { markdownReport } from "./markdown.ts";
 
-export interface Comparison {
+export interface Comparison extends Pick<Analysis, "runs" | "findings" | "pairs" | "groups"> {
   /** Paths of the written files. */
   readonly html: string;
   readonly markdown: string;
-  /** Best first, runs without test results last. */
-  readonly runs: readonly Run[];
-  readonly findings: readonly string[];
+  /** What was named and is no run, or a damaged one. */
+  readonly leftOut: readonly LeftOut[];
 }
 
 export interface CompareOptions {
@@ -22,29 +21,84 @@ export interface CompareOptions {
   readonly runs?: readonly string[];
   /** Folder of the runs. */
   readonly out: string;
-  /** Folder that gets `report.html` and `report.md`; default `out`. */
+  /** Folder that gets `report.html` and `report.md`; default the one that all runs are in, else `out`. */
   readonly into?: string;
   readonly title?: string;
+  /** Runs of different test sets or classes are set beside each other, without paired tests between them. */
+  readonly force?: boolean;
 }
 
 /**
- * Sets runs beside each other and writes `report.html` and `report.md`.
- * @throws UsageError where there is no run to compare; ThawError where a run's file is missing or damaged.
+ * Sets runs beside each other and writes `report.html` and `report.md`. Runs whose files are damaged are left out, which
+ * the report says.
+ * @throws UsageError where there is no run to compare, or their test sets or classes differ and `force` is not given;
+ * ThawError where no run can be read.
  */
 export async function compareRuns(options: CompareOptions): Promise<Comparison> {
-  const { out, into = out, title = "Comparison of image classifiers" } = options;
-  const names = options.runs?.length ? [...new Set(options.runs)] : listRuns(out);
+  const { out, title = "Comparison of image classifiers", force = false } = options;
+  const { runs: read, damaged, foreign } = readAll(options);
+  const analysis = analyse(read, damaged);
+  if (analysis.testDifferences.length > 0 && !force) {
+    throw new UsageError(
+      `these runs cannot be set beside each other:\n${analysis.testDifferences.slice(0, 10).join("\n")}`,
+      {
+        hint: "name runs of one test set, or give --force: there are no paired tests between others",
+      },
+    );
+  }
+  const into = options.into ?? sharedFolder(read) ?? out;
+  mkdirSync(into, { recursive: true });
+  const html = join(into, "report.html");
+  const markdown = join(into, "report.md");
+  writeDurably(html, await htmlReport(title, analysis));
+  writeDurably(markdown, markdownReport(title, analysis));
+  return { html, markdown, ...analysis, leftOut: [...damaged, ...foreign] };
+}
+
+interface Readings {
+  readonly runs: readonly Run[];
+  readonly damaged: readonly LeftOut[];
+  readonly foreign: readonly LeftOut[];
+}
+
+function readAll({ runs: asked, out }: CompareOptions): Readings {
+  const names = asked?.length ? [...new Set(asked)] : listRuns(out);
   if (names.length === 0) {
     throw new UsageError(`there are no runs in ${out}`, {
       hint: "Train one first: thaw train --data fashion-mnist --model simple_cnn",
     });
   }
-  const read = names.map((name) => openRun(name, out));
-  const runs = [...ranked(read), ...read.filter((run) => !isFinished(run))];
-  mkdirSync(into, { recursive: true });
-  const html = join(into, "report.html");
-  const markdown = join(into, "report.md");
-  writeDurably(html, await htmlReport(title, runs));
-  writeDurably(markdown, markdownReport(title, runs));
-  return { html, markdown, runs, findings: findings(runs) };
+  const runs = new Map<string, Run>();
+  const damaged: LeftOut[] = [];
+  const foreign: LeftOut[] = [];
+  let firstError: unknown;
+  for (const name of names) {
+    try {
+      const run = openRun(name, out);
+      runs.set(run.dir, run);
+    } catch (error) {
+      if (!(error instanceof ThawError)) throw error;
+      const isUnknown = error instanceof UsageError;
+      if (isUnknown && !existsSync(name)) throw error;
+      firstError ??= error;
+      const left = { name: basename(name), reason: error.message };
+      if (!isUnknown) damaged.push(left);
+      // What `runs/*` names beside runs: an earlier report, results of lr-find.
+      else if (!isPart(name)) foreign.push({ ...left, reason: "it is no run’s folder" });
+      else damaged.push({ ...left, reason: "config.json or environment.json is missing" });
+    }
+  }
+  if (runs.size === 0) throw firstError;
+  return { runs: [...runs.values()], damaged, foreign };
+}
+
+function isPart(path: string): boolean {
+  return ["config.json", "environment.json", "summary.json"].some((file) =>
+    existsSync(join(path, file)),
+  );
+}
+
+function sharedFolder(runs: readonly Run[]): string | undefined {
+  const folders = new Set(runs.map((run) => dirname(resolve(run.dir))));
+  return folders.size === 1 ? [...folders][0] : undefined;
 }

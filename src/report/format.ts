@@ -52,3 +52,21 @@ export function escapeMarkdown(text: string): string {
     .replaceAll("<", "&lt;")
     .replaceAll(/[\\`*_[\]|#]/g, "\\$&");
 }
+
+/** `a, b and c`; of many the first ten. */
+export function list(names: readonly string[]): string {
+  if (names.length > 10) return `${names.slice(0, 10).join(", ")} and ${names.length - 10} more`;
+  if (names.length < 2) return names.join("");
+  return `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
+}
+
+/** `p = 0.032`, `p < 0.0001`. */
+export function pValue(p: number): string {
+  return p < 0.0001 ? "p < 0.0001" : `p = ${Number(p.toPrecision(2))}`;
+}
+
+/** Points of accuracy from a difference of shares: `+0.52`. */
+export function points(difference: number): string {
+  const text = (100 * difference).toFixed(2);
+  return difference > 0 ? `+${text}` : text;
+}

@@ -1,34 +1,42 @@
 import type { Run } from "../run/read.ts";
-import { findings, isFinished } from "./findings.ts";
+import type { Analysis } from "./findings/findings.ts";
 import { count, escapeHtml, percent } from "./format.ts";
 import { script, style } from "./page.ts";
-import { confusionPlot } from "./plots/confusion.ts";
-import { comparedCurves, trainingCurves } from "./plots/curves.ts";
+import { comparedCurves } from "./plots/curves.ts";
 import { accuracyIntervals } from "./plots/intervals.ts";
 import { type Plot, renderSvg } from "./plots/render.ts";
 import { themed } from "./plots/theme.ts";
-import { columns, settings } from "./table.ts";
+import { runPlots } from "./run-plots.ts";
+import { columnsOf, type PlainTable, settings, statisticsTables } from "./table.ts";
+import { isFinished } from "./test-sets.ts";
+
+/** More lines than these cannot be told apart; the best runs are drawn. */
+const MOST_CURVES = 12;
+/** With more runs, the parts of all but the first are closed at first. */
+const MOST_OPEN = 6;
 
 /**
  * The comparison as one page that needs no network: style, script and plots stand in it. Text from records is escaped, and
  * the page's policy lets nothing be loaded.
  */
-export async function htmlReport(title: string, runs: readonly Run[]): Promise<string> {
+export async function htmlReport(title: string, analysis: Analysis): Promise<string> {
+  const { runs, findings, pairs, groups } = analysis;
+  const sections: string[] = [];
+  for (const [i, run] of runs.entries()) sections.push(await runSection(run, i, runs.length));
   const body = [
     `<h1>${escapeHtml(title)}</h1>`,
     `<p class="muted">${escapeHtml(subtitle(runs))}</p>`,
-    `<ul class="findings">${findings(runs)
-      .map((text) => `<li>${escapeHtml(text)}</li>`)
-      .join("")}</ul>`,
+    `<ul class="findings">${findings.map((text) => `<li>${escapeHtml(text)}</li>`).join("")}</ul>`,
     "<h2>Runs</h2>",
     '<p class="muted">A press on a column’s head sorts by it.</p>',
     runTable(runs),
+    ...statisticsTables(pairs, groups).map(statisticsTable),
     ...(await comparedPlots(runs)),
     "<h2>Settings</h2>",
     '<p class="muted">Settings that differ come first and are marked.</p>',
     settingsTable(runs),
     "<h2>Each run</h2>",
-    ...(await Promise.all(runs.map((run, i) => runSection(run, i)))),
+    ...sections,
   ];
   const policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
   return `<!doctype html>
@@ -55,7 +63,17 @@ function subtitle(runs: readonly Run[]): string {
   return `${runs.length} run${runs.length === 1 ? "" : "s"} on ${datasets.join(", ") || "no data yet"}${tested}`;
 }
 
+function statisticsTable({ title, note, head, rows }: PlainTable): string {
+  const kind = (i: number) => (i === 0 ? ' class="name"' : ' class="number"');
+  const heads = head.map((text, i) => `<th scope="col"${kind(i)}>${escapeHtml(text)}</th>`);
+  const body = rows.map(
+    (row) => `<tr>${row.map((text, i) => `<td${kind(i)}>${escapeHtml(text)}</td>`).join("")}</tr>`,
+  );
+  return `<h2>${escapeHtml(title)}</h2>\n<p class="muted">${escapeHtml(note)}</p>\n<div class="scroll"><table><thead><tr>${heads.join("")}</tr></thead><tbody>${body.join("\n")}</tbody></table></div>`;
+}
+
 function runTable(runs: readonly Run[]): string {
+  const columns = columnsOf(runs);
   const isNumber = columns.map((column) =>
     runs.some((run) => typeof column.sortBy(run) === "number"),
   );
@@ -84,8 +102,11 @@ async function comparedPlots(runs: readonly Run[]): Promise<string[]> {
   const trained = runs.flatMap(({ name, epochs }, look) =>
     epochs.length > 0 ? [{ label: name, look, epochs }] : [],
   );
-  if (trained.length > 1) plots.push(comparedCurves(trained));
-  return Promise.all(plots.map(figure));
+  if (trained.length > 1) plots.push(comparedCurves(trained.slice(0, MOST_CURVES)));
+  const figures = await Promise.all(plots.map(figure));
+  if (trained.length <= MOST_CURVES) return figures;
+  const note = `Curves of the ${MOST_CURVES} best runs; the others are below.`;
+  return [...figures, `<p class="muted">${note}</p>`];
 }
 
 function settingsTable(runs: readonly Run[]): string {
@@ -99,24 +120,24 @@ function settingsTable(runs: readonly Run[]): string {
   return `<div class="scroll"><table><thead><tr>${heads}</tr></thead><tbody>${rows.join("\n")}</tbody></table></div>`;
 }
 
-async function runSection(run: Run, index: number): Promise<string> {
+async function runSection(run: Run, index: number, total: number): Promise<string> {
   const parts: string[] = [];
-  // A page has one name space for ids, and runs of different folders may share a name.
-  const own = (plot: Plot): Plot => ({ ...plot, id: `run${index}-${plot.id}` });
-  if (run.epochs.length > 0) {
-    parts.push(await figure(own(trainingCurves(run.name, run.epochs, run.summary?.best))));
+  for (const { draw } of runPlots) {
+    const plot = draw(run);
+    // A page has one name space for ids, and runs of different folders may share a name.
+    if (plot !== undefined) parts.push(await figure({ ...plot, id: `run${index}-${plot.id}` }));
   }
-  const results: string[] = [];
-  if (run.confusion !== undefined) {
-    results.push(await figure(own(confusionPlot(run.name, run.confusion))));
+  // The last plot, the matrix, and the classes say the same in two ways: side by side.
+  if (run.perClass !== undefined) {
+    const last = run.confusion === undefined ? undefined : parts.pop();
+    parts.push(`<div class="side">${last ?? ""}\n${classTable(run.perClass)}</div>`);
   }
-  if (run.perClass !== undefined) results.push(classTable(run.perClass));
-  if (results.length > 0) parts.push(`<div class="side">${results.join("\n")}</div>`);
   if (run.summary?.reason !== undefined) {
     parts.push(`<p>Ended early: ${escapeHtml(run.summary.reason)}</p>`);
   }
   parts.push(`<p class="muted">${escapeHtml(run.dir)}</p>`);
-  return `<details open><summary>${escapeHtml(run.name)}</summary>\n${parts.join("\n")}</details>`;
+  const open = index === 0 || total <= MOST_OPEN ? " open" : "";
+  return `<details${open}><summary>${escapeHtml(run.name)}</summary>\n${parts.join("\n")}</details>`;
 }
 
 function classTable(rows: NonNullable<Run["perClass"]>): string {
@@ -138,5 +159,5 @@ function classTable(rows: NonNullable<Run["perClass"]>): string {
 }
 
 async function figure(plot: Plot): Promise<string> {
-  return `<figure>${themed(await renderSvg(plot))}</figure>`;
+  return `<figure>${themed(await renderSvg(plot))}<button class="zoom">enlarge</button></figure>`;
 }

@@ -1,12 +1,13 @@
-import type { Run } from "../run/read.ts";
-import { findings } from "./findings.ts";
+import type { Analysis } from "./findings/findings.ts";
 import { count, escapeMarkdown, percent } from "./format.ts";
-import { columns, settings } from "./table.ts";
+import { columnsOf, settings, statisticsTables } from "./table.ts";
 
-/** The comparison as Markdown; `runs` in the order of the table. */
-export function markdownReport(title: string, runs: readonly Run[]): string {
+/** The comparison as Markdown. */
+export function markdownReport(title: string, analysis: Analysis): string {
+  const { runs, findings, pairs, groups } = analysis;
+  const columns = columnsOf(runs);
   const parts = [`# ${escapeMarkdown(title)}`, ""];
-  for (const finding of findings(runs)) parts.push(`- ${escapeMarkdown(finding)}`);
+  for (const finding of findings) parts.push(`- ${escapeMarkdown(finding)}`);
   parts.push("", "## Runs", "");
   parts.push(
     table(
@@ -14,6 +15,9 @@ export function markdownReport(title: string, runs: readonly Run[]): string {
       runs.map((run) => columns.map((column) => column.text(run) ?? "–")),
     ),
   );
+  for (const { title, note, head, rows } of statisticsTables(pairs, groups)) {
+    parts.push(`## ${escapeMarkdown(title)}`, "", note, "", table(head, rows));
+  }
   parts.push("## Settings", "");
   parts.push(
     table(

@@ -22,6 +22,12 @@ th button:hover, th button:focus-visible { color: var(--accent); text-decoration
 th[aria-sort=ascending] button::after { content: " ↑"; }
 th[aria-sort=descending] button::after { content: " ↓"; }
 figure { margin: 12px 0; overflow-x: auto; } figure svg { max-width: 100%; height: auto; display: block; }
+button.zoom { font: inherit; font-size: 13px; color: var(--muted); background: none; border: 1px solid var(--grid);
+  border-radius: 4px; padding: 1px 8px; cursor: zoom-in; }
+button.zoom:hover, button.zoom:focus-visible { color: var(--accent); border-color: var(--accent); }
+figure.zoomed { position: fixed; inset: 0; z-index: 9; margin: 0; padding: 12px; background: var(--paper); overflow: hidden; }
+figure.zoomed svg { width: 100%; height: calc(100% - 34px); cursor: grab; touch-action: none; }
+figure.zoomed button.zoom { cursor: zoom-out; margin-top: 8px; }
 details { border: 1px solid var(--grid); border-radius: 6px; padding: 10px 16px; margin: 12px 0; }
 summary { cursor: pointer; font-weight: 600; font-size: 16px; }
 .side { display: flex; flex-wrap: wrap; gap: 8px 40px; align-items: flex-start; }
@@ -29,8 +35,43 @@ summary { cursor: pointer; font-weight: 600; font-size: 16px; }
 @media print { details { break-inside: avoid; } }
 `;
 
-/** Sorts the table of runs by the column whose head is pressed; nothing else on the page needs a script. */
+/**
+ * Sorts the table of runs by the column whose head is pressed, and fills the window with a plot, where the wheel zooms and
+ * dragging moves. Without a script the page lacks nothing else.
+ */
 export const script = `
+for (const button of document.querySelectorAll("button.zoom")) {
+  const figure = button.parentElement, svg = figure.querySelector("svg");
+  const whole = [0, 0, svg.width.baseVal.value, svg.height.baseVal.value];
+  let view = whole;
+  const show = (next) => svg.setAttribute("viewBox", (view = next).join(" "));
+  const toggle = (on) => {
+    figure.classList.toggle("zoomed", on);
+    button.textContent = on ? "back (Escape); wheel: zoom, drag: move, double click: all" : "enlarge";
+    show(whole);
+  };
+  const inside = (event) => {
+    const at = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
+    return [at.x, at.y];
+  };
+  button.addEventListener("click", () => toggle(!figure.classList.contains("zoomed")));
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && figure.classList.contains("zoomed")) toggle(false);
+  });
+  svg.addEventListener("dblclick", () => show(whole));
+  svg.addEventListener("wheel", (event) => {
+    if (!figure.classList.contains("zoomed")) return;
+    event.preventDefault();
+    const factor = Math.exp(event.deltaY / 500), [x, y] = inside(event);
+    const width = Math.min(whole[2], Math.max(whole[2] / 40, view[2] * factor)), scale = width / view[2];
+    show([x - (x - view[0]) * scale, y - (y - view[1]) * scale, width, view[3] * scale]);
+  }, { passive: false });
+  svg.addEventListener("pointermove", (event) => {
+    if (!figure.classList.contains("zoomed") || !(event.buttons & 1)) return;
+    const step = view[2] / svg.getBoundingClientRect().width;
+    show([view[0] - event.movementX * step, view[1] - event.movementY * step, view[2], view[3]]);
+  });
+}
 for (const button of document.querySelectorAll("th button")) {
   button.addEventListener("click", () => {
     const head = button.closest("th"), body = head.closest("table").tBodies[0];

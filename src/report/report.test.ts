@@ -1,4 +1,12 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -7,7 +15,6 @@ import { UsageError } from "../errors.ts";
 import { readRun } from "../run/read.ts";
 import { compareRuns } from "./compare.ts";
 import { writeCurves } from "./draw-run.ts";
-import { findings } from "./findings.ts";
 import { bytes, count, duration, escapeHtml, escapeMarkdown, percent, times } from "./format.ts";
 import { trainingCurves } from "./plots/curves.ts";
 import { renderPng, renderSvg } from "./plots/render.ts";
@@ -97,67 +104,6 @@ describe("plots", () => {
   });
 });
 
-describe("findings", () => {
-  it("name the best, its interval, what it costs and where it errs", () => {
-    const said = findings(all(cnn(), resnet()));
-    expect(said[0]).toBe(
-      "resnet has the highest test accuracy: 95.05 % (95 % interval 94.01 to 95.92 %, 2,000 images).",
-    );
-    expect(said[1]).toContain("lies above all others: the 4.95 points before cnn");
-    expect(said).toContain(
-      "cnn trained fastest, in 33 s; resnet took 1 min 28 s (2.7 times as long) for 4.95 points of accuracy.",
-    );
-    expect(said).toContain(
-      "cnn is the smallest with 2,474,506 parameters; resnet has 11,000,000 (4.4 times as many) for 4.95 points of accuracy.",
-    );
-    expect(said.at(-1)).toMatch(/most frequent mistake of resnet: “.+” taken for “.+”, \d of 200/);
-  });
-
-  it("do not call a winner where intervals overlap", () => {
-    const said = findings(all(cnn(), resnet({ skill: 0.91 })));
-    expect(said[1]).toContain("overlaps with that of cnn: with 2,000 test images this is no clear");
-    const same = findings(all(cnn(), resnet({ skill: 0.9 })));
-    expect(same.some((text) => text.includes("have the same test accuracy"))).toBe(true);
-  });
-
-  it("warn where runs were not tested on the same images", () => {
-    expect(findings(all(cnn(), resnet({ images: 500 })))[0]).toContain("not tested on the same");
-    const dataset = { name: "fashion-mnist", fingerprint: "other" };
-    expect(findings(all(cnn(), resnet({ name: "b", environment: { dataset } })))[0]).toContain(
-      "its fingerprint is not the same",
-    );
-    expect(
-      findings(all(cnn(), resnet({ name: "c", environment: { threads: 8 } }))).join(),
-    ).toContain("different machines or thread counts");
-  });
-
-  it("see a run that was still getting better, and one that overfits", () => {
-    const better = resnet({ summary: { best: { epoch: 8, valAccuracy: 0.9, valLoss: 0.3 } } });
-    expect(findings(all(better)).join()).toContain("resnet had its best epoch last");
-    const run = cnn();
-    const last = {
-      ...readRun(run.dir).epochs.at(-1)!,
-      epoch: 9,
-      trainAccuracy: 1,
-      valAccuracy: 0.8,
-    };
-    run.appendEpoch(last);
-    expect(findings(all(run)).join()).toContain("cnn ends 20.0 points better on its training");
-  });
-
-  it("list what has no results yet instead of failing on it", () => {
-    const running = cnn();
-    for (const file of ["summary.json", "confusion_matrix.csv", "per_class.csv"]) {
-      rmSync(running.path(file));
-    }
-    expect(findings(all(running, resnet())).at(-1)).toBe(
-      "Not ranked, without test results yet: cnn.",
-    );
-    expect(findings([])).toEqual([]);
-    expect(findings(all(resnet()))[0]).toMatch(/^resnet reached a test accuracy of 95\.05 %/);
-  });
-});
-
 describe("the report", () => {
   it("ranks all runs of a folder and holds their tables, plots and settings", async () => {
     cnn();
@@ -200,7 +146,8 @@ describe("the report", () => {
       summary: { model: evil, dataset: evil, reason: evil },
     });
     writeSampleRun({ out, name: "b" });
-    const report = await compareRuns({ out, title: evil });
+    await expect(compareRuns({ out, title: evil })).rejects.toThrow(/have other classes/);
+    const report = await compareRuns({ out, title: evil, force: true });
     const html = readFileSync(report.html, "utf8");
     expect(html.match(/<script>/g)).toHaveLength(1);
     expect(html.includes("<img")).toBe(false);
@@ -218,6 +165,66 @@ describe("the report", () => {
     const report = await compareRuns({ out, runs: [run.dir, "cnn"], into: join(out, "x", "y") });
     expect(report.html).toBe(join(out, "x", "y", "report.html"));
     expect(report.runs.every((r) => r.name === "cnn")).toBe(true);
+  });
+
+  it("refuses runs of different test sets or classes, and makes no paired test between them", async () => {
+    cnn();
+    resnet({ images: 500 });
+    await expect(compareRuns({ out })).rejects.toThrow(
+      /cannot be set beside each other:\nresnet and cnn were tested on other images: 500 and 2,000/,
+    );
+    expect(existsSync(join(out, "report.html"))).toBe(false);
+    const forced = await compareRuns({ out, force: true });
+    expect(forced.pairs).toEqual([]);
+    expect(forced.findings[0]).toContain("Careful");
+    const images = (name: string, digest: string) => {
+      const { summary } = readRun(join(out, name));
+      const test = { ...summary!.test!, images: digest };
+      writeFileSync(join(out, name, "summary.json"), JSON.stringify({ ...summary, test }));
+    };
+    resnet();
+    images("cnn", "sha256:1");
+    images("resnet", "sha256:2");
+    await expect(compareRuns({ out })).rejects.toThrow(/their digests differ/);
+    images("resnet", "sha256:1");
+    expect((await compareRuns({ out })).pairs).toHaveLength(1);
+  });
+
+  it("leaves out damaged runs and what is none, and says so", async () => {
+    cnn();
+    resnet();
+    const broken = resnet({ name: "broken" });
+    writeFileSync(broken.path("summary.json"), '{"model": "resnet18"');
+    const headless = resnet({ name: "headless" });
+    rmSync(headless.path("environment.json"));
+    const nan = resnet({ name: "nan" });
+    const epochs = readFileSync(nan.path("metrics.jsonl"), "utf8");
+    writeFileSync(nan.path("metrics.jsonl"), epochs.replace(/"valLoss":[\d.]+/, '"valLoss":NaN'));
+    const torn = resnet({ name: "torn" });
+    writeFileSync(torn.path("confusion_matrix.csv"), "true,a\na,1,2\n");
+    mkdirSync(join(out, "lr-find"));
+    writeFileSync(join(out, "notes.txt"), "mine");
+    const names = readdirSync(out).map((name) => join(out, name));
+    const { runs, leftOut, findings: said } = await compareRuns({ out, runs: names });
+    expect(runs.map(({ name }) => name)).toEqual(["resnet", "cnn"]);
+    expect(Object.fromEntries(leftOut.map(({ name, reason }) => [name, reason]))).toEqual({
+      broken: expect.stringContaining("summary.json: not JSON") as string,
+      headless: "config.json or environment.json is missing",
+      nan: expect.stringContaining("metrics.jsonl:1: not JSON") as string,
+      torn: expect.stringContaining("confusion_matrix.csv") as string,
+      "lr-find": "it is no run’s folder",
+      "notes.txt": "it is no run’s folder",
+    });
+    expect(said.filter((text) => text.startsWith("Left out: "))).toHaveLength(4);
+  });
+
+  it("uses no predictions of another run", async () => {
+    const run = cnn();
+    const other = resnet();
+    writeFileSync(run.path("predictions.csv"), readFileSync(other.path("predictions.csv")));
+    const { pairs, findings: said } = await compareRuns({ out });
+    expect(pairs).toEqual([]);
+    expect(said.at(-1)).toContain("the predictions.csv of cnn does not give its test accuracy");
   });
 
   it("refuses an empty folder, an unknown run and a damaged record", async () => {

@@ -106,15 +106,27 @@ export function loadClassicalConfig(
   overrides: Document = {},
 ): ClassicalConfig {
   const document = file === undefined ? {} : readDocument(file);
-  return resolve({ ...document, ...overrides }, labelOf(file, overrides));
+  return resolveClassicalConfig({ ...document, ...overrides }, labelOf(file, overrides));
 }
 
 /** The same for a document in memory. */
 export function parseClassicalConfig(document: Document): ClassicalConfig {
-  return resolve(document, (path) => `config: ${path.join(".")}`);
+  return resolveClassicalConfig(document, (path) => `config: ${path.join(".")}`);
 }
 
-function resolve(document: Document, label: Label): ClassicalConfig {
+/** Does a classical model have a key of this name? */
+export function hasClassicalKey(model: ClassicalModel, key: string): boolean {
+  return key in classicalConfigSchema.shape && (onlyFor[key]?.includes(model) ?? true);
+}
+
+/** What stands for a strategy in names and tables: the features, and how they are scaled. */
+export function classicalStrategy({ features, scale }: ClassicalConfig): string {
+  const from = features.split(/[/\\]/).filter(Boolean).at(-1) ?? features;
+  return scale === "none" ? from : `${from}-${scale}`;
+}
+
+/** `loadClassicalConfig` of a document that has been read. */
+export function resolveClassicalConfig(document: Document, label: Label): ClassicalConfig {
   const parsed = classicalConfigSchema.safeParse(document);
   if (!parsed.success) {
     const fields = configFields(classicalConfigSchema);

@@ -47,7 +47,8 @@ export function parseConfig(document: Document, name = "config"): TrainConfig {
   return resolveConfig(document, {}, (path) => `${name}: ${path.join(".")}`);
 }
 
-function resolveConfig(written: Document, overrides: Document, label: Label): TrainConfig {
+/** `loadConfig` of a document that has been read. */
+export function resolveConfig(written: Document, overrides: Document, label: Label): TrainConfig {
   const document = { ...recipeFor(merge(written, overrides)), ...written };
   const merged = merge(document, overrides);
   const defaults = { ...fixedDefaults, strategy: defaultStrategy(merged), aa: "none" };

@@ -35,7 +35,6 @@ export function judgeClassical(
     });
   }
   const judged = predictions(probabilities, labels, classes.length);
-  const result = writeResults(dir, { predictions: judged, classes });
   const isProbability = pipeline.steps.classifier[1].name !== "LinearSVC";
-  return isProbability ? result : { ...result, loss: null };
+  return writeResults(dir, { predictions: judged, classes, set, isProbability });
 }

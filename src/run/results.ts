@@ -1,19 +1,29 @@
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { formatCsv, parseCsv } from "../data/formats/csv.ts";
+import { imageNames, imagesDigest } from "../data/images-digest.ts";
+import type { SplitSet } from "../data/imageset.ts";
 import { ThawError } from "../errors.ts";
 import {
   accuracy,
+  bootstrapMacroF1,
+  type CalibrationBin,
   type ClassRow,
   type ConfusionMatrix,
+  calibrationBins,
+  calibrationError,
   classificationReport,
   classRows,
   confusionMatrix,
   f1,
   logLoss,
   type Predictions,
+  rocAuc,
+  topK,
   wilson95,
 } from "../metrics/index.ts";
 import { writeDurably } from "./durable.ts";
+import { fromCell, toCell } from "./spreadsheet.ts";
 import type { Summary } from "./summary.ts";
 
 export type TestResult = NonNullable<Summary["test"]>;
@@ -25,6 +35,10 @@ export interface TestPredictions {
   readonly classes: readonly string[];
   /** File of each image; without them the rows carry its index. */
   readonly files?: readonly string[];
+  /** The images, from which `files` and the digest of the test set come. */
+  readonly set?: SplitSet;
+  /** False for a model whose confidences only rank: it has no loss and no calibration. Default true. */
+  readonly isProbability?: boolean;
 }
 
 /** The files of `writeResults`. */
@@ -33,14 +47,15 @@ export const resultFiles = [
   "classification_report.txt",
   "per_class.csv",
   "confusion_matrix.csv",
+  "calibration.csv",
 ] as const;
 
 /**
- * Writes `predictions.csv`, `classification_report.txt`, `per_class.csv` and `confusion_matrix.csv` into a run's folder
- * and returns the numbers for its summary.
+ * Writes `predictions.csv`, `classification_report.txt`, `per_class.csv`, `confusion_matrix.csv` and, of probabilities,
+ * `calibration.csv` into a run's folder and returns the numbers for its summary.
  */
 export function writeResults(dir: string, test: TestPredictions): TestResult {
-  const { predictions, classes } = test;
+  const { predictions, classes, set, isProbability = true } = test;
   const matrix = confusionMatrix(predictions);
   const write = (file: (typeof resultFiles)[number], text: string) =>
     writeDurably(join(dir, file), text);
@@ -48,18 +63,39 @@ export function writeResults(dir: string, test: TestPredictions): TestResult {
   write("classification_report.txt", classificationReport(matrix, classes));
   write("per_class.csv", formatCsv(perClassRows(classRows(matrix, classes))));
   write("confusion_matrix.csv", formatCsv(matrixRows(matrix, classes)));
-  return testResult(predictions);
+  if (isProbability) {
+    write("calibration.csv", formatCsv(calibrationRows(calibrationBins(predictions))));
+  } else {
+    rmSync(join(dir, "calibration.csv"), { force: true });
+  }
+  return {
+    ...testResult(predictions, { isProbability }),
+    ...(set !== undefined && { images: imagesDigest(set) }),
+  };
 }
 
+/** Of the bootstrap: the same predictions always have the same interval. */
+const BOOTSTRAP_SEED = 1;
+
 /** The numbers of a summary. */
-export function testResult(predictions: Predictions): TestResult {
+export function testResult(
+  predictions: Predictions,
+  { isProbability = true }: Pick<TestPredictions, "isProbability"> = {},
+): TestResult {
+  const { count, classes } = predictions;
   const share = accuracy.compute(predictions);
+  const area = rocAuc("macro").compute(predictions);
+  const matrix = confusionMatrix(predictions);
   return {
     accuracy: share,
-    accuracy95: [...wilson95(Math.round(share * predictions.count), predictions.count)],
+    accuracy95: [...wilson95(Math.round(share * count), count)],
     macroF1: f1("macro").compute(predictions),
-    loss: logLoss.compute(predictions),
-    n: predictions.count,
+    macroF195: [...bootstrapMacroF1(matrix, { seed: BOOTSTRAP_SEED })],
+    top5: classes > 5 ? topK(5).compute(predictions) : null,
+    calibrationError: isProbability ? calibrationError().compute(predictions) : null,
+    rocAuc: Number.isNaN(area) ? null : area,
+    loss: isProbability ? logLoss.compute(predictions) : null,
+    n: count,
   };
 }
 
@@ -70,10 +106,10 @@ export interface NamedConfusionMatrix extends ConfusionMatrix {
 /** Parses `confusion_matrix.csv`. @throws ThawError that names the file and what is wrong in it. */
 export function parseConfusionMatrix(text: string, path: string): NamedConfusionMatrix {
   const [head, ...rows] = parseCsv(text, path);
-  const names = (head ?? []).slice(1);
+  const names = (head ?? []).slice(1).map(fromCell);
   const counts = rows.flatMap((row) => row.slice(1).map(Number));
   const isSquare = rows.length === names.length && names.length > 0;
-  if (!isSquare || rows.some((row, i) => row[0] !== names[i])) {
+  if (!isSquare || rows.some((row, i) => fromCell(row[0]!) !== names[i])) {
     throw new ThawError(`${path}: rows and columns are not the same classes`);
   }
   if (!counts.every((n) => Number.isInteger(n) && n >= 0)) {
@@ -93,25 +129,44 @@ export function parsePerClass(text: string, path: string): ClassRow[] {
     if (values.some((value) => value === "" || !Number.isFinite(Number(value)))) {
       throw new ThawError(`${path}: the row of ${name} has a value that is no number`);
     }
-    return { name: name!, precision: precision!, recall: recall!, f1: f1Score!, support: support! };
+    return {
+      name: fromCell(name!),
+      precision: precision!,
+      recall: recall!,
+      f1: f1Score!,
+      support: support!,
+    };
   });
 }
 
 const PER_CLASS = ["class", "precision", "recall", "f1", "support"];
 
 function perClassRows(rows: readonly ClassRow[]): (string | number)[][] {
-  return [PER_CLASS, ...rows.map((r) => [r.name, r.precision, r.recall, r.f1, r.support])];
+  return [PER_CLASS, ...rows.map((r) => [toCell(r.name), r.precision, r.recall, r.f1, r.support])];
 }
 
 function matrixRows({ counts }: ConfusionMatrix, names: readonly string[]): (string | number)[][] {
   const row = (t: number) => [...counts.subarray(t * names.length, (t + 1) * names.length)];
-  return [["true \\ predicted", ...names], ...names.map((name, t) => [name, ...row(t)])];
+  const cells = names.map(toCell);
+  return [["true \\ predicted", ...cells], ...cells.map((name, t) => [name, ...row(t)])];
+}
+
+function calibrationRows(bins: readonly CalibrationBin[]): (string | number)[][] {
+  const head = ["lo", "hi", "images", "confidence", "accuracy"];
+  return [
+    head,
+    ...bins.map((bin) => [
+      ...[bin.lo, bin.hi, bin.count],
+      ...[bin.confidence ?? "", bin.accuracy ?? ""],
+    ]),
+  ];
 }
 
 function* predictionRows({
   predictions,
   classes,
-  files,
+  set,
+  files = set && imageNames(set),
 }: TestPredictions): Generator<(string | number)[]> {
   const { count, probabilities, labels, predicted } = predictions;
   if (files !== undefined && files.length !== count) {
@@ -123,12 +178,13 @@ function* predictionRows({
     "predicted",
     ...classes.map((c) => `p(${c})`),
   ];
+  const names = classes.map(toCell);
   for (let i = 0; i < count; i++) {
     const row = probabilities.subarray(i * classes.length, (i + 1) * classes.length);
     yield [
-      files?.[i] ?? i,
-      classes[labels[i]!]!,
-      classes[predicted[i]!]!,
+      files === undefined ? i : toCell(files[i]!),
+      names[labels[i]!]!,
+      names[predicted[i]!]!,
       ...Array.from(row, shortestFloat32),
     ];
   }

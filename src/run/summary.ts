@@ -28,6 +28,16 @@ export const summarySchema = z.looseObject({
       /** Wilson's 95 % interval. */
       accuracy95: z.tuple([share, share]),
       macroF1: share,
+      /** By the percentile bootstrap. What follows is absent in records of older versions. */
+      macroF195: z.tuple([share, share]).optional(),
+      /** Null where there are five classes or fewer. */
+      top5: share.nullable().optional(),
+      /** Expected calibration error in 15 bins; null where the model gives no probabilities. */
+      calibrationError: share.nullable().optional(),
+      /** One against the rest, mean of the classes; null where all images or none are of a class. */
+      rocAuc: share.nullable().optional(),
+      /** Digest of the test images and their classes, in order. */
+      images: z.string().optional(),
       /** Mean cross-entropy in nats; null where the model gives no probabilities. */
       loss: z.number().nullable(),
       n: z.int().min(1),

@@ -2,7 +2,7 @@ import { type GridFit, type GridResult, GridSearchCV, type Pipeline } from "../c
 import type { DatasetSplits } from "../data/imageset.ts";
 import { UsageError } from "../errors.ts";
 import { chooseCompute } from "../models/compute.ts";
-import { type ClassicalConfig, parseGrid } from "../run/classical-config.ts";
+import { type ClassicalConfig, classicalStrategy, parseGrid } from "../run/classical-config.ts";
 import { makeClassical, saveClassical } from "../run/classical-model.ts";
 import { describeEnvironment } from "../run/environment.ts";
 import { openFeatures } from "../run/features.ts";
@@ -62,7 +62,7 @@ export async function trainClassical(
   if (input.interpolation !== undefined) note(describeShape(config.features, input));
   // Nothing is chosen by a validation split here: folds of the training images do that.
   for (const text of data.notes) if (!text.startsWith("no validation split")) note(text);
-  const strategy = strategyOf(config);
+  const strategy = classicalStrategy(config);
   const name = config.name ?? defaultRunName({ ...config, strategy });
   const precision = config.features === "pixels" ? "fp32" : compute.precision;
   const run = createRun({
@@ -165,11 +165,6 @@ function fitModel(
     search: { best: search.bestParams, results: search.cvResults.map(plain) },
     [Symbol.dispose]: () => search[Symbol.dispose](),
   };
-}
-
-function strategyOf({ features, scale }: ClassicalConfig): string {
-  const from = features.split(/[/\\]/).filter(Boolean).at(-1) ?? features;
-  return scale === "none" ? from : `${from}-${scale}`;
 }
 
 /** Numbers that prediction needs: of k-NN, those of all training rows. */

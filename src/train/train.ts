@@ -13,7 +13,7 @@ import type { TrainOptions, TrainResult } from "./events.ts";
 import { trainOnFeatures } from "./features.ts";
 import { trainingInput, withInput } from "./input.ts";
 import { limitToMachine } from "./out-of-memory.ts";
-import { engineFingerprint, resumeSession } from "./resume.ts";
+import { digestOf, engineFingerprint, resumeSession } from "./resume.ts";
 import { Session } from "./session.ts";
 import { describeWeights, openStartWeights, startFrom } from "./start-weights.ts";
 import { describeTeacher } from "./teacher.ts";
@@ -48,6 +48,8 @@ export async function train(
     startFrom(weights, config, data, session, options);
   }
   const origin = {
+    // Of what was asked for: the record's config has what the network sees beside it.
+    configDigest: digestOf(asked),
     ...(weights !== undefined && { weights: await describeWeights(weights) }),
     ...describeTeacher(config),
   };

@@ -265,6 +265,7 @@ export class Trainer {
     const result = this.#run.writeResults({
       predictions: predictions(probabilities, test.labels, classes.length),
       classes,
+      set: test,
     });
     const early = this.#stoppedEarly() && this.#session.progress.epoch < this.#config.epochs;
     return this.#writeSummary("finished", {

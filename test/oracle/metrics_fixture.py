@@ -12,6 +12,7 @@ import warnings
 import numpy as np
 from scipy.stats import binomtest
 from sklearn import metrics
+from sklearn.calibration import calibration_curve
 
 warnings.simplefilter("ignore")
 
@@ -50,6 +51,35 @@ def probabilities(n, classes, used, strength):
     return out
 
 
+def areas(y, p):
+    """One-vs-rest areas, None where the labels have one value only; averages as scikit-learn gives or refuses them."""
+    each = [
+        None if (y == c).all() or not (y == c).any() else metrics.roc_auc_score(y == c, p[:, c])
+        for c in range(p.shape[1])
+    ]
+    if p.shape[1] == 2 or None in each:
+        return {"each": each, "macro": None, "weighted": None}
+    averages = {a: metrics.roc_auc_score(y, p, multi_class="ovr", average=a) for a in ("macro", "weighted")}
+    return {"each": each, **averages}
+
+
+def calibration(y, p, bins):
+    """scikit-learn's reliability diagram of the highest probability, and the error it makes (Guo et al. 2017)."""
+    sure = p.max(axis=1).astype(np.float64)
+    right = (p.argmax(axis=1) == y).astype(int)
+    accuracy, confidence = calibration_curve(right, sure, n_bins=bins, pos_label=1)
+    inside = np.searchsorted(np.linspace(0.0, 1.0, bins + 1)[1:-1], sure)
+    counts = np.bincount(inside, minlength=bins)
+    weights = counts[counts > 0] / len(y)
+    return {
+        "bins": bins,
+        "counts": counts.tolist(),
+        "accuracy": accuracy.tolist(),
+        "confidence": confidence.tolist(),
+        "error": float(np.sum(weights * np.abs(accuracy - confidence))),
+    }
+
+
 cases = []
 for name, (n, classes, used, strength) in CASES.items():
     p = probabilities(n, classes, used, strength)
@@ -58,11 +88,13 @@ for name, (n, classes, used, strength) in CASES.items():
     labels = list(range(classes))
     names = [f"class {c}" if c != 1 else "T-shirt/top, «Größe» M" for c in labels]
     averages = {}
-    for average in ("macro", "micro", "weighted"):
-        precision, recall, f1, _ = metrics.precision_recall_fscore_support(
-            y, predicted, labels=labels, average=average, zero_division=0
-        )
-        averages[average] = {"precision": precision, "recall": recall, "f1": f1}
+    for zero in (0, 1):
+        averages[zero] = {}
+        for average in ("macro", "micro", "weighted"):
+            precision, recall, f1, _ = metrics.precision_recall_fscore_support(
+                y, predicted, labels=labels, average=average, zero_division=zero
+            )
+            averages[zero][average] = {"precision": precision, "recall": recall, "f1": f1}
     scores = {2, 3} & {k for k in (2, 3) if k < classes}
     cases.append(
         {
@@ -77,6 +109,13 @@ for name, (n, classes, used, strength) in CASES.items():
             "averages": averages,
             "logLoss": metrics.log_loss(y, p.astype(np.float64), labels=labels),
             "confusion": metrics.confusion_matrix(y, predicted, labels=labels).tolist() if classes < 20 else None,
+            "areas": areas(y, p),
+            "calibration": [calibration(y, p, bins) for bins in (15, 10)],
+            "reportOnes": metrics.classification_report(
+                y, predicted, labels=labels, target_names=names, zero_division=1, digits=4
+            )
+            if classes < 20
+            else None,
             "report": metrics.classification_report(
                 y, predicted, labels=labels, target_names=names, zero_division=0, digits=2
             ),

@@ -24,6 +24,8 @@ export interface RunShape {
   /** Share of the test images that the run gets right, about. */
   readonly skill?: number;
   readonly images?: number;
+  /** Moves which images are wrong: runs of one salt err on the same. */
+  readonly salt?: number;
   readonly trainSeconds?: number;
   readonly parameters?: number;
   readonly config?: Record<string, unknown>;
@@ -34,6 +36,7 @@ export interface RunShape {
 /** Writes a finished run whose numbers come from a formula: enough to look like one, the same on every call. */
 export function writeSampleRun(shape: RunShape): RunRecord {
   const { out, name, model = "simple_cnn", epochs = 8, skill = 0.9, images = 2000 } = shape;
+  const { salt = 0 } = shape;
   const classes = shape.classes ?? fashionClasses;
   const config = { data: "fashion-mnist", model, strategy: "scratch", epochs, lr: 0.001, seed: 42 };
   const run = createRun({
@@ -68,7 +71,7 @@ export function writeSampleRun(shape: RunShape): RunRecord {
   const probabilities = new Float32Array(images * n).fill(0.1 / n);
   const labels = Int32Array.from({ length: images }, (_, i) => i % n);
   for (let i = 0; i < images; i++) {
-    const roll = ((i * 7919) % 1009) / 1009;
+    const roll = ((i * 7919 + salt * 389) % 1009) / 1009;
     const other = (labels[i]! + 2 + 2 * (i % 3)) % n;
     probabilities[i * n + (roll < skill ? labels[i]! : other)]! += 0.9;
   }

@@ -1,0 +1,117 @@
+import { join } from "node:path";
+import type { DatasetSplits } from "../data/imageset.ts";
+import { ThawError } from "../errors.ts";
+import { loadConfig } from "../run/config-load.ts";
+import type { MatrixMember } from "../run/matrix.ts";
+import { type Placed, placeMembers } from "../run/member-state.ts";
+import { emptyCache, getThreads, setThreads } from "../tensor/index.ts";
+import { type ClassicalOptions, trainClassical } from "./classical.ts";
+import type { TrainOptions, TrainResult } from "./events.ts";
+import { train } from "./train.ts";
+
+export interface MatrixOptions
+  extends Omit<TrainOptions, "resume" | "overwrite">,
+    Pick<ClassicalOptions, "places" | "onFit"> {
+  readonly openData: (config: MatrixMember["config"]) => Promise<DatasetSplits>;
+  /** Before each member, from 1. */
+  readonly onMember?: (placed: Placed, position: number, total: number) => void;
+  /** After each that was trained; the next one waits for it. */
+  readonly onTrained?: (result: TrainResult) => Promise<void>;
+  /** After each that failed; the others go on. */
+  readonly onFailed?: (name: string, error: Error) => void;
+}
+
+export interface MatrixOutcome {
+  /** Folders of all members that are finished, in the matrix's order. */
+  readonly finished: readonly string[];
+  /** How many of them were finished before. */
+  readonly skipped: number;
+  readonly failed: readonly { readonly name: string; readonly error: Error }[];
+  /** Why the matrix was left early. */
+  readonly stopped?: "interrupted" | "preempted";
+}
+
+/**
+ * Trains the members of a matrix one after the other into `out`: those that are finished are passed over, those that were
+ * begun go on from their checkpoint, and one that fails stops no other.
+ */
+export async function trainMatrix(
+  members: readonly MatrixMember[],
+  out: string,
+  options: MatrixOptions,
+): Promise<MatrixOutcome> {
+  const finished: string[] = [];
+  const failed: { name: string; error: Error }[] = [];
+  let skipped = 0;
+  const threads = getThreads();
+  const openData = lastKept(options.openData);
+  const placed = placeMembers(members, out);
+  for (const [i, place] of placed.entries()) {
+    const { name, state } = place;
+    options.onMember?.(place, i + 1, placed.length);
+    if (state === "finished") {
+      skipped++;
+      finished.push(join(out, name));
+      continue;
+    }
+    try {
+      // A member that sets its own number would leave it to the next.
+      setThreads(threads);
+      emptyCache();
+      const result = await trainMember(place, out, openData, options);
+      const { status } = result.summary;
+      if (status === "interrupted" || status === "preempted") {
+        return { finished, skipped, failed, stopped: status };
+      }
+      await options.onTrained?.(result);
+      finished.push(result.run.dir);
+    } catch (cause) {
+      const error = cause instanceof Error ? cause : new ThawError(String(cause));
+      failed.push({ name, error });
+      options.onFailed?.(name, error);
+    }
+    const stopped = options.stopRequested?.();
+    if (stopped !== undefined) return { finished, skipped, failed, stopped };
+  }
+  return { finished, skipped, failed };
+}
+
+async function trainMember(
+  { member, name, state }: Placed,
+  out: string,
+  openData: MatrixOptions["openData"],
+  options: MatrixOptions,
+): Promise<TrainResult> {
+  const place = { name, out };
+  if (member.kind === "classical") {
+    const config = { ...member.config, ...place };
+    // It has no checkpoints: one that was begun is fitted again.
+    return trainClassical(config, await openData(config), {
+      ...options,
+      overwrite: state === "begun",
+    });
+  }
+  if (state === "new") {
+    const config = { ...member.config, ...place };
+    return train(config, await openData(config), options);
+  }
+  const config = loadConfig(join(out, name, "config.json"), place);
+  return train(config, await openData(config), { ...options, resume: true });
+}
+
+/** Members that want the same data as the one before get the same. */
+function lastKept(open: MatrixOptions["openData"]): MatrixOptions["openData"] {
+  let last: { readonly key: string; readonly data: DatasetSplits } | undefined;
+  return async (config) => {
+    const { data, seed, classes, perClass, trainSize, valSize, testSize } = config;
+    const kind = "features" in config ? "classical" : "network";
+    const choice = [kind, data, seed, classes, perClass, trainSize, valSize, testSize];
+    const key = JSON.stringify(choice);
+    if (last?.key !== key) {
+      // The old data is let go before the new one comes.
+      last = undefined;
+      last = { key, data: await open(config) };
+    }
+    return last.data;
+  };
+}
