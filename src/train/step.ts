@@ -10,6 +10,8 @@ export interface StepOptions extends Compute {
   readonly lr: number;
   readonly labelSmoothing: number;
   readonly clipGrad: number | undefined;
+  /** Called after the update, while the gradients are still there. */
+  readonly inspect?: (() => void) | undefined;
 }
 
 export interface StepResult {
@@ -50,6 +52,7 @@ export function trainStep(
     const norm = clip(optimizer, options.clipGrad);
     setLearningRate(optimizer, options.lr);
     optimizer.step();
+    options.inspect?.();
     optimizer.zeroGrad();
     const main = lambda !== undefined && lambda < 0.5 ? ops.flip(labels, [0]) : labels;
     const hits = ops.sum(ops.eq(ops.argmax(logits, { dim: 1 }), main)).item();

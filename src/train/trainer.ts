@@ -8,10 +8,12 @@ import type { TrainConfig } from "../run/config.ts";
 import { evaluationLoader, type NetworkInput } from "../run/input.ts";
 import { loadBestModel } from "../run/load-model.ts";
 import type { RunRecord } from "../run/record.ts";
-import type { EpochLine, RunStatus, Summary } from "../run/summary.ts";
+import type { EpochLine, RunStatus, StepLine, Summary } from "../run/summary.ts";
+import type { Tracker } from "../run/track/tracker.ts";
 import { getThreads } from "../tensor/index.ts";
 import { freezeStages } from "../transfer/index.ts";
 import type { TrainOptions } from "./events.ts";
+import { parameterHistograms } from "./histograms.ts";
 import { trainingFit } from "./input.ts";
 import { transferOf } from "./plan.ts";
 import { digestOf } from "./resume.ts";
@@ -26,6 +28,7 @@ export interface TrainerParts {
   readonly input: NetworkInput;
   readonly compute: ComputeChoice;
   readonly run: RunRecord;
+  readonly tracker: Tracker;
   readonly session: Session;
   readonly options: TrainOptions;
   readonly fingerprint: Fingerprint;
@@ -40,6 +43,7 @@ export class Trainer {
   readonly #input: NetworkInput;
   readonly #compute: ComputeChoice;
   readonly #run: RunRecord;
+  readonly #tracker: Tracker;
   readonly #session: Session;
   readonly #options: TrainOptions;
   readonly #started: number;
@@ -53,6 +57,7 @@ export class Trainer {
     this.#input = parts.input;
     this.#compute = parts.compute;
     this.#run = parts.run;
+    this.#tracker = parts.tracker;
     this.#session = parts.session;
     this.#options = parts.options;
     this.#started = parts.started;
@@ -103,13 +108,10 @@ export class Trainer {
       progress.batch++;
       progress.lossSum += loss * batch.size;
       progress.correct += correct;
-      this.#run.appendStep({
-        step: progress.step,
-        epoch,
-        loss,
-        lr,
-        ...(gradNorm !== undefined && { gradNorm }),
-      });
+      const norm = gradNorm === undefined ? {} : { gradNorm };
+      const line: StepLine = { step: progress.step, epoch, loss, lr, ...norm };
+      this.#run.appendStep(line);
+      this.#tracker.step(line);
       this.#reportStep(epoch, from, began);
       const stop = this.#options.stopRequested?.();
       // At an epoch's last step the epoch is finished first: its checkpoint is the better one.
@@ -137,11 +139,21 @@ export class Trainer {
         lr,
         labelSmoothing: smoothing,
         clipGrad,
+        inspect: this.#histograms(),
       });
     } catch (error) {
       if (!(error instanceof DivergedError)) throw error;
       throw this.#diverged(error.message, progress.step + 1, lr, error);
     }
+  }
+
+  /** At the last step of an epoch whose histograms are asked for: takes them. */
+  #histograms(): (() => void) | undefined {
+    const { progress, train, model } = this.#session;
+    const { logHistograms: every } = this.#config;
+    const isLast = progress.batch === train.batches - 1;
+    if (every === undefined || !isLast || (progress.epoch + 1) % every !== 0) return undefined;
+    return () => this.#tracker.histograms?.(progress.step + 1, parameterHistograms(model));
   }
 
   /**
@@ -199,6 +211,7 @@ export class Trainer {
     // the best model is written again by the epoch that is repeated.
     this.#run.appendEpoch(line);
     this.#run.appendTiming(timing);
+    this.#tracker.epoch(line, timing);
     if (isBest) saveModel(this.#run.best, this.#session.modelTensors(), this.#modelMetadata());
     if (this.#isCheckpointDue()) this.#checkpoint();
     this.#writeSummary("running");
@@ -303,6 +316,7 @@ export class Trainer {
       openSeconds: this.#openSeconds,
     });
     this.#run.writeSummary(summary);
+    this.#tracker.summary(summary);
     return summary;
   }
 
