@@ -16,6 +16,14 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "judge a run's best model, or a file of weights",
     load: async () => (await import("./commands/evaluate.ts")).evaluate,
   },
+  explain: {
+    summary: "show where in its images a run's model looks",
+    load: async () => (await import("./commands/explain.ts")).explain,
+  },
+  track: {
+    summary: "send a run's record to MLflow",
+    load: async () => (await import("./commands/track.ts")).track,
+  },
   data: {
     summary: "look into a data set, or prepare one from a folder of images",
     load: async () => (await import("./commands/data.ts")).data,

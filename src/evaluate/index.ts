@@ -1,4 +1,5 @@
 export { evaluateRun } from "./evaluate.ts";
 export { evaluateClassicalRun } from "./evaluate-classical.ts";
 export { evaluateWeights, type WeightsAnswer, type WeightsQuestion } from "./evaluate-weights.ts";
+export { type Explanation, type Explanations, explainRun } from "./explain/explain.ts";
 export type { JudgeOptions } from "./judge.ts";

@@ -30,15 +30,23 @@ export async function judge(
   compute: ComputeChoice,
   options: JudgeOptions = {},
 ): Promise<Predictions> {
-  const unknown = set.classes.filter((label) => !classes.includes(label));
-  if (unknown.length > 0) {
-    throw new ThawError(`${name} has classes that the model does not know: ${unknown.join(", ")}`, {
-      hint: `the model's classes are ${classes.join(", ")}`,
-    });
-  }
+  checkClasses(name, set.classes, classes);
   const labels = Int32Array.from(set.labels, (label) => classes.indexOf(set.classes[label]!));
   const { memoryFormat } = compute;
   await using loader = evaluationLoader(set, input, { memoryFormat, ...options });
   const probabilities = await predictProbabilities(model, loader.epoch(1), set.count, compute);
   return predictions(probabilities, labels, classes.length);
+}
+
+/** @throws ThawError where the data has classes that the model does not know. */
+export function checkClasses(
+  name: string,
+  given: readonly string[],
+  known: readonly string[],
+): void {
+  const unknown = given.filter((label) => !known.includes(label));
+  if (unknown.length === 0) return;
+  throw new ThawError(`${name} has classes that the model does not know: ${unknown.join(", ")}`, {
+    hint: `the model's classes are ${known.join(", ")}`,
+  });
 }

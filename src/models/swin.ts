@@ -177,7 +177,7 @@ export class SwinTransformer extends Classifier {
   }
 
   embed(x: Tensor): Tensor {
-    return scope(() => this.head_drop.forward(ops.meanDim(this.#encode(x), { dim: [1, 2] })));
+    return scope(() => this.head_drop.forward(ops.meanDim(this.features(x), { dim: [2, 3] })));
   }
 
   get head(): Linear {

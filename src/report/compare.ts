@@ -4,6 +4,7 @@ import { UsageError } from "../errors.ts";
 import { writeDurably } from "../run/durable.ts";
 import { openRun, type Run } from "../run/read.ts";
 import { listRuns } from "../run/record.ts";
+import { writeComparisonPlots } from "./draw-comparison.ts";
 import { findings, isFinished, ranked } from "./findings.ts";
 import { htmlReport } from "./html.ts";
 import { markdownReport } from "./markdown.ts";
@@ -28,7 +29,7 @@ export interface CompareOptions {
 }
 
 /**
- * Sets runs beside each other and writes `report.html` and `report.md`.
+ * Sets runs beside each other and writes `report.html`, `report.md` and the pictures of `writeComparisonPlots`.
  * @throws UsageError where there is no run to compare; ThawError where a run's file is missing or damaged.
  */
 export async function compareRuns(options: CompareOptions): Promise<Comparison> {
@@ -46,5 +47,6 @@ export async function compareRuns(options: CompareOptions): Promise<Comparison> 
   const markdown = join(into, "report.md");
   writeDurably(html, await htmlReport(title, runs));
   writeDurably(markdown, markdownReport(title, runs));
+  await writeComparisonPlots(title, runs, into);
   return { html, markdown, runs, findings: findings(runs) };
 }

@@ -58,7 +58,7 @@ export interface TrainOptions extends TrainEvents {
   /** Folder of what is kept between runs, as features of frozen backbones and decoded photographs; default Thaw's cache. */
   readonly cache?: string;
   /** Draws what the record says when training has ended, before trackers are closed: they may show the pictures. */
-  readonly pictures?: (run: RunRecord, tracker: Tracker) => Promise<void>;
+  readonly pictures?: (run: RunRecord, tracker: Tracker, input: NetworkInput) => Promise<void>;
   /** Asked after every step: a reason to stop makes a checkpoint and ends the run early. */
   readonly stopRequested?: () => "interrupted" | "preempted" | undefined;
 }

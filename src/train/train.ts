@@ -70,7 +70,7 @@ export async function train(
     const trainer = new Trainer({ ...parts, options, fingerprint, started });
     try {
       const summary = await trainer.fit();
-      await options.pictures?.(run, tracker);
+      await options.pictures?.(run, tracker, input);
       return { run, summary };
     } finally {
       await tracker.close();

@@ -61,9 +61,15 @@ export async function renderPng(svg: string): Promise<Uint8Array> {
   return image.render().asPng();
 }
 
-/** Draws a plot into `<base>.svg` and `<base>.png`. */
-export async function writePlot(plot: Plot, base: string): Promise<void> {
-  const svg = await renderSvg(plot);
-  writeDurably(`${base}.svg`, svg);
-  writeDurably(`${base}.png`, [await renderPng(svg)]);
+/** Draws a plot into `<base>.svg` and `<base>.png`; returns both. */
+export async function writePlot(plot: Plot, base: string): Promise<string[]> {
+  return writeSvg(await renderSvg(plot), base);
+}
+
+/** The same for a picture that is SVG already. */
+export async function writeSvg(svg: string, base: string): Promise<string[]> {
+  const files = [`${base}.svg`, `${base}.png`] as const;
+  writeDurably(files[0], svg);
+  writeDurably(files[1], [await renderPng(svg)]);
+  return [...files];
 }

@@ -1,4 +1,4 @@
-import { type FileHandle, open } from "node:fs/promises";
+import { createReadStream, type ReadStream } from "node:fs";
 import { ThawError } from "../../../errors.ts";
 import type { MlflowServer } from "./server.ts";
 
@@ -122,14 +122,15 @@ export class MlflowClient {
       );
     }
     const place = `${root}/${name}`.split("/").map(encodeURIComponent).join("/");
-    const file = await open(path);
+    const file = createReadStream(path);
     try {
+      const body = bodyOf(file);
       await this.#send("PUT", `mlflow-artifacts/artifacts/${place}`, milliseconds, {
-        body: bodyOf(file),
+        body,
         duplex: "half",
       });
     } finally {
-      await file.close();
+      file.destroy();
     }
   }
 
@@ -152,7 +153,7 @@ export class MlflowClient {
       method,
       ...rest,
       headers: { ...this.#server.headers, ...(headers as Record<string, string>) },
-      signal: AbortSignal.timeout(milliseconds),
+      signal: AbortSignal.timeout(Math.ceil(milliseconds)),
       // With a redirect to a log-in page a POST would become a GET.
       redirect: "error",
     });
@@ -183,7 +184,7 @@ function parseError(text: string): { readonly error_code?: string; readonly mess
   }
 }
 
-/** Streamed: a model may be larger than what memory is left. */
-function bodyOf(file: FileHandle): NonNullable<RequestInit["body"]> {
-  return file.readableWebStream() as unknown as NonNullable<RequestInit["body"]>;
+/** Streamed: a model may be larger than what memory is left. Not as a web stream, whose end crashes Node 20 at times. */
+function bodyOf(file: ReadStream): NonNullable<RequestInit["body"]> {
+  return file as unknown as NonNullable<RequestInit["body"]>;
 }

@@ -1,4 +1,5 @@
 import { basename, join } from "node:path";
+import { ThawError } from "../../../errors.ts";
 import type { Summary } from "../../summary.ts";
 import type { HParam } from "../hparams.ts";
 import type { Tracker, TrackerOptions } from "../tracker.ts";
@@ -91,7 +92,15 @@ export class MlflowTracker implements Tracker {
   async send(summary: Summary | undefined): Promise<{ readonly runId: string }> {
     clearTimeout(this.#timer);
     this.#summary = summary;
-    await this.#sendAll(NO_DEADLINE);
+    try {
+      await this.#sendAll(NO_DEADLINE);
+    } catch (error) {
+      if (this.#journal !== undefined) this.#keepJournal(this.#journal);
+      throw new ThawError(`MLflow at ${this.#options.server.url}: ${reasonOf(error)}`, {
+        hint: "what was sent is noted; the same command sends the rest",
+        cause: error,
+      });
+    }
     return { runId: this.#journal!.runId };
   }
 
