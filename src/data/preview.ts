@@ -64,7 +64,7 @@ export async function picturesOf(
 ): Promise<PreviewImage[]> {
   const plan = { mean, std, seed: 0, memoryFormat: "contiguous", ...(fit && { fit }) } as const;
   await using loader = new Loader(set, { ...plan, batchSize: rows.length, workers: 1 });
-  return imagesOf(loader, rows, 1, plan);
+  return await imagesOf(loader, rows, 1, plan);
 }
 
 /** The first image of each class, then the second of each, and so on. */

@@ -63,6 +63,7 @@ export async function writeExplanations(
     ({ map, ...said }, i): GalleryTile => ({
       ...said,
       pictures: [pictures[i]!, heatOver(pictures[i]!, map)],
+      ...(map.every((value) => value === 0) && { remark: "nothing speaks for it" }),
     }),
   );
   const subtitle = `${method}; yellow: what counts most for the class it says`;

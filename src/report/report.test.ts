@@ -47,6 +47,10 @@ describe("plots", () => {
       "curves.png",
       "confusion_matrix.svg",
       "confusion_matrix.png",
+      "confusion_matrix_normalised.svg",
+      "confusion_matrix_normalised.png",
+      "reliability.svg",
+      "reliability.png",
     ]);
     const svg = readFileSync(run.path("curves.svg"), "utf8");
     const png = new Uint8Array(readFileSync(run.path("curves.png")));

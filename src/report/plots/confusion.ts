@@ -26,8 +26,9 @@ export function confusionPlot(
   const smallest = n > ALL_LABELLED ? 10 : font + 3;
   const cell = n <= 6 ? 76 : n <= 10 ? 58 : n <= 20 ? 44 : Math.max(smallest, Math.floor(900 / n));
   const isTurned = widest > cell - 8;
-  // Labels at 45° take 0.71 of their length in both directions.
-  const below = (isTurned ? 0.71 * widest : 0) + 52;
+  // At 45° labels of narrow columns would touch. So turned they take 0.71 of their length in both directions.
+  const turn = !isTurned ? 0 : cell < 30 ? 90 : 45;
+  const below = { 0: 0, 45: 0.71 * widest, 90: widest }[turn] + 52;
   const left = widest + 52;
   const top = 76;
   // Very many classes: a label each would overlap.
@@ -113,7 +114,7 @@ export function confusionPlot(
         ...axis,
         name: "predicted class",
         nameGap: below - 30,
-        axisLabel: isTurned ? { ...label, rotate: 45 } : label,
+        axisLabel: { ...label, rotate: turn },
       },
       yAxis: { ...axis, inverse: true, name: "true class", nameGap: widest + 24, axisLabel: label },
       series: [

@@ -15,6 +15,8 @@ export interface GalleryTile {
   readonly predicted: string;
   /** Of the predicted class. */
   readonly probability: number;
+  /** Beside the probability. */
+  readonly remark?: string;
 }
 
 const [SIDE, GAP, MARGIN, CAPTION, FONT] = [132, 16, 18, 54, 11.5];
@@ -49,7 +51,9 @@ export async function gallery(
     line(1, `true: ${shorten(tile.truth, room)}`);
     line(2, `said: ${shorten(tile.predicted, room)}`, { fill });
     const said = isRight ? "right" : "wrong";
-    line(3, `${said}, ${(100 * tile.probability).toFixed(1)} % sure`, { fill: roles.muted });
+    const remark = tile.remark === undefined ? "" : `; ${tile.remark}`;
+    const sure = `${(100 * tile.probability).toFixed(1)} % sure`;
+    line(3, `${said}, ${sure}${remark}`, { fill: roles.muted });
   }
   const rows = Math.ceil(tiles.length / columns);
   const shown = Math.min(columns, Math.max(1, tiles.length));

@@ -6,10 +6,11 @@ export interface LabelledPoint {
   readonly label: string;
 }
 
-/** Where a label stands: the left end of its baseline's middle. */
+/** Where a label stands: the middle of its line's height, and the end or middle that is anchored there. */
 export interface PlacedLabel {
   readonly x: number;
   readonly y: number;
+  readonly anchor: "start" | "middle" | "end";
   /** So far from its point that a line should lead there. */
   readonly far: boolean;
 }
@@ -45,7 +46,11 @@ export function placeLabels(
     const at = boxes.findIndex(isFree);
     const box = boxes[at] ?? boxes.find(isInside) ?? boxes[0]!;
     taken.push(box);
-    return { x: box.left, y: (box.top + box.bottom) / 2, far: at >= NEAR };
+    const [far, middle] = [at >= NEAR, (box.top + box.bottom) / 2];
+    // The width is an estimate: the end that is beside the point stays where it is.
+    if (box.left > x) return { x: box.left, y: middle, anchor: "start", far };
+    if (box.right < x) return { x: box.right, y: middle, anchor: "end", far };
+    return { x: (box.left + box.right) / 2, y: middle, anchor: "middle", far };
   });
 }
 

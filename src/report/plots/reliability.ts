@@ -58,7 +58,8 @@ export function reliabilityPlot(name: string, bins: readonly ReliabilityBin[]): 
     axisLabel: { fontSize: 12, color: roles.muted },
     splitLine: { lineStyle: { color: roles.grid } },
   };
-  const across = { type: "value" as const, min: 0, max: 100, interval: 20 };
+  // Bars reach to the very ends: the axis is not widened for them.
+  const across = { type: "value" as const, min: 0, max: 100, interval: 20, containShape: false };
   const middle = (bin: ReliabilityBin) => 50 * (bin.from + bin.to);
   const width = (SIDE / bins.length) * 0.92;
   return {
@@ -99,7 +100,7 @@ export function reliabilityPlot(name: string, bins: readonly ReliabilityBin[]): 
           data: full.map((bin) => [middle(bin), 100 * bin.accuracy]),
         },
         {
-          ...{ type: "line", name: "as sure as right", showSymbol: false, color: palette[1] },
+          ...{ type: "line", name: "as sure as right", symbol: "none", color: palette[1] },
           ...{ lineStyle: { color: palette[1], type: "dashed", width: 2 } },
           data: [
             [0, 0],

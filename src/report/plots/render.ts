@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { EChartsOption } from "echarts";
 import { writeDurably } from "../../run/durable.ts";
+import { printable } from "./svg.ts";
 import { fontFamily, roles, textWidth } from "./theme.ts";
 
 /** A plot before it is drawn: echarts' options and its size in CSS pixels. */
@@ -29,8 +30,7 @@ export async function renderSvg({ id, width, height, option }: Plot): Promise<st
       ...option,
     });
     return (
-      chart
-        .renderToSVGString()
+      printable(chart.renderToSVGString())
         // What echarts' own script in a browser would need: half of the bytes.
         .replaceAll(/ ecmeta_\w+="[^"]*"/g, "")
         // Colours and a hand under the mouse, for clicks that lead nowhere.

@@ -60,7 +60,8 @@ export function accuracyScatter(points: readonly ScatterPoint[], axis: ScatterAx
     parts.push(
       `<circle cx="${(LEFT + px).toFixed(1)}" cy="${(TOP + py).toFixed(1)}" r="5.5" fill="${palette[0]}"/>`,
     );
-    parts.push(svgText(LEFT + own.x, TOP + own.y + 4.5, label, { size: FONT }));
+    const look = { size: FONT, anchor: own.anchor, halo: true };
+    parts.push(svgText(LEFT + own.x, TOP + own.y + 4.5, label, look));
   }
   return svgOf(LEFT + WIDTH + 28, TOP + HEIGHT + 60, parts);
 }

@@ -13,11 +13,13 @@ export interface TextLook {
   readonly fill?: string;
   readonly anchor?: "start" | "middle" | "end";
   readonly weight?: "normal" | "bold";
+  /** Paper around the letters, over lines behind them. */
+  readonly halo?: boolean;
 }
 
 export function svgOf(width: number, height: number, parts: readonly string[]): Svg {
   const [w, h] = [Math.ceil(width), Math.ceil(height)];
-  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${w}" height="${h}" viewBox="0 0 ${w} ${h}" font-family="${fontFamily}">${parts.join("")}</svg>`;
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${w}" height="${h}" viewBox="0 0 ${w} ${h}" font-family="${fontFamily}">${printable(parts.join(""))}</svg>`;
   return { svg, width: w, height: h };
 }
 
@@ -25,7 +27,10 @@ export function svgOf(width: number, height: number, parts: readonly string[]): 
 export function svgText(x: number, y: number, content: string, look: TextLook = {}): string {
   const { size = 13, fill = roles.ink, anchor = "start", weight = "normal" } = look;
   const bold = weight === "bold" ? ' font-weight="bold"' : "";
-  return `<text x="${round(x)}" y="${round(y)}" font-size="${size}" fill="${fill}" text-anchor="${anchor}"${bold}>${escapeHtml(printable(content))}</text>`;
+  const around = look.halo
+    ? ` stroke="${roles.paper}" stroke-width="3.5" stroke-linejoin="round" paint-order="stroke"`
+    : "";
+  return `<text x="${round(x)}" y="${round(y)}" font-size="${size}" fill="${fill}" text-anchor="${anchor}"${bold}${around}>${escapeHtml(content)}</text>`;
 }
 
 export function svgRect(
@@ -64,7 +69,7 @@ export async function svgImage(
 }
 
 /** Without the characters that no XML may hold. */
-function printable(text: string): string {
+export function printable(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
   return text.replaceAll(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|\p{Cs}/gu, "�");
 }
