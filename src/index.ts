@@ -49,9 +49,12 @@ export {
 export { ExitCode, ThawError, UsageError } from "./errors.ts";
 // Training and judging.
 export {
+  type Explanation,
+  type Explanations,
   evaluateClassicalRun,
   evaluateRun,
   evaluateWeights,
+  explainRun,
   type JudgeOptions,
   type WeightsAnswer,
   type WeightsQuestion,
@@ -145,6 +148,9 @@ export {
 } from "./run/index.ts";
 export type { GivenResizing, NetworkInput } from "./run/input.ts";
 export { loadBestModel, type ModelFile } from "./run/load-model.ts";
+export type { Histogram, PngImage } from "./run/track/event.ts";
+export { sendToMlflow } from "./run/track/send.ts";
+export type { Tracker } from "./run/track/tracker.ts";
 // Tensors.
 export {
   autocast,
