@@ -66,7 +66,9 @@ export async function writeExplanations(
       ...(map.every((value) => value === 0) && { remark: "nothing speaks for it" }),
     }),
   );
-  const subtitle = `${method}; yellow: what counts most for the class it says`;
+  const yellow =
+    method === "Grad-CAM" ? "what counts most for the class it says" : "what it takes most from";
+  const subtitle = `${method}; yellow: ${yellow}`;
   const drawn = await gallery(`Where ${name} looks`, tiles, { subtitle });
   return writeSvg(drawn.svg, join(dir, "explain"));
 }

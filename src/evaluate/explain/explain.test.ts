@@ -6,6 +6,7 @@ import type { Attention, Block } from "../../models/vit-block.ts";
 import { explicitAttention } from "../../nn/attention.ts";
 import { Generator, noGrad, ops, scope, Tensor } from "../../tensor/index.ts";
 import { attentionRollout } from "./attention-rollout.ts";
+import { stretched } from "./explain.ts";
 import { gradCam } from "./grad-cam.ts";
 
 expectNoLeaks();
@@ -65,6 +66,13 @@ describe("Grad-CAM", () => {
       expect(model.parameters().every((parameter) => parameter.grad === null)).toBe(true);
     });
   });
+});
+
+it("shows Grad-CAM from no evidence on, attention from its smallest on", () => {
+  const map = Float32Array.of(0.5, 1, 2);
+  expect([...stretched(map, "zero")]).toEqual([0.25, 0.5, 1]);
+  expect([...stretched(map, "smallest")]).toEqual([0, Math.fround(1 / 3), 1]);
+  expect([...stretched(new Float32Array(2), "zero")]).toEqual([0, 0]);
 });
 
 describe("attention rollout", () => {

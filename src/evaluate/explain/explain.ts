@@ -17,7 +17,7 @@ export interface Explanation {
   readonly predicted: string;
   /** Of the predicted class. */
   readonly probability: number;
-  /** [height, width] of the network's input, 0 to 1; all 0 where the map has no evidence. */
+  /** [height, width] of the network's input, 0 to 1; all 0 where the map says nothing. */
   readonly map: Float32Array;
 }
 
@@ -52,8 +52,9 @@ export async function explainRun(
     ...{ mean, std, seed: 0, memoryFormat: "contiguous", batchSize: BATCH, workers: 1 },
     ...(fit && { fit }),
   });
+  const isViT = model instanceof VisionTransformer;
   const explain = (images: Tensor) =>
-    model instanceof VisionTransformer ? attentionRollout(model, images) : gradCam(model, images);
+    isViT ? attentionRollout(model, images) : gradCam(model, images);
   const images: Explanation[] = [];
   for (let from = 0; from < rows.length; from += BATCH) {
     const some = rows.subarray(from, from + BATCH);
@@ -74,13 +75,15 @@ export async function explainRun(
           truth: test.classes[test.labels[row]!]!,
           predicted: classes[best]!,
           probability: own[best]!,
-          map: stretched(values.subarray(i * height * width, (i + 1) * height * width)),
+          map: stretched(
+            values.subarray(i * height * width, (i + 1) * height * width),
+            isViT ? "smallest" : "zero",
+          ),
         });
       }
     });
   }
-  const method = model instanceof VisionTransformer ? "attention rollout" : "Grad-CAM";
-  return { method, input, images };
+  return { method: isViT ? "attention rollout" : "Grad-CAM", input, images };
 }
 
 /** In the order of the classes. */
@@ -93,9 +96,12 @@ function firstOfEach(labels: ArrayLike<number>, classes: number, perClass: numbe
   return Int32Array.from(found.flat());
 }
 
-/** From 0 to the largest value, as 0 to 1. */
-function stretched(values: Float32Array): Float32Array {
-  let most = 0;
-  for (const value of values) most = Math.max(most, value);
-  return values.map((value) => (most > 0 ? value / most : 0));
+/**
+ * As 0 to 1: Grad-CAM from 0, which is no evidence, to the largest value; attention, which is never 0, from the smallest.
+ */
+export function stretched(values: Float32Array, from: "zero" | "smallest"): Float32Array {
+  const least = values.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
+  const most = values.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+  const low = from === "zero" ? 0 : least;
+  return values.map((value) => (most > low ? (value - low) / (most - low) : 0));
 }
