@@ -49,10 +49,13 @@ export {
 export { ExitCode, ThawError, UsageError } from "./errors.ts";
 // Training and judging.
 export {
+  type Explanation,
+  type Explanations,
   evaluateClassicalRun,
   evaluateRun,
   evaluateTogether,
   evaluateWeights,
+  explainRun,
   type JudgeOptions,
   type Member,
   type TogetherAnswer,
@@ -161,6 +164,9 @@ export type { GivenResizing, NetworkInput } from "./run/input.ts";
 export { loadBestModel, type ModelFile } from "./run/load-model.ts";
 export { type LrFind, lrFindFolder, readLrFind } from "./run/lr-find.ts";
 export { loadMatrix, type Matrix, type MatrixMember } from "./run/matrix.ts";
+export type { Histogram, PngImage } from "./run/track/event.ts";
+export { sendToMlflow } from "./run/track/send.ts";
+export type { Tracker } from "./run/track/tracker.ts";
 // Tensors.
 export {
   autocast,

@@ -32,6 +32,14 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "set runs beside each other in one page",
     load: async () => (await import("./commands/report.ts")).report,
   },
+  explain: {
+    summary: "show where in its images a run's model looks",
+    load: async () => (await import("./commands/explain.ts")).explain,
+  },
+  track: {
+    summary: "send a run's record to MLflow",
+    load: async () => (await import("./commands/track.ts")).track,
+  },
   data: {
     summary: "look into a data set, or prepare one from a folder of images",
     load: async () => (await import("./commands/data.ts")).data,

@@ -56,6 +56,17 @@ export async function previewAugmentation(
   }));
 }
 
+/** These images as judging sees them, taken back to pixels. `fit` brings those in files to one size. */
+export async function picturesOf(
+  set: SplitSet,
+  rows: Int32Array,
+  { mean, std, fit }: Normalization & { readonly fit: ImageFit | undefined },
+): Promise<PreviewImage[]> {
+  const plan = { mean, std, seed: 0, memoryFormat: "contiguous", ...(fit && { fit }) } as const;
+  await using loader = new Loader(set, { ...plan, batchSize: rows.length, workers: 1 });
+  return await imagesOf(loader, rows, 1, plan);
+}
+
 /** The first image of each class, then the second of each, and so on. */
 function rowsByClass({ labels, classes, count }: SplitSet, images: number): Int32Array {
   const ofClass: number[][] = classes.map(() => []);

@@ -75,7 +75,7 @@ export async function evaluateWeights(
   );
   return {
     model: name,
-    result: testResult(predicted),
+    result: testResult(predicted, { set }),
     report: classificationReport(confusionMatrix(predicted), classes),
     normalization,
     input,

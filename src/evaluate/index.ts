@@ -2,6 +2,7 @@ export { combine, type Vote, voteNames } from "./combine.ts";
 export { evaluateRun } from "./evaluate.ts";
 export { evaluateClassicalRun } from "./evaluate-classical.ts";
 export { evaluateWeights, type WeightsAnswer, type WeightsQuestion } from "./evaluate-weights.ts";
+export { type Explanation, type Explanations, explainRun } from "./explain/explain.ts";
 export type { JudgeOptions } from "./judge.ts";
 export {
   evaluateTogether,

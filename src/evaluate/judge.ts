@@ -36,12 +36,7 @@ export async function judge(
   options: JudgeOptions = {},
 ): Promise<Predictions> {
   const { classes } = judged;
-  const unknown = set.classes.filter((label) => !classes.includes(label));
-  if (unknown.length > 0) {
-    throw new ThawError(`${name} has classes that the model does not know: ${unknown.join(", ")}`, {
-      hint: `the model's classes are ${classes.join(", ")}`,
-    });
-  }
+  checkClasses(name, set.classes, classes);
   const labels = Int32Array.from(set.labels, (label) => classes.indexOf(set.classes[label]!));
   const probabilities = await predict(judged, set, compute, options);
   return predictions(probabilities, labels, classes.length);
@@ -73,4 +68,17 @@ async function predict(
 function leavesRoom({ height, width, cropPct }: NetworkInput): boolean {
   const size = [height, width] as const;
   return cropPct !== undefined && sideBeforeCrop({ size }, cropPct) > Math.min(...size);
+}
+
+/** @throws ThawError where the data has classes that the model does not know. */
+export function checkClasses(
+  name: string,
+  given: readonly string[],
+  known: readonly string[],
+): void {
+  const unknown = given.filter((label) => !known.includes(label));
+  if (unknown.length === 0) return;
+  throw new ThawError(`${name} has classes that the model does not know: ${unknown.join(", ")}`, {
+    hint: `the model's classes are ${known.join(", ")}`,
+  });
 }

@@ -154,6 +154,10 @@ export class ConvNext extends Classifier {
     return chain(x, this.stem, this.#stages);
   }
 
+  override pool(map: Tensor): Tensor {
+    return this.#head.forward(map);
+  }
+
   get steps(): readonly Step[] {
     return [this.stem, ...this.#stages, this.#head];
   }

@@ -91,9 +91,13 @@ export class EfficientNet extends MobileNetwork {
     return chain(x, (images) => this.trunk(images), this.conv_head, this.bn2, this.#activation);
   }
 
+  override pool(map: Tensor): Tensor {
+    return chain(map, (y) => ops.meanDim(y, { dim: [2, 3] }), this.dropout);
+  }
+
   protected embedMap(map: Tensor): Tensor {
-    const pool = (y: Tensor) => ops.meanDim(y, { dim: [2, 3] });
-    return chain(map, this.conv_head, this.bn2, this.#activation, pool, this.dropout);
+    const pool = (y: Tensor) => this.pool(y);
+    return chain(map, this.conv_head, this.bn2, this.#activation, pool);
   }
 
   protected get headModules(): readonly Module[] {

@@ -130,6 +130,10 @@ export class MobileNetV3 extends MobileNetwork {
     return this.trunk(x);
   }
 
+  override pool(map: Tensor): Tensor {
+    return this.embedMap(map);
+  }
+
   protected embedMap(map: Tensor): Tensor {
     const pool = (y: Tensor) => ops.meanDim(y, { dim: [2, 3], keepdim: true });
     const flatten = (y: Tensor) => ops.flatten(y, { startDim: 1 });

@@ -96,9 +96,12 @@ export class CifarResNet extends Classifier {
     return chain(x, ...this.#upToLast, this.layer3);
   }
 
+  override pool(map: Tensor): Tensor {
+    return chain(map, (y) => ops.meanDim(y, { dim: [2, 3] }), this.dropout);
+  }
+
   get steps(): readonly Step[] {
-    const pool = (map: Tensor) => ops.meanDim(map, { dim: [2, 3] });
-    return [...this.#upToLast, (map) => chain(map, this.layer3, pool, this.dropout)];
+    return [...this.#upToLast, (map) => chain(map, this.layer3, (y) => this.pool(y))];
   }
 
   get #upToLast(): readonly Step[] {

@@ -168,9 +168,12 @@ export class ResNet extends Classifier {
     return chain(x, ...this.#upToLast, this.layer4);
   }
 
+  override pool(map: Tensor): Tensor {
+    return chain(map, (y) => ops.meanDim(y, { dim: [2, 3] }), this.dropout);
+  }
+
   get steps(): readonly Step[] {
-    const pool = (map: Tensor) => ops.meanDim(map, { dim: [2, 3] });
-    return [...this.#upToLast, (map) => chain(map, this.layer4, pool, this.dropout)];
+    return [...this.#upToLast, (map) => chain(map, this.layer4, (y) => this.pool(y))];
   }
 
   get #upToLast(): readonly Step[] {

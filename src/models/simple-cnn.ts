@@ -9,7 +9,7 @@ import {
   Linear,
   type Step,
 } from "../nn/index.ts";
-import { type Generator, ops, type Tensor } from "../tensor/index.ts";
+import { type Generator, ops, scope, type Tensor } from "../tensor/index.ts";
 import { Classifier, type ModelOptions, type ModelSpec, type Stage } from "./spec.ts";
 
 const WIDTHS = [64, 128, 256] as const;
@@ -59,10 +59,14 @@ export class SimpleCnn extends Classifier {
     return chain(x, ...this.#blocks);
   }
 
+  override pool(map: Tensor): Tensor {
+    return scope(() =>
+      this.dropout.forward(ops.relu(this.fc1.forward(ops.flatten(map, { startDim: 1 })))),
+    );
+  }
+
   get steps(): readonly Step[] {
-    const hidden = (map: Tensor) =>
-      this.dropout.forward(ops.relu(this.fc1.forward(ops.flatten(map, { startDim: 1 }))));
-    return [...this.#blocks, hidden];
+    return [...this.#blocks, (map) => this.pool(map)];
   }
 
   get #blocks(): readonly Step[] {

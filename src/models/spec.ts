@@ -43,6 +43,9 @@ export abstract class Classifier extends Module {
   /** [N, C, H, W] → the last feature map [N, width, H', W'], or token sequence [N, tokens, width]. */
   abstract features(x: Tensor): Tensor;
 
+  /** What `features` gives → what the head sees; absent where the head sees something else. */
+  pool?(map: Tensor): Tensor;
+
   /**
    * What the stages before the head do, one step a stage: each takes what the one before it gives, the
    * first images, and the last gives what the head sees. Between two of them the network can be cut.

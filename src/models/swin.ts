@@ -178,15 +178,15 @@ export class SwinTransformer extends Classifier {
     return scope(() => ops.permute(this.#encode(x), [0, 3, 1, 2]));
   }
 
+  override pool(map: Tensor): Tensor {
+    return chain(map, (y) => ops.meanDim(y, { dim: [2, 3] }), this.head_drop);
+  }
+
   get steps(): readonly Step[] {
     const layers: Step[] = [...this.layers];
     const last = layers.pop()!;
-    const pool = (map: Tensor) => ops.meanDim(map, { dim: [1, 2] });
-    return [
-      this.patch_embed,
-      ...layers,
-      (map) => chain(map, last, this.norm, pool, this.head_drop),
-    ];
+    const pool = (map: Tensor) => this.pool(ops.permute(map, [0, 3, 1, 2]));
+    return [this.patch_embed, ...layers, (map) => chain(map, last, this.norm, pool)];
   }
 
   get head(): Linear {

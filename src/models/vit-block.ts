@@ -12,7 +12,7 @@ export interface ViTSize {
 export const LAYER_NORM = { eps: 1e-6 } as const;
 
 /** Multi-head self-attention, [N, tokens, width] → the same. (Vaswani et al. 2017, §3.2.2) */
-class Attention extends Module {
+export class Attention extends Module {
   readonly qkv: Linear;
   readonly proj: Linear;
   readonly #heads: number;
@@ -31,6 +31,15 @@ class Attention extends Module {
         return attention(q, k, v);
       });
       return this.proj.forward(joinHeads(mixed));
+    });
+  }
+
+  /** How much each token takes of each other, [N, heads, tokens, tokens]: rows sum to 1. */
+  weights(x: Tensor): Tensor {
+    return scope(() => {
+      const [q, k] = this.#split(this.qkv.forward(x), 3) as [Tensor, Tensor];
+      const scores = ops.matmul(q, ops.transpose(k, -2, -1));
+      return ops.softmax(ops.mulScalar(scores, q.size(-1) ** -0.5), -1);
     });
   }
 

@@ -4,6 +4,7 @@ import { ThawError, UsageError } from "../errors.ts";
 import { writeDurably } from "../run/durable.ts";
 import { openRun, type Run } from "../run/read.ts";
 import { listRuns } from "../run/record.ts";
+import { writeComparisonPlots } from "./draw-comparison.ts";
 import { type Analysis, analyse, type LeftOut } from "./findings/findings.ts";
 import { htmlReport } from "./html.ts";
 import { markdownReport } from "./markdown.ts";
@@ -29,7 +30,7 @@ export interface CompareOptions {
 }
 
 /**
- * Sets runs beside each other and writes `report.html` and `report.md`. Runs whose files are damaged are left out, which
+ * Sets runs beside each other and writes `report.html`, `report.md` and the pictures of `writeComparisonPlots`. Runs whose files are damaged are left out, which
  * the report says.
  * @throws UsageError where there is no run to compare, or their test sets or classes differ and `force` is not given;
  * ThawError where no run can be read.
@@ -52,6 +53,7 @@ export async function compareRuns(options: CompareOptions): Promise<Comparison> 
   const markdown = join(into, "report.md");
   writeDurably(html, await htmlReport(title, analysis));
   writeDurably(markdown, markdownReport(title, analysis));
+  await writeComparisonPlots(title, analysis.runs, into);
   return { html, markdown, ...analysis, leftOut: [...damaged, ...foreign] };
 }
 

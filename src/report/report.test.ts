@@ -54,6 +54,10 @@ describe("plots", () => {
       "curves.png",
       "confusion_matrix.svg",
       "confusion_matrix.png",
+      "confusion_matrix_normalised.svg",
+      "confusion_matrix_normalised.png",
+      "reliability.svg",
+      "reliability.png",
     ]);
     const svg = readFileSync(run.path("curves.svg"), "utf8");
     const png = new Uint8Array(readFileSync(run.path("curves.png")));
@@ -112,8 +116,8 @@ describe("the report", () => {
     const report = await compareRuns({ out });
     expect(report.runs.map((run) => run.name)).toEqual(["resnet", "cnn", "logistic"]);
     const html = readFileSync(report.html, "utf8");
-    // Two compared plots, curves of two runs with epochs, three matrices.
-    expect(html.match(/<svg /g)).toHaveLength(7);
+    // Two compared plots, curves of two runs with epochs; of three runs matrix, its shares, reliability.
+    expect(html.match(/<svg /g)).toHaveLength(13);
     // Not toContain: a failure would print the page.
     const shown = ["95.05 %", "94.01 to 95.92 %", "11,000,000", "1 min 28 s", "412 MB"];
     expect(shown.filter((text) => !html.includes(text))).toEqual([]);

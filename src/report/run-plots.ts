@@ -1,7 +1,9 @@
-import type { Run } from "../run/read.ts";
+import { type Run, readSteps } from "../run/read.ts";
 import { confusionPlot } from "./plots/confusion.ts";
 import { trainingCurves } from "./plots/curves.ts";
+import { reliabilityBins, reliabilityPlot } from "./plots/reliability.ts";
 import type { Plot } from "./plots/render.ts";
+import { readPredicted } from "./predicted.ts";
 
 export interface RunPlot {
   /** Its files in the run's folder, without `.svg` and `.png`. */
@@ -14,12 +16,35 @@ export interface RunPlot {
 export const runPlots: readonly RunPlot[] = [
   {
     file: "curves",
-    draw: ({ name, epochs, summary }) =>
-      epochs.length === 0 ? undefined : trainingCurves(name, epochs, summary?.best),
+    draw: ({ dir, name, epochs, summary }) =>
+      epochs.length === 0 ? undefined : trainingCurves(name, epochs, summary?.best, gradNorms(dir)),
   },
   {
     file: "confusion_matrix",
     draw: ({ name, confusion }) =>
       confusion === undefined ? undefined : confusionPlot(name, confusion),
   },
+  {
+    file: "confusion_matrix_normalised",
+    draw: ({ name, confusion }) =>
+      confusion === undefined ? undefined : confusionPlot(name, confusion, { normalised: true }),
+  },
+  {
+    file: "reliability",
+    draw: ({ dir, name, confusion }) => {
+      const predicted = confusion === undefined ? undefined : readPredicted(dir);
+      return predicted && reliabilityPlot(name, reliabilityBins(predicted));
+    },
+  },
 ];
+
+/** Mean of each epoch's steps, where the gradient's norm was computed. */
+function gradNorms(dir: string): Map<number, number> {
+  const sums = new Map<number, { sum: number; steps: number }>();
+  for (const { epoch, gradNorm } of readSteps(dir)) {
+    if (typeof gradNorm !== "number") continue;
+    const { sum, steps } = sums.get(epoch) ?? { sum: 0, steps: 0 };
+    sums.set(epoch, { sum: sum + gradNorm, steps: steps + 1 });
+  }
+  return new Map([...sums].map(([epoch, { sum, steps }]) => [epoch, sum / steps]));
+}

@@ -126,6 +126,14 @@ function contradictions(config: TrainConfig, label: Label): string[] {
   if ((mean === undefined) !== (std === undefined) || mean?.length !== std?.length) {
     problems.push(`${label([mean === undefined ? "std" : "mean"])}: mean and std go together`);
   }
+  if (config.track.includes("none") && config.track.length > 1) {
+    problems.push(`${label(["track"])}: none stands beside others`);
+  }
+  if (config.logHistograms !== undefined && !config.track.includes("tensorboard")) {
+    problems.push(
+      `${label(["logHistograms"])}: only TensorBoard shows histograms, and track is ${config.track.join(", ")}`,
+    );
+  }
   for (const key of ["scale", "ratio"] as const) {
     const [from, to] = config[key] ?? [0, 0];
     if (from > to) problems.push(`${label([key])}: ${from} to ${to} is no range`);

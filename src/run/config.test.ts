@@ -52,8 +52,16 @@ describe("a resolved config", () => {
       seed: 42,
       checkpointEvery: 1,
       out: "runs",
+      track: ["tensorboard"],
       exact: false,
     });
+  });
+
+  it("tells TensorBoard, or whom it is told to", () => {
+    expect(parse({ track: ["mlflow", "tensorboard"] }).track).toEqual(["mlflow", "tensorboard"]);
+    expect(() => parse({ track: ["none", "mlflow"] })).toThrow("none stands beside others");
+    expect(() => parse({ track: ["mlflow"], logHistograms: 1 })).toThrow("only TensorBoard shows");
+    expect(() => parse({ track: ["wandb"] })).toThrow("track");
   });
 
   it.each([
@@ -325,6 +333,7 @@ describe("digest", () => {
     const { data, ...rest } = config;
     const digest = configDigest(config);
     expect(configDigest({ ...rest, data, name: "x", out: "/tmp" })).toBe(digest);
+    expect(configDigest({ ...config, track: ["mlflow"], logHistograms: 2 })).toBe(digest);
     expect(configDigest({ ...config, lr: 0.002 })).not.toBe(digest);
     expect(digest).toMatch(/^[0-9a-f]{64}$/);
   });

@@ -235,6 +235,14 @@ export const trainConfigSchema = z.strictObject({
     .optional()
     .describe("name of the run; default <dataset>-<model>-<strategy>-s<seed>"),
   out: z.string().min(1).default("runs").describe("folder of the runs"),
+  track: z
+    .array(z.enum(["none", "tensorboard", "mlflow"]))
+    .min(1)
+    .default(["tensorboard"])
+    .describe("who is told of the run: tensorboard, mlflow, both, or none"),
+  logHistograms: count()
+    .optional()
+    .describe("epochs between two histograms of weights and gradients; default none"),
   exact: z
     .boolean()
     .default(false)
@@ -320,11 +328,11 @@ export function completeConfig(parsed: Parsed): TrainConfig {
 }
 
 /**
- * SHA-256 of what decides the numbers of a run: all of its config but name and place. Key order does not count. A
+ * SHA-256 of what decides the numbers of a run: all of its config but name, place and who is told of it. Key order does not count. A
  * checkpoint carries it, so that a run is not resumed with another config.
  */
 export function configDigest(config: Readonly<Record<string, unknown>>): string {
-  const { name: _name, out: _out, ...rest } = config;
+  const { name: _name, out: _out, track: _track, logHistograms: _log, ...rest } = config;
   return createHash("sha256").update(canonicalJson(rest)).digest("hex");
 }
 

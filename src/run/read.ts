@@ -9,6 +9,7 @@ import { type NamedConfusionMatrix, parseConfusionMatrix, parsePerClass } from "
 import {
   type EpochLine,
   epochLineSchema,
+  type StepLine,
   type Summary,
   summarySchema,
   type TimingLine,
@@ -36,6 +37,12 @@ export function openRun(at: string, out = "runs"): Run {
 /** The timings of a run's finished epochs. */
 export function readTimings(dir: string): TimingLine[] {
   return lines(join(dir, "timings.jsonl"), timingLineSchema);
+}
+
+/** The optimizer steps of a run, none where they were not recorded. A last one that was cut off is left out. */
+export function readSteps(dir: string): StepLine[] {
+  const path = join(dir, "steps.jsonl");
+  return existsSync(path) ? (readLines(path) as StepLine[]) : [];
 }
 
 /** Reads a run's folder. @throws ThawError that names the file that is missing or not valid, and what is wrong in it. */

@@ -87,17 +87,22 @@ export class RunRecord {
     return writeResults(this.dir, test);
   }
 
-  /** Removes what `writeResults` wrote, and the picture of it: a run that trains on has no results yet. */
+  /** Removes what `writeResults` wrote, and the pictures of it: a run that trains on has no results yet. */
   removeResults(): void {
-    for (const file of [...resultFiles, "confusion_matrix.svg", "confusion_matrix.png"]) {
-      rmSync(this.path(file), { force: true });
-    }
+    const pictures = resultPictures.flatMap((name) => [`${name}.svg`, `${name}.png`]);
+    for (const file of [...resultFiles, ...pictures]) rmSync(this.path(file), { force: true });
   }
 
   writeJson(file: string, value: unknown): void {
     writeDurably(this.path(file), `${JSON.stringify(value, null, 2)}\n`);
   }
 }
+
+/** Drawn from the test set's results. */
+const resultPictures = [
+  ...["confusion_matrix", "confusion_matrix_normalised", "reliability"],
+  ...["misclassified", "explain"],
+];
 
 export interface RunOptions {
   /** Folder of all runs. */

@@ -68,10 +68,7 @@ export function writeResults(dir: string, test: TestPredictions): TestResult {
   } else {
     rmSync(join(dir, "calibration.csv"), { force: true });
   }
-  return {
-    ...testResult(predictions, { isProbability }),
-    ...(set !== undefined && { images: imagesDigest(set) }),
-  };
+  return testResult(predictions, { isProbability, ...(set && { set }) });
 }
 
 /** Of the bootstrap: the same predictions always have the same interval. */
@@ -80,7 +77,7 @@ const BOOTSTRAP_SEED = 1;
 /** The numbers of a summary. */
 export function testResult(
   predictions: Predictions,
-  { isProbability = true }: Pick<TestPredictions, "isProbability"> = {},
+  { isProbability = true, set }: Pick<TestPredictions, "isProbability" | "set"> = {},
 ): TestResult {
   const { count, classes } = predictions;
   const share = accuracy.compute(predictions);
@@ -96,6 +93,7 @@ export function testResult(
     rocAuc: Number.isNaN(area) ? null : area,
     loss: isProbability ? logLoss.compute(predictions) : null,
     n: count,
+    ...(set && { images: imagesDigest(set) }),
   };
 }
 

@@ -34,6 +34,8 @@ export interface StepOptions extends Compute {
   readonly accumulation?: Accumulation | undefined;
   /** Of fp16, whose small gradients would underflow. */
   readonly scaler?: GradScaler | undefined;
+  /** Called after the update, while the gradients are still there. */
+  readonly inspect?: (() => void) | undefined;
 }
 
 export interface StepResult {
@@ -88,7 +90,10 @@ export function trainStep(
 const ALONE: Accumulation = { batches: 1, isLast: true };
 
 /** The optimizer's step by the gradients that are there, which it lets go. Returns their norm if it was asked. */
-function update(optimizer: Optimizer, { lr, clipGrad, scaler }: StepOptions): number | undefined {
+function update(
+  optimizer: Optimizer,
+  { lr, clipGrad, scaler, inspect }: StepOptions,
+): number | undefined {
   const parameters = optimizer.groups.flatMap((group) => group.parameters);
   const overflowed = scaler !== undefined && unscaleGradients(parameters, scaler.scale);
   scaler?.update(overflowed);
@@ -98,6 +103,7 @@ function update(optimizer: Optimizer, { lr, clipGrad, scaler }: StepOptions): nu
   const norm = overflowed ? undefined : clip(parameters, clipGrad);
   setLearningRate(optimizer, lr);
   if (!overflowed) optimizer.step();
+  inspect?.();
   optimizer.zeroGrad();
   return norm;
 }

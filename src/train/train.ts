@@ -8,6 +8,7 @@ import { lrWarning } from "../run/lr-find.ts";
 import { readRun } from "../run/read.ts";
 import { createRun, defaultRunName, findRun, type RunRecord, resumeRun } from "../run/record.ts";
 import { withRunLock } from "../run/run-lock.ts";
+import { checkTracking, openTracker } from "../run/track/open.ts";
 import { getThreads, resetPeakMemory, setThreads, version } from "../tensor/index.ts";
 import type { TrainOptions, TrainResult } from "./events.ts";
 import { trainOnFeatures } from "./features.ts";
@@ -32,6 +33,7 @@ export async function train(
 ): Promise<TrainResult> {
   const started = performance.now();
   refuseEmpty(data);
+  checkTracking(asked, process.env);
   const open = () => (options.openWeights ?? openStartWeights)(asked);
   // A run that is resumed has its numbers in a checkpoint, and what its network sees in its config.
   let weights = options.resume && asked.mean !== undefined ? undefined : await open();
@@ -73,18 +75,17 @@ export async function train(
     const warning = options.resume ? undefined : lrWarning(asked);
     if (warning !== undefined) note(warning);
     await trainOnFeatures(session, config, data, input, compute, options);
-    const trainer = new Trainer({
-      config,
-      data,
-      input,
-      compute,
-      run,
-      session,
-      options,
-      fingerprint,
-      started,
-    });
-    return { run, summary: await trainer.fit() };
+    const fromStep = session.progress.step;
+    const tracker = openTracker(config, run, { fromStep, onNote: note });
+    const parts = { config, data, input, compute, run, tracker, session };
+    const trainer = new Trainer({ ...parts, options, fingerprint, started });
+    try {
+      const summary = await trainer.fit();
+      await options.pictures?.(run, tracker, input);
+      return { run, summary };
+    } finally {
+      await tracker.close();
+    }
   };
   return await withRunLock(dir, record, note);
 }

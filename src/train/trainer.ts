@@ -10,12 +10,14 @@ import { evaluationLoader, type NetworkInput } from "../run/input.ts";
 import { loadBestModel } from "../run/load-model.ts";
 import { readRun } from "../run/read.ts";
 import type { RunRecord } from "../run/record.ts";
-import type { EpochLine, RunStatus, Summary } from "../run/summary.ts";
+import type { EpochLine, RunStatus, StepLine, Summary } from "../run/summary.ts";
+import type { Tracker } from "../run/track/tracker.ts";
 import { getThreads } from "../tensor/index.ts";
 import { freezeStages } from "../transfer/index.ts";
 import { type Accumulation, accumulationAt } from "./accumulation.ts";
 import { countEpoch, isOver } from "./best.ts";
 import type { TrainOptions } from "./events.ts";
+import { histogramsAreDue, parameterHistograms } from "./histograms.ts";
 import { trainingFit } from "./input.ts";
 import { type FailedStep, isOutOfMemory, outOfMemory } from "./out-of-memory.ts";
 import { transferOf } from "./plan.ts";
@@ -32,6 +34,7 @@ export interface TrainerParts {
   readonly input: NetworkInput;
   readonly compute: ComputeChoice;
   readonly run: RunRecord;
+  readonly tracker: Tracker;
   readonly session: Session;
   readonly options: TrainOptions;
   readonly fingerprint: Fingerprint;
@@ -46,6 +49,7 @@ export class Trainer {
   readonly #input: NetworkInput;
   readonly #compute: ComputeChoice;
   readonly #run: RunRecord;
+  readonly #tracker: Tracker;
   readonly #session: Session;
   readonly #options: TrainOptions;
   readonly #started: number;
@@ -60,6 +64,7 @@ export class Trainer {
     this.#input = parts.input;
     this.#compute = parts.compute;
     this.#run = parts.run;
+    this.#tracker = parts.tracker;
     this.#session = parts.session;
     this.#options = parts.options;
     this.#started = parts.started;
@@ -124,7 +129,9 @@ export class Trainer {
         const { step } = progress;
         const mean = gradAccumSteps === 1 ? loss : update.loss / update.images;
         const norm = gradNorm === undefined ? {} : { gradNorm };
-        this.#run.appendStep({ step, epoch, loss: mean, lr, ...norm });
+        const line: StepLine = { step, epoch, loss: mean, lr, ...norm };
+        this.#run.appendStep(line);
+        this.#tracker.step(line);
         this.#warn(this.#watch.step(step, mean));
         Object.assign(update, { loss: 0, images: 0 });
       }
@@ -154,7 +161,10 @@ export class Trainer {
     const { shape } = batch.images;
     const options = { ...this.#compute, lr, loss, clipGrad, scaler };
     try {
-      return trainStep(network, optimizer, batch, { ...options, accumulation });
+      return trainStep(network, optimizer, batch, {
+        ...{ ...options, accumulation },
+        inspect: this.#histograms(),
+      });
     } catch (error) {
       if (isOutOfMemory(error)) {
         const attempt: FailedStep["attempt"] = (images, labels) => {
@@ -166,6 +176,13 @@ export class Trainer {
       if (!(error instanceof DivergedError)) throw error;
       throw this.#diverged(error.message, progress.step + 1, lr, error);
     }
+  }
+
+  /** At the last step of an epoch whose histograms are asked for: takes them. */
+  #histograms(): (() => void) | undefined {
+    const { progress, train, model } = this.#session;
+    if (!histogramsAreDue(this.#config, progress, train.batches)) return undefined;
+    return () => this.#tracker.histograms?.(progress.step + 1, parameterHistograms(model));
   }
 
   /**
@@ -221,6 +238,7 @@ export class Trainer {
     // the best model is written again by the epoch that is repeated.
     this.#run.appendEpoch(line);
     this.#run.appendTiming(timing);
+    this.#tracker.epoch(line, timing);
     if (isBest) saveModel(this.#run.best, this.#session.modelTensors(), this.#modelMetadata());
     if (this.#isCheckpointDue()) this.#checkpoint();
     this.#writeSummary("running");
@@ -326,6 +344,7 @@ export class Trainer {
       openSeconds: this.#openSeconds,
     });
     this.#run.writeSummary(summary);
+    this.#tracker.summary(summary);
     return summary;
   }
 

@@ -2,12 +2,13 @@ import { basename, dirname, join } from "node:path";
 import { ExitCode } from "../../errors.ts";
 import { ensureNative } from "../../libtorch/index.ts";
 import { parseModelName } from "../../models/index.ts";
-import { writeCurves } from "../../report/index.ts";
+import { trackPictures, writeCurves, writeMisclassified } from "../../report/index.ts";
 import type { TrainConfig } from "../../run/config.ts";
 import { overridesFromFlags } from "../../run/config-flags.ts";
 import { loadConfig } from "../../run/config-load.ts";
 import { findRun } from "../../run/record.ts";
 import type { Summary } from "../../run/summary.ts";
+import { checkTracking } from "../../run/track/open.ts";
 import { train as trainModel } from "../../train/index.ts";
 import { asksForClassical, trainClassically, trainFlags } from "../classical.ts";
 import type { CliCommand } from "../command.ts";
@@ -41,6 +42,7 @@ export const train: CliCommand = {
       const config = resolve(options);
       // Before anything is compiled or fetched: a slip of the pen is told at once.
       parseModelName(config.model);
+      checkTracking(config, process.env);
       const openWeights = weightsOpener(options);
       const weights = options.resume === undefined ? await openWeights(config) : undefined;
       await ensureNative();
@@ -52,8 +54,12 @@ export const train: CliCommand = {
         overwrite: options.overwrite === true,
         openWeights: async (asked) => weights ?? openWeights(asked),
         stopRequested: () => interrupt.requested,
+        pictures: async ({ dir, name }, tracker, input) => {
+          const files = await writeCurves(dir);
+          files.push(...(await writeMisclassified(dir, name, data.test, input)));
+          trackPictures(dir, files, tracker);
+        },
       });
-      await writeCurves(run.dir);
       if (options.json) printJson(summary);
       else say(describe(summary, run.dir));
       if (summary.status === "interrupted") process.exitCode = ExitCode.interrupted;

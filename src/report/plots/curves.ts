@@ -20,11 +20,12 @@ interface Panel {
   readonly format: (value: number) => string;
 }
 
-/** Loss, accuracy and learning rate of one run over its epochs. */
+/** Loss, accuracy, learning rate and, where it is known, the gradient's norm (a mean an epoch) of one run over its epochs. */
 export function trainingCurves(
   name: string,
   epochs: readonly EpochLine[],
   best?: { readonly epoch: number } | null,
+  gradNorms: ReadonlyMap<number, number> = new Map(),
 ): Plot {
   const line = (n: number, label: string, of: (epoch: EpochLine) => number): Line => ({
     name: label,
@@ -54,6 +55,16 @@ export function trainingCurves(
       format: (value) => (value === 0 ? "0" : value.toExponential(1).replace(".0e", "e")),
       lines: [{ ...line(2, "learning rate", (e) => e.lr) }],
     },
+    ...(gradNorms.size === 0
+      ? []
+      : [
+          {
+            title: "Gradient norm",
+            axis: "L2 norm before clipping",
+            format: plain,
+            lines: [line(3, "gradient norm", (e) => gradNorms.get(e.epoch) ?? Number.NaN)],
+          },
+        ]),
   ]);
 }
 
@@ -98,7 +109,7 @@ function panels(id: string, title: string, all: readonly Panel[]): Plot {
   const width = all.length * PANEL + 16;
   const names = [...new Set(all.flatMap((panel) => panel.lines.map((line) => line.name)))].filter(
     // The panel's title already says it.
-    (name) => name !== "learning rate",
+    (name) => name !== "learning rate" && name !== "gradient norm",
   );
   const legend = legendRows(names, width - 40);
   const lastEpoch = Math.max(
@@ -167,7 +178,8 @@ function series({ name, points, look, mark }: Line, panel: number, lastEpoch: nu
     name,
     xAxisIndex: panel,
     yAxisIndex: panel,
-    data: points.map((point) => [...point]),
+    // What is no number is a gap.
+    data: points.map(([x, y]) => [x, Number.isFinite(y) ? y : "-"]),
     // A point alone makes no line.
     showSymbol: points.length <= 25,
     symbol: "circle",

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { EChartsOption } from "echarts";
 import { writeDurably } from "../../run/durable.ts";
+import { printable } from "./svg.ts";
 import { fontFamily, roles, textWidth } from "./theme.ts";
 
 /** A plot before it is drawn: echarts' options and its size in CSS pixels. */
@@ -29,8 +30,7 @@ export async function renderSvg({ id, width, height, option }: Plot): Promise<st
       ...option,
     });
     return (
-      chart
-        .renderToSVGString()
+      printable(chart.renderToSVGString())
         // What echarts' own script in a browser would need: half of the bytes.
         .replaceAll(/ ecmeta_\w+="[^"]*"/g, "")
         // Colours and a hand under the mouse, for clicks that lead nowhere.
@@ -61,9 +61,15 @@ export async function renderPng(svg: string): Promise<Uint8Array> {
   return image.render().asPng();
 }
 
-/** Draws a plot into `<base>.svg` and `<base>.png`. */
-export async function writePlot(plot: Plot, base: string): Promise<void> {
-  const svg = await renderSvg(plot);
-  writeDurably(`${base}.svg`, svg);
-  writeDurably(`${base}.png`, [await renderPng(svg)]);
+/** Draws a plot into `<base>.svg` and `<base>.png`; returns both. */
+export async function writePlot(plot: Plot, base: string): Promise<string[]> {
+  return writeSvg(await renderSvg(plot), base);
+}
+
+/** The same for a picture that is SVG already. */
+export async function writeSvg(svg: string, base: string): Promise<string[]> {
+  const files = [`${base}.svg`, `${base}.png`] as const;
+  writeDurably(files[0], svg);
+  writeDurably(files[1], [await renderPng(svg)]);
+  return [...files];
 }

@@ -1,0 +1,49 @@
+import { basename, join } from "node:path";
+import { UsageError } from "../../errors.ts";
+import { explainRun } from "../../evaluate/index.ts";
+import { ensureNative } from "../../libtorch/index.ts";
+import { writeExplanations } from "../../report/index.ts";
+import { loadConfig } from "../../run/config-load.ts";
+import { findRun } from "../../run/record.ts";
+import { isClassicalRun } from "../classical.ts";
+import type { CliCommand } from "../command.ts";
+import { openConfiguredData } from "../dataset.ts";
+import { printJson, say } from "../output.ts";
+import { mirrorHelp } from "../weights.ts";
+import { wholeNumber } from "./data/source-flags.ts";
+
+interface Options {
+  out: string;
+  images: number;
+  mirror?: string;
+  json?: true;
+}
+
+export const explain: CliCommand = {
+  register(command) {
+    command
+      .argument("<run>", "a run's folder, or its name")
+      .option("--images <n>", "test images of each class", wholeNumber("--images", 1), 3)
+      .option("--out <folder>", "folder of the runs", "runs")
+      .option("--mirror <folder or url>", mirrorHelp)
+      .option("--json", "print what the model says of each image as JSON")
+      .action(async (name: string, { out, images: perClass, mirror, json }: Options) => {
+        const dir = findRun(name, out);
+        if (isClassicalRun(dir)) {
+          throw new UsageError(`${name} is a classical model: it has no feature map to look into`, {
+            hint: "explain a network's run",
+          });
+        }
+        await ensureNative();
+        const data = await openConfiguredData(loadConfig(join(dir, "config.json")), mirror);
+        const explained = await explainRun(dir, data, { perClass });
+        const files = await writeExplanations(dir, basename(dir), data.test, explained);
+        if (!json) {
+          say(`${explained.images.length} images by ${explained.method}: ${files[1]}`);
+          return;
+        }
+        const images = explained.images.map(({ map: _, ...said }) => said);
+        printJson({ run: dir, method: explained.method, files, images });
+      });
+  },
+};

@@ -1,0 +1,84 @@
+import { join } from "node:path";
+import type { SplitSet } from "../data/imageset.ts";
+import { type PreviewImage, picturesOf } from "../data/preview.ts";
+import { evaluationFit, type NetworkInput } from "../run/input.ts";
+import { type GalleryTile, gallery } from "./plots/gallery.ts";
+import { heatOver } from "./plots/heat.ts";
+import { writeSvg } from "./plots/render.ts";
+import { readPredicted, surestMistakes } from "./predicted.ts";
+
+const MOST = 24;
+
+/**
+ * Draws `misclassified.svg|png` into a run's folder: the mistakes that its model was surest of. Returns the files; none
+ * where the model makes no mistake, or its predictions are not of this test set.
+ */
+export async function writeMisclassified(
+  dir: string,
+  name: string,
+  test: SplitSet,
+  input: NetworkInput,
+): Promise<string[]> {
+  const predicted = readPredicted(dir);
+  if (predicted === undefined || predicted.count !== test.count) return [];
+  const rows = surestMistakes(predicted, MOST);
+  if (rows.length === 0) return [];
+  const pictures = await readPictures(test, rows, input);
+  const tiles = rows.map((row, i): GalleryTile => {
+    const [truth, said] = [predicted.truth[row]!, predicted.predicted[row]!];
+    const probability = predicted.confidence[row]!;
+    return { pictures: [pictures[i]!], truth, predicted: said, probability };
+  });
+  const wrong = predicted.correct.filter((isCorrect) => !isCorrect).length;
+  const subtitle = `${rows.length} of ${wrong} mistakes on ${predicted.count} test images, the surest first`;
+  const drawn = await gallery(`What ${name} gets wrong`, tiles, { subtitle });
+  await writeSvg(drawn.svg, join(dir, "misclassified"));
+  return ["misclassified.svg", "misclassified.png"];
+}
+
+/** What `explainRun` says of an image. */
+interface Explained {
+  readonly row: number;
+  readonly truth: string;
+  readonly predicted: string;
+  readonly probability: number;
+  readonly map: Float32Array;
+}
+
+/** Draws `explain.svg|png` into a run's folder: images beside where the model looks in them. Returns the files. */
+export async function writeExplanations(
+  dir: string,
+  name: string,
+  test: SplitSet,
+  explained: {
+    readonly method: string;
+    readonly input: NetworkInput;
+    readonly images: readonly Explained[];
+  },
+): Promise<string[]> {
+  const { images, input, method } = explained;
+  const rows = images.map(({ row }) => row);
+  const pictures = await readPictures(test, rows, input);
+  const tiles = images.map(
+    ({ map, ...said }, i): GalleryTile => ({
+      ...said,
+      pictures: [pictures[i]!, heatOver(pictures[i]!, map)],
+      ...(map.every((value) => value === 0) && { remark: "nothing speaks for it" }),
+    }),
+  );
+  const yellow =
+    method === "Grad-CAM" ? "what counts most for the class it says" : "what it takes most from";
+  const subtitle = `${method}; yellow: ${yellow}`;
+  const drawn = await gallery(`Where ${name} looks`, tiles, { subtitle });
+  return writeSvg(drawn.svg, join(dir, "explain"));
+}
+
+function readPictures(
+  test: SplitSet,
+  rows: readonly number[],
+  input: NetworkInput,
+): Promise<PreviewImage[]> {
+  const { mean, std } = input;
+  const fit = evaluationFit(input, test);
+  return picturesOf(test, Int32Array.from(rows), { mean, std, fit });
+}
