@@ -48,11 +48,16 @@ export function calibrationError(bins = BINS): Metric {
   return {
     name: "expected calibration error",
     higherIsBetter: false,
-    compute: (predictions) =>
-      calibrationBins(predictions, bins).reduce(
-        (sum, { count, confidence, accuracy }) =>
-          count === 0 ? sum : sum + (count / predictions.count) * Math.abs(accuracy! - confidence!),
-        0,
-      ),
+    compute: (predictions) => calibrationErrorOf(calibrationBins(predictions, bins)),
   };
+}
+
+/** The same of bins that are there. */
+export function calibrationErrorOf(bins: readonly CalibrationBin[]): number {
+  const images = bins.reduce((sum, { count }) => sum + count, 0);
+  return bins.reduce(
+    (sum, { count, confidence, accuracy }) =>
+      count === 0 ? sum : sum + (count / images) * Math.abs(accuracy! - confidence!),
+    0,
+  );
 }

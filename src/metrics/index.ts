@@ -8,7 +8,12 @@ export {
   type PairedPredictions,
   pairedBootstrap,
 } from "./bootstrap.ts";
-export { type CalibrationBin, calibrationBins, calibrationError } from "./calibration.ts";
+export {
+  type CalibrationBin,
+  calibrationBins,
+  calibrationError,
+  calibrationErrorOf,
+} from "./calibration.ts";
 export { type ClassRow, classificationReport, classRows } from "./classification-report.ts";
 export { type ConfusionMatrix, classCounts, confusionMatrix } from "./confusion-matrix.ts";
 export { f1, f1Of } from "./f1.ts";

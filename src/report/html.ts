@@ -122,16 +122,17 @@ function settingsTable(runs: readonly Run[]): string {
 
 async function runSection(run: Run, index: number, total: number): Promise<string> {
   const parts: string[] = [];
-  for (const { draw } of runPlots) {
+  for (const { file, draw } of runPlots) {
     const plot = draw(run);
+    if (plot === undefined) continue;
     // A page has one name space for ids, and runs of different folders may share a name.
-    if (plot !== undefined) parts.push(await figure({ ...plot, id: `run${index}-${plot.id}` }));
+    const drawn = await figure({ ...plot, id: `run${index}-${plot.id}` });
+    // The matrix and the classes say the same in two ways: side by side.
+    const beside = file === "confusion_matrix" ? run.perClass : undefined;
+    parts.push(beside ? `<div class="side">${drawn}\n${classTable(beside)}</div>` : drawn);
   }
-  // The last plot, the matrix, and the classes say the same in two ways: side by side.
-  if (run.perClass !== undefined) {
-    const last = run.confusion === undefined ? undefined : parts.pop();
-    parts.push(`<div class="side">${last ?? ""}\n${classTable(run.perClass)}</div>`);
-  }
+  if (run.confusion === undefined && run.perClass !== undefined)
+    parts.push(classTable(run.perClass));
   if (run.summary?.reason !== undefined) {
     parts.push(`<p>Ended early: ${escapeHtml(run.summary.reason)}</p>`);
   }

@@ -3,10 +3,9 @@ import { join } from "node:path";
 import { parseCsv } from "../data/formats/csv.ts";
 import { ThawError } from "../errors.ts";
 import { fromCell } from "../run/spreadsheet.ts";
-import type { Confidences } from "./plots/reliability.ts";
 
 /** What a run's model says of the test images: `predictions.csv` without the probabilities of the other classes. */
-export interface Predicted extends Confidences {
+export interface Predicted {
   readonly count: number;
   /** [count], names of classes. */
   readonly truth: readonly string[];

@@ -96,7 +96,8 @@ describe("plots", () => {
 
   it("draw nothing for a run without epochs and without results", async () => {
     const run = cnn();
-    for (const file of ["metrics.jsonl", "confusion_matrix.csv"]) rmSync(run.path(file));
+    for (const file of ["metrics.jsonl", "confusion_matrix.csv", "calibration.csv"])
+      rmSync(run.path(file));
     expect(await writeCurves(run.dir)).toEqual([]);
     expect(existsSync(run.path("curves.png"))).toBe(false);
   });

@@ -1,9 +1,8 @@
 import { type Run, readSteps } from "../run/read.ts";
 import { confusionPlot } from "./plots/confusion.ts";
 import { trainingCurves } from "./plots/curves.ts";
-import { reliabilityBins, reliabilityPlot } from "./plots/reliability.ts";
+import { reliabilityPlot } from "./plots/reliability.ts";
 import type { Plot } from "./plots/render.ts";
-import { readPredicted } from "./predicted.ts";
 
 export interface RunPlot {
   /** Its files in the run's folder, without `.svg` and `.png`. */
@@ -16,30 +15,30 @@ export interface RunPlot {
 export const runPlots: readonly RunPlot[] = [
   {
     file: "curves",
-    draw: ({ dir, name, epochs, summary }) =>
-      epochs.length === 0 ? undefined : trainingCurves(name, epochs, summary?.best, gradNorms(dir)),
+    draw: (run) =>
+      run.epochs.length === 0
+        ? undefined
+        : trainingCurves(run.name, run.epochs, run.summary?.best, gradNorms(run)),
   },
   {
     file: "confusion_matrix",
-    draw: ({ name, confusion }) =>
-      confusion === undefined ? undefined : confusionPlot(name, confusion),
+    draw: ({ name, confusion }) => confusion && confusionPlot(name, confusion),
   },
   {
     file: "confusion_matrix_normalised",
     draw: ({ name, confusion }) =>
-      confusion === undefined ? undefined : confusionPlot(name, confusion, { normalised: true }),
+      confusion && confusionPlot(name, confusion, { normalised: true }),
   },
   {
     file: "reliability",
-    draw: ({ dir, name, confusion }) => {
-      const predicted = confusion === undefined ? undefined : readPredicted(dir);
-      return predicted && reliabilityPlot(name, reliabilityBins(predicted));
-    },
+    draw: ({ name, calibration }) => calibration && reliabilityPlot(name, calibration),
   },
 ];
 
 /** Mean of each epoch's steps, where the gradient's norm was computed. */
-function gradNorms(dir: string): Map<number, number> {
+function gradNorms({ dir, config }: Run): Map<number, number> {
+  // It is where gradients are clipped; a line a step is much to read for nothing.
+  if (config["clipGrad"] === undefined) return new Map();
   const sums = new Map<number, { sum: number; steps: number }>();
   for (const { epoch, gradNorm } of readSteps(dir)) {
     if (typeof gradNorm !== "number") continue;

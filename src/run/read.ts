@@ -2,10 +2,15 @@ import { existsSync, readFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import type { z } from "zod";
 import { ThawError } from "../errors.ts";
-import type { ClassRow } from "../metrics/index.ts";
+import type { CalibrationBin, ClassRow } from "../metrics/index.ts";
 import { readLines } from "./lines.ts";
 import { findRun } from "./record.ts";
-import { type NamedConfusionMatrix, parseConfusionMatrix, parsePerClass } from "./results.ts";
+import {
+  type NamedConfusionMatrix,
+  parseCalibration,
+  parseConfusionMatrix,
+  parsePerClass,
+} from "./results.ts";
 import {
   type EpochLine,
   epochLineSchema,
@@ -27,6 +32,8 @@ export interface Run {
   readonly summary: Summary | undefined;
   readonly confusion: NamedConfusionMatrix | undefined;
   readonly perClass: readonly ClassRow[] | undefined;
+  /** Of a model whose confidences are probabilities. */
+  readonly calibration: readonly CalibrationBin[] | undefined;
 }
 
 /** Opens a run by its folder, or by its name under `out`. @throws UsageError where there is none; else as `readRun`. */
@@ -76,6 +83,7 @@ export function readRun(dir: string): Run {
     ),
     confusion: optional("confusion_matrix.csv", parseConfusionMatrix),
     perClass: optional("per_class.csv", parsePerClass),
+    calibration: optional("calibration.csv", parseCalibration),
   };
 }
 

@@ -137,6 +137,26 @@ export function parsePerClass(text: string, path: string): ClassRow[] {
   });
 }
 
+/** Parses `calibration.csv`. @throws ThawError that names the file and what is wrong in it. */
+export function parseCalibration(text: string, path: string): CalibrationBin[] {
+  const [head, ...rows] = parseCsv(text, path);
+  if (head?.join() !== CALIBRATION.join()) {
+    throw new ThawError(`${path}: its columns are not ${CALIBRATION.join(", ")}`);
+  }
+  return rows.map((row) => {
+    const [lo, hi, count, ...means] = row.map((cell) => (cell === "" ? null : Number(cell)));
+    const isEmpty = count === 0;
+    const numbers = isEmpty ? [lo, hi] : [lo, hi, count, ...means];
+    if (row.length !== CALIBRATION.length || !numbers.every(Number.isFinite)) {
+      throw new ThawError(`${path}: the row from ${row[0]} has a value that is no number`);
+    }
+    const [confidence, accuracy] = isEmpty ? [null, null] : means;
+    return { lo: lo!, hi: hi!, count: count!, confidence: confidence!, accuracy: accuracy! };
+  });
+}
+
+const CALIBRATION = ["lo", "hi", "images", "confidence", "accuracy"];
+
 const PER_CLASS = ["class", "precision", "recall", "f1", "support"];
 
 function perClassRows(rows: readonly ClassRow[]): (string | number)[][] {
@@ -150,9 +170,8 @@ function matrixRows({ counts }: ConfusionMatrix, names: readonly string[]): (str
 }
 
 function calibrationRows(bins: readonly CalibrationBin[]): (string | number)[][] {
-  const head = ["lo", "hi", "images", "confidence", "accuracy"];
   return [
-    head,
+    CALIBRATION,
     ...bins.map((bin) => [
       ...[bin.lo, bin.hi, bin.count],
       ...[bin.confidence ?? "", bin.accuracy ?? ""],

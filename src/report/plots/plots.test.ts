@@ -1,11 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { CalibrationBin } from "../../metrics/index.ts";
 import { confusionPlot } from "./confusion.ts";
 import { trainingCurves } from "./curves.ts";
 import { gallery } from "./gallery.ts";
 import { heatOver } from "./heat.ts";
 import { type LabelledPoint, placeLabels } from "./labels.ts";
-import { expectedCalibrationError, reliabilityBins, reliabilityPlot } from "./reliability.ts";
+import { reliabilityPlot } from "./reliability.ts";
 import { renderPng, renderSvg } from "./render.ts";
 import { accuracyScatter, paretoFront } from "./scatter.ts";
 import { tablePicture } from "./table-picture.ts";
@@ -82,21 +83,16 @@ describe("accuracy against cost", () => {
 });
 
 describe("the reliability diagram", () => {
-  // By hand: two bins, (0, 0.5] with 0.4 and 0.5, (0.5, 1] with 0.9 and 1.
-  const said = { confidence: [0.4, 0.5, 0.9, 1], correct: [true, false, true, true] };
-  it("bins with the upper edge inside, and sums to ECE", () => {
-    const bins = reliabilityBins(said, 2);
-    expect(bins.map(({ count }) => count)).toEqual([2, 2]);
-    expect(bins[0]!.confidence).toBeCloseTo(0.45, 12);
-    expect(bins.map(({ accuracy }) => accuracy)).toEqual([0.5, 1]);
-    expect(expectedCalibrationError(bins)).toBeCloseTo((2 * 0.05 + 2 * 0.05) / 4, 12);
-    expect(expectedCalibrationError(reliabilityBins({ confidence: [], correct: [] }))).toBe(0);
-  });
+  const bins: readonly CalibrationBin[] = [
+    { lo: 0, hi: 0.5, count: 2, confidence: 0.45, accuracy: 0.5 },
+    { lo: 0.5, hi: 0.75, count: 0, confidence: null, accuracy: null },
+    { lo: 0.75, hi: 1, count: 2, confidence: 0.95, accuracy: 1 },
+  ];
 
   it("draws a bar for each bin that has images", async () => {
-    const svg = await renderSvg(reliabilityPlot("a", reliabilityBins(said, 4)));
+    const svg = await renderSvg(reliabilityPlot("a", bins));
     expect(svg.match(new RegExp(`fill="${palette[0]}"`, "g"))!.length).toBeGreaterThanOrEqual(2);
-    expect(texts(svg).join()).toContain("4 test images; expected calibration error");
+    expect(texts(svg).join()).toContain("4 test images; expected calibration error 5.00 %");
   });
 });
 
