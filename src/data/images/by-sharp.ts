@@ -6,16 +6,25 @@ import type { ImageFormat } from "./sniff.ts";
 
 type SharpModule = (input: SharpInput, options: SharpOptions) => Sharp;
 
+/** libvips' loaders of the formats that `sniffFormat` knows. */
+export const USED_LOADERS = ["Jpeg", "Png", "Webp", "Nsgif", "Heif"] as const;
+
+/**
+ * Every other loader of libvips, in sharp's build or in a system's: they are not for strangers'
+ * files. They are named one by one because the block is of the whole process: to block all and
+ * then let the used ones through would refuse what another thread decodes in that moment.
+ */
+export const REFUSED_LOADERS = [
+  ..."Analyze Csv Dcraw Fits Jp2k Jxl Magick Magick7 Mat Matrix Nifti Openexr Openslide".split(" "),
+  ..."Pdf Ppm Rad Raw Svg Tiff Uhdr Vips".split(" "),
+] as const;
+
 let loading: Promise<SharpModule> | undefined;
 
 /** Only when the first picture needs it: loading it takes longer than `thaw --help` may. */
 async function loadSharp(): Promise<SharpModule> {
   const { default: sharp } = await import("sharp");
-  // What libvips can read beside these (SVG, PDF, TIFF, ImageMagick's many) is not for strangers' files.
-  sharp.block({ operation: ["VipsForeignLoad"] });
-  sharp.unblock({
-    operation: ["Jpeg", "Png", "Webp", "Nsgif", "Heif"].map((n) => `VipsForeignLoad${n}Buffer`),
-  });
+  sharp.block({ operation: REFUSED_LOADERS.map((name) => `VipsForeignLoad${name}`) });
   // Every file is read once.
   sharp.cache(false);
   return sharp;

@@ -1,12 +1,12 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { extract } from "tar";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { turboJpeg } from "../../tensor/index.ts";
 import { DamagedFileError } from "../formats/damaged.ts";
-import { decodeBySharp } from "./by-sharp.ts";
+import { decodeBySharp, REFUSED_LOADERS, USED_LOADERS } from "./by-sharp.ts";
 import {
   type DecodedImage,
   decodeImage,
@@ -96,6 +96,40 @@ describe("images made by Pillow", () => {
       const decoding = decodeImage(read(name), name, { maxPixels: 850 });
       await expect(decoding).rejects.toThrow(`${name}: 37 × 23 pixels are more than the 850`);
     }
+  });
+});
+
+describe("libvips", () => {
+  const root = resolve(import.meta.dirname, "../../../node_modules/@img");
+  const builds = readdirSync(root).filter((name) => name.startsWith("sharp-libvips-"));
+  const libraries = builds.flatMap((build) =>
+    readdirSync(join(root, build, "lib"))
+      .filter((name) => /^libvips-cpp\..*(so|dylib)/.test(name))
+      .map((name) => join(root, build, "lib", name)),
+  );
+
+  it.each(libraries)("has no loader that is neither used nor refused", (library) => {
+    const names = readFileSync(library, "latin1").matchAll(/\0VipsForeignLoad([A-Z]\w*?)\0/g);
+    const formats = new Set(
+      [...names].map(([, name]) => name!.replace(/(Buffer|File|Source)$/, "")),
+    );
+    expect([...formats]).toEqual(expect.arrayContaining([...USED_LOADERS]));
+    const known: readonly string[] = [...USED_LOADERS, ...REFUSED_LOADERS];
+    expect([...formats].filter((name) => !known.includes(name))).toEqual([]);
+  });
+
+  it("never refuses, for another thread's sake either, what is used", async () => {
+    const { default: sharp } = await import("sharp");
+    const block = vi.spyOn(sharp, "block");
+    vi.resetModules();
+    const again = await import("./by-sharp.ts");
+    await again.decodeBySharp(read("grey.png"), "png", "grey.png", MAX_PIXELS);
+    const blocked = block.mock.calls.flatMap(([{ operation }]) => operation);
+    expect(blocked).toContain("VipsForeignLoadSvg");
+    const parents = ["VipsObject", "VipsOperation", "VipsForeign", "VipsForeignLoad"];
+    const used = USED_LOADERS.map((name) => `VipsForeignLoad${name}`);
+    const harmful = [...parents, ...used, ...used.map((name) => `${name}Buffer`)];
+    expect(blocked.filter((name) => harmful.includes(name))).toEqual([]);
   });
 });
 
