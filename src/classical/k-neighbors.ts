@@ -24,6 +24,8 @@ const BLOCK_BYTES = 128 * 2 ** 20;
 const GROUP = 64;
 /** Candidates beyond k that are measured again in float64: float32's rounding may have the order of near ones wrong. */
 const SPARE = 8;
+/** Rows whose candidates are measured again at a time: they stay in the cores' caches, twice as fast. */
+const REFINED_ROWS = 64;
 
 interface Fitted {
   /** [n, d], unit rows under cosine, in the dtype given. */
@@ -90,10 +92,18 @@ export class KNeighborsClassifier implements ClassifierEstimator {
     const rows = Math.max(1, Math.floor(BLOCK_BYTES / (4 * x.size(0))));
     for (let start = 0; start < n; start += rows) {
       scope(() => {
-        const block = ops.narrow(query, 0, start, Math.min(rows, n - start));
-        const found = this.#nearest(this.#prepare(block));
-        distances.set(found.distances.toArray("float64"), start * k);
-        indices.set(Int32Array.from(found.indices.toArray("int64"), Number), start * k);
+        const block = this.#prepare(ops.narrow(query, 0, start, Math.min(rows, n - start)));
+        const candidates = this.#candidates(block, Math.min(x.size(0), k + SPARE));
+        for (let at = 0; at < block.size(0); at += REFINED_ROWS) {
+          scope(() => {
+            const count = Math.min(REFINED_ROWS, block.size(0) - at);
+            const part = [block, candidates].map((tensor) => ops.narrow(tensor, 0, at, count));
+            const found = this.#nearest(part[0]!, part[1]!);
+            const place = (start + at) * k;
+            distances.set(found.distances.toArray("float64"), place);
+            indices.set(Int32Array.from(found.indices.toArray("int64"), Number), place);
+          });
+        }
       });
     }
     return { distances, indices };
@@ -177,10 +187,10 @@ export class KNeighborsClassifier implements ClassifierEstimator {
     return ops.div(x, ops.maskedFillScalar(norms, ops.eqScalar(norms, 0), 1));
   }
 
-  #nearest(query: Tensor): { distances: Tensor; indices: Tensor } {
+  /** Of the candidates [n, count] of each row, measured in float64, the k nearest. */
+  #nearest(query: Tensor, candidates: Tensor): { distances: Tensor; indices: Tensor } {
     const { x } = fitted(this.name, this.#fitted);
     const { nNeighbors: k, metric } = this.params;
-    const candidates = this.#candidates(query, Math.min(x.size(0), k + SPARE));
     const rows = ops.toDtype(ops.indexSelect(x, 0, ops.flatten(candidates)), "float64");
     const wide = ops.unsqueeze(ops.toDtype(query, "float64"), 1);
     const apart = ops.sub(ops.view(rows, [...candidates.shape, x.size(1)]), wide);
