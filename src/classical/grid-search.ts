@@ -38,8 +38,8 @@ export interface GridResult {
 
 /**
  * Tries every combination of parameters by cross-validation: scikit-learn's `GridSearchCV`. Within a fold, a linear model
- * starts from the solution of the combination before, which is near; the problem is convex, so that it ends at the same
- * minimum.
+ * starts from the solution of the combination before, which is near, and the fit on all rows from that of the last fold;
+ * the problem is convex, so that it ends at the same minimum.
  */
 export class GridSearchCV implements Disposable {
   readonly estimator: ClassifierEstimator;
@@ -60,18 +60,19 @@ export class GridSearchCV implements Disposable {
     const scores = all.map(() => [] as number[]);
     const seconds = all.map(() => 0);
     const folds = foldsOf(cv, y);
+    using kept = new Kept();
     folds.forEach((fold, k) => {
       scope(() => {
         const { train, test } = partOf(x, y, fold);
-        using previous = new Holder();
         for (const [i, params] of all.entries()) {
           const next = this.estimator.clone(params);
           const began = performance.now();
-          previous.fit(next, train.x, train.y);
+          kept.fit(next, train.x, train.y, { first: i === 0 });
           const took = (performance.now() - began) / 1000;
           const result = score(test.y, next.predict(test.x));
           scores[i]!.push(result);
           seconds[i]! += took / folds.length;
+          if (k === folds.length - 1) kept.judge(mean(scores[i]!));
           onFit?.({ params, fold: k, score: result, seconds: took });
         }
       });
@@ -83,7 +84,7 @@ export class GridSearchCV implements Disposable {
     if (refit) {
       const estimator = this.estimator.clone(all[best]!);
       const began = performance.now();
-      estimator.fit(x, y);
+      estimator.fit(x, y, { from: kept.best });
       const took = (performance.now() - began) / 1000;
       this.#fitted.estimator = estimator;
       const { meanTestScore } = results[best]!;
@@ -123,23 +124,38 @@ export class GridSearchCV implements Disposable {
   }
 }
 
-/** The last fitted estimator of a fold, for the next to start from. */
-class Holder implements Disposable {
-  #held: ClassifierEstimator | undefined;
+/** What later fits start from: the estimator before in the fold, and the best of the last fold for all rows. */
+class Kept implements Disposable {
+  #previous: ClassifierEstimator | undefined;
+  #best: { readonly estimator: ClassifierEstimator; readonly score: number } | undefined;
 
-  fit(next: ClassifierEstimator, x: Tensor, y: Int32Array): void {
+  get best(): ClassifierEstimator | undefined {
+    return this.#best?.estimator;
+  }
+
+  fit(next: ClassifierEstimator, x: Tensor, y: Int32Array, { first }: { first: boolean }): void {
     try {
-      next.fit(x, y, { from: this.#held });
+      next.fit(x, y, { from: first ? undefined : this.#previous });
     } catch (error) {
       next[Symbol.dispose]();
       throw error;
     }
-    this.#held?.[Symbol.dispose]();
-    this.#held = next;
+    if (this.#previous !== this.best) this.#previous?.[Symbol.dispose]();
+    this.#previous = next;
+  }
+
+  /** The newest's mean score over all folds. */
+  judge(score: number): void {
+    if (this.#previous === undefined || score <= (this.#best?.score ?? Number.NEGATIVE_INFINITY)) {
+      return;
+    }
+    this.best?.[Symbol.dispose]();
+    this.#best = { estimator: this.#previous, score };
   }
 
   [Symbol.dispose](): void {
-    this.#held?.[Symbol.dispose]();
+    if (this.#previous !== this.best) this.#previous?.[Symbol.dispose]();
+    this.best?.[Symbol.dispose]();
   }
 }
 
@@ -155,7 +171,6 @@ function combinations(grid: ParamGrid): Params[] {
 }
 
 function summarise(all: Params[], scores: number[][], seconds: number[]): GridResult[] {
-  const mean = (values: number[]) => values.reduce((sum, v) => sum + v, 0) / values.length;
   const means = scores.map(mean);
   return all.map((params, i) => ({
     params,
@@ -165,4 +180,8 @@ function summarise(all: Params[], scores: number[][], seconds: number[]): GridRe
     rankTestScore: 1 + means.filter((other) => other > means[i]!).length,
     meanFitSeconds: seconds[i]!,
   }));
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
