@@ -90,11 +90,24 @@ export class GraphBuilder {
     inputs: readonly string[],
     attributes: Readonly<Record<string, Attribute>> = {},
   ): string {
+    return this.#add(op, inputs, attributes, 1)[0]!;
+  }
+
+  /** One node of two outputs. */
+  addPair(
+    op: string,
+    inputs: readonly string[],
+    attributes: Readonly<Record<string, Attribute>>,
+  ): readonly [string, string] {
+    return this.#add(op, inputs, attributes, 2) as [string, string];
+  }
+
+  #add(op: string, inputs: readonly string[], attributes: Node["attributes"], count: number) {
     const path = this.module.replaceAll(".", "/");
     const name = this.unique(`/${path === "" ? "" : `${path}/`}${op}`);
-    const output = this.unique(`${name}_output`);
-    this.#nodes.push({ op, name, inputs, outputs: [output], attributes });
-    return output;
+    const outputs = Array.from({ length: count }, () => this.unique(`${name}_output`));
+    this.#nodes.push({ op, name, inputs, outputs, attributes });
+    return outputs;
   }
 
   /** A constant under a name of its own. */

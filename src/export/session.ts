@@ -23,7 +23,10 @@ export class OnnxSession implements AsyncDisposable {
   }
 
   /** By path or of the file's bytes. @throws ThawError with ONNX Runtime's message where it refuses it. */
-  static async open(model: string | Uint8Array, options: SessionOptions = {}): Promise<OnnxSession> {
+  static async open(
+    model: string | Uint8Array,
+    options: SessionOptions = {},
+  ): Promise<OnnxSession> {
     const { InferenceSession, Tensor } = await import("onnxruntime-node");
     const settings: InferenceSession.SessionOptions = {
       intraOpNumThreads: options.threads ?? availableParallelism(),
@@ -39,7 +42,9 @@ export class OnnxSession implements AsyncDisposable {
       return new OnnxSession(session, Tensor);
     } catch (cause) {
       const name = typeof model === "string" ? model : "the model";
-      throw new ThawError(`${name}: ONNX Runtime refuses it: ${(cause as Error).message}`, { cause });
+      throw new ThawError(`${name}: ONNX Runtime refuses it: ${(cause as Error).message}`, {
+        cause,
+      });
     }
   }
 

@@ -1,11 +1,18 @@
 import { ThawError } from "../../errors.ts";
 import { type Graph, GraphBuilder, OPSETS, type ValueInfo } from "../graph.ts";
-import type { Trace } from "../trace/symbolic.ts";
+import type { Trace, TracedCall } from "../trace/symbolic.ts";
 import { activation } from "./activation.ts";
 import { arithmetic } from "./arithmetic.ts";
 import { convolution } from "./convolution.ts";
 import { linear } from "./linear.ts";
-import { CallArguments, elementTypeOf, type Lowerings, refusal, type Values } from "./lowering.ts";
+import {
+  CallArguments,
+  elementTypeOf,
+  isOperand,
+  type Lowerings,
+  refusal,
+  type Values,
+} from "./lowering.ts";
 import { normalisation } from "./normalisation.ts";
 import { shape } from "./shape.ts";
 
@@ -24,6 +31,21 @@ export interface LowerOptions {
   /** Names of the graph's ends. */
   readonly input?: string;
   readonly output?: string;
+  /** What comes before the trace's input: takes another kind of images. */
+  readonly front?: Front | undefined;
+  /** What comes behind the trace's output: gives its name, and its last dimension. */
+  readonly tail?: Tail | undefined;
+}
+
+export interface Front {
+  readonly takes: ValueInfo;
+  /** From the graph's input to what the trace takes. */
+  build(graph: GraphBuilder, name: string): string;
+}
+
+export interface Tail {
+  readonly size: number;
+  build(graph: GraphBuilder, name: string): string;
 }
 
 /** Operators → ONNX nodes. @throws ThawError that names an operator without ONNX form, and its module. */
@@ -33,8 +55,10 @@ export function lower(trace: Trace, options: LowerOptions = {}): Graph {
   const graph = new GraphBuilder(opset);
   graph.unique(input);
   graph.unique(output);
-  const values: Values = { names: new Map([[trace.input.id, input]]), constants: new Map(), input };
-  for (const call of trace.calls) {
+  const { front } = options;
+  const first = front === undefined ? input : front.build(graph, input);
+  const values: Values = { names: new Map([[trace.input.id, first]]), constants: new Map(), input };
+  for (const call of neededCalls(trace)) {
     graph.module = call.module;
     const lowering = Object.hasOwn(lowerings, call.op) ? lowerings[call.op] : undefined;
     if (lowering === undefined) throw refusal(call, "nobody has written it");
@@ -45,12 +69,31 @@ export function lower(trace: Trace, options: LowerOptions = {}): Graph {
     }
   }
   graph.module = "";
-  const last = values.names.get(trace.output.id);
-  if (last === undefined) throw new ThawError("the graph computes no output");
+  const traced = values.names.get(trace.output.id);
+  if (traced === undefined) throw new ThawError("the graph computes no output");
+  const { tail } = options;
+  const last = tail === undefined ? traced : tail.build(graph, traced);
+  const shapeOut =
+    tail === undefined ? trace.output.shape : [...trace.output.shape.slice(0, -1), tail.size];
   const ends = (name: string, { dtype, shape }: Trace["input"]): Map<string, ValueInfo> =>
     new Map([[name, { type: elementTypeOf(dtype), shape }]]);
   graph.rename(last, output);
-  return graph.finish(ends(input, trace.input), ends(output, trace.output));
+  const inputs = front === undefined ? ends(input, trace.input) : new Map([[input, front.takes]]);
+  return graph.finish(inputs, ends(output, { ...trace.output, shape: shapeOut }));
+}
+
+/** Without those whose results nothing becomes of, as a check that features are finite. */
+function neededCalls({ calls, output }: Trace): TracedCall[] {
+  const needed = new Set([output.id]);
+  const kept: TracedCall[] = [];
+  for (const call of [...calls].reverse()) {
+    if (!call.results.some(({ id }) => needed.has(id))) continue;
+    kept.unshift(call);
+    for (const operand of call.args.flat().filter(isOperand)) {
+      if (operand.kind === "value") needed.add(operand.id);
+    }
+  }
+  return kept;
 }
 
 export function checkOpset(opset: number): void {

@@ -113,7 +113,7 @@ export function refusal({ op, module }: TracedCall, why: string): ThawError {
   );
 }
 
-function isOperand(value: unknown): value is Operand {
+export function isOperand(value: unknown): value is Operand {
   return typeof value === "object" && value !== null && "kind" in value && "shape" in value;
 }
 

@@ -93,12 +93,14 @@ export function recordForward(
       aroundForward(model, pass, (module, _input, run) => recorder.inside(module, run));
     }),
   );
+  if (recorder.failure !== undefined) throw recorder.failure;
   if (output === undefined) throw new ThawError("the output does not depend on the input");
   return { calls: recorder.calls, input, output };
 }
 
 class Recorder {
   readonly calls: RecordedCall[] = [];
+  failure: ThawError | undefined;
   readonly #bindings = new Map<Handle, Binding>();
   readonly #keys = new Map<Handle, string>();
   readonly #paths: ReadonlyMap<Module, string>;
@@ -166,10 +168,12 @@ class Recorder {
     const binding = this.#bindings.get(handle);
     if (binding === undefined) return this.#constant(handle);
     if (!binding.stale) return binding.traced;
-    throw new ThawError(
+    // Thrown when the pass has ended: here the call's results would have no owner.
+    this.failure ??= new ThawError(
       `${this.#stack.at(-1) || "the model"}: ${op} reads a tensor whose memory was written to through another view`,
       { hint: "such a forward pass has no ONNX form: write it without the operator in place" },
     );
+    return binding.traced;
   }
 
   #constant(handle: Handle): Constant {
