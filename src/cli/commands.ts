@@ -44,6 +44,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "label images with an exported file or a run",
     load: async () => (await import("./commands/predict.ts")).predict,
   },
+  push: {
+    summary: "upload an export and its card to the Hugging Face hub",
+    load: async () => (await import("./commands/push.ts")).push,
+  },
   track: {
     summary: "send a run's record to MLflow",
     load: async () => (await import("./commands/track.ts")).track,
