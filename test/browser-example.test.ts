@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
@@ -50,6 +50,18 @@ test.skipIf(executablePath === undefined)(
         const share = Number.parseFloat(cells[1]!) / 100;
         expect(Math.abs(share - answer.top[0]!.probability)).toBeLessThan(0.02);
       }
+      // The same picture dropped.
+      await page.evaluate("document.getElementById('answer').replaceChildren()");
+      const bytes = readFileSync(picture).toString("base64");
+      const transfer = await page.evaluateHandle(`(() => {
+        const bytes = Uint8Array.from(atob("${bytes}"), (c) => c.charCodeAt(0));
+        const transfer = new DataTransfer();
+        transfer.items.add(new File([bytes], "picture.png", { type: "image/png" }));
+        return transfer;
+      })()`);
+      await page.dispatchEvent("#drop", "drop", { dataTransfer: transfer });
+      await page.waitForSelector("#answer tr");
+      expect(await page.locator("#answer td").allTextContents()).toEqual(cells);
       // What is no picture is told, and the page goes on.
       await page.setInputFiles("#file", {
         name: "x.png",

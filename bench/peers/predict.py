@@ -18,8 +18,10 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=1000)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
 
+    torch.set_num_threads(args.threads)
     script = REPOSITORY / "bench" / "harness" / "photos.mjs"
     folder = subprocess.run(["node", script], check=True, capture_output=True, text=True).stdout.strip()
     normalize = transforms.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])

@@ -15,11 +15,9 @@ import { ExitCode, ThawError, UsageError } from "../errors.ts";
 import { parseClassicalConfig } from "../run/classical-config.ts";
 import { parseConfig } from "../run/config-load.ts";
 import { liveTensors } from "../tensor/index.ts";
+import { train, trainClassical } from "../train/index.ts";
 import { exportRun } from "./export-run.ts";
 import { readMetadata } from "./metadata.ts";
-
-// Another room of level 5 trains; a test may use it.
-const { train, trainClassical } = await import("../train/index.ts");
 
 const data = sampleSplits({ train: 120, val: 48, test: 60 });
 let out: string;

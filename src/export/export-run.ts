@@ -1,13 +1,4 @@
-import { createHash } from "node:crypto";
-import {
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import type { DatasetSplits, SplitSet } from "../data/imageset.ts";
 import { ExitCode, ThawError, UsageError } from "../errors.ts";
@@ -16,6 +7,7 @@ import { wilson95 } from "../metrics/index.ts";
 import { writeDurably } from "../run/durable.ts";
 import type { WeightsPlaces } from "../run/weights.ts";
 import { hitsOf } from "./feed.ts";
+import { fileDigest } from "./file-digest.ts";
 import type { Graph } from "./graph.ts";
 import { halved } from "./half.ts";
 import { checkOpset, lower } from "./lower/lower.ts";
@@ -131,7 +123,7 @@ export async function exportRun(
       opset: graph.opset,
       precision,
       takes: metadata.takes,
-      files: ["model.onnx", "model.onnx.data"].flatMap((name) => fileOf(part, name)),
+      files: [...(await fileOf(part, "model.onnx")), ...(await fileOf(part, "model.onnx.data"))],
       nodes: graph.nodes.length,
       parity: { ...parity, split: judged.name },
       ...(int8 && { int8 }),
@@ -231,13 +223,10 @@ function writeModel(
   return path;
 }
 
-function fileOf(folder: string, name: string): ExportReport["files"][number][] {
+async function fileOf(folder: string, name: string): Promise<ExportReport["files"][number][]> {
   const path = join(folder, name);
   if (!existsSync(path)) return [];
-  const { size: bytes } = statSync(path);
-  const hash = createHash("sha256");
-  hash.update(readFileSync(path));
-  return [{ name, bytes, sha256: hash.digest("hex") }];
+  return [{ name, bytes: statSync(path).size, sha256: await fileDigest(path) }];
 }
 
 function refuseDifference(parity: Parity, precision: ExportMetadata["precision"]): void {

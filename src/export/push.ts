@@ -1,7 +1,5 @@
-import { createHash } from "node:crypto";
 import {
   closeSync,
-  createReadStream,
   openAsBlob,
   openSync,
   readdirSync,
@@ -13,6 +11,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { ThawError, UsageError } from "../errors.ts";
 import { hubSettings } from "../models/weights/hub/environment.ts";
+import { fileDigest } from "./file-digest.ts";
 
 export interface PushOptions {
   /** `HF_ENDPOINT`, `HF_TOKEN` and what else says where the hub is; default the process's. */
@@ -73,7 +72,7 @@ export async function pushFolder(
   const modes = await hub.modesOf(files);
   const large = files.filter(({ name }) => modes.get(name) === "lfs");
   const digests = new Map<string, string>();
-  for (const file of large) digests.set(file.name, await sha256(file.path));
+  for (const file of large) digests.set(file.name, await fileDigest(file.path));
   for (const file of large) {
     await hub.upload(file, digests.get(file.name)!);
     options.onFile?.(file.name, file.bytes);
@@ -103,12 +102,6 @@ function filesOf(folder: string): Local[] {
     .filter((name) => !name.startsWith("."))
     .sort()
     .map((name) => ({ name, path: join(folder, name), bytes: statSync(join(folder, name)).size }));
-}
-
-async function sha256(path: string): Promise<string> {
-  const hash = createHash("sha256");
-  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
-  return hash.digest("hex");
 }
 
 /** What of the hub's protocol writes. */

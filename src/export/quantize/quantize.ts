@@ -89,15 +89,17 @@ class QdqWriter {
     const whole = this.#put(`${weight}_int8`, "int8", values, own.shape);
     const result = [inputs[0]!, this.#dequantized([whole, scale, zeros], axis)];
     if (bias === undefined || bias === "") return result;
+    // By the node: of two layers with one bias each has a scale of its own.
+    const biasName = `${node.name}_bias`;
     const input = this.#scaleOf(x!).scale;
     const steps = scales.map((s) => s * input);
     const rounded = Int32Array.from(floatsOf(this.#initializers.get(bias)!), (value, c) =>
       Math.max(-(2 ** 31), Math.min(2 ** 31 - 1, Math.round(value / steps[c]!))),
     );
     const at = [
-      this.#put(`${bias}_int32`, "int32", rounded, [channels]),
-      this.#put(`${bias}_scale`, "float32", steps, [channels]),
-      this.#put(`${bias}_zero`, "int32", new Int32Array(channels), [channels]),
+      this.#put(`${biasName}_int32`, "int32", rounded, [channels]),
+      this.#put(`${biasName}_scale`, "float32", steps, [channels]),
+      this.#put(`${biasName}_zero`, "int32", new Int32Array(channels), [channels]),
     ];
     return [...result, this.#dequantized(at, 0)];
   }
