@@ -1,3 +1,4 @@
+import { ops, scope, Tensor } from "../../tensor/index.ts";
 import { type GraphBuilder, int } from "../graph.ts";
 import { type CallArguments, type Lowerings, permuted } from "./lowering.ts";
 
@@ -44,13 +45,8 @@ function transposed(call: CallArguments, i: number, graph: GraphBuilder): string
   }
   const [out, inner] = constant.shape as [number, number];
   const { buffer, byteOffset, byteLength } = constant.bytes;
-  const from = new Float32Array(buffer, byteOffset, byteLength / 4);
-  const to = new Float32Array(from.length);
-  for (let row = 0; row < out; row++) {
-    for (let column = 0; column < inner; column++)
-      to[column * out + row] = from[row * inner + column]!;
-  }
-  const bytes = new Uint8Array(to.buffer);
+  const values = new Float32Array(buffer, byteOffset, byteLength / 4);
+  const bytes = scope(() => ops.contiguous(ops.t(Tensor.borrow(values, [out, inner]))).toBytes());
   return graph.initializer(constant.key ?? "weight", {
     type: "float32",
     shape: [inner, out],

@@ -148,7 +148,10 @@ export function quantizeWeights(
     largest[c] = Math.max(largest[c]!, Math.abs(weights[i]!));
   }
   const scales = largest.map((value) => (value === 0 ? 1 : value / 127));
-  const values = Int8Array.from(weights, (value, i) => Math.round(value / scales[channelOf(i)]!));
+  const values = new Int8Array(weights.length);
+  for (let i = 0; i < weights.length; i++) {
+    values[i] = Math.round(weights[i]! / scales[channelOf(i)]!);
+  }
   return { values, scales };
 }
 
