@@ -45,7 +45,10 @@ function installPackages() {
   // that it could not look up), and `npm ci` refuses that. The locked versions and their checksums hold
   // all the same, and --no-save leaves both files as they are.
   const quiet = ["--prefer-offline", "--no-audit", "--no-fund", "--loglevel=error"];
-  const result = run(npm, ["install", "--no-save", ...quiet], 2);
+  const result = run(npm, ["install", "--no-save", ...quiet], 2, {
+    // Its install script fetches CUDA libraries, which Thaw does not use, and fails without a network.
+    ONNXRUNTIME_NODE_INSTALL: "skip",
+  });
   if (result.status !== 0) {
     fail("npm install failed", "is the npm registry reachable? Then run this again");
   }
@@ -131,9 +134,10 @@ function linkCommand() {
   symlinkSync("../../dist/cli/main.js", link);
 }
 
-function run(command, args, stdout) {
+function run(command, args, stdout, env = {}) {
   return spawnSync(command, args, {
     cwd: root,
+    env: { ...process.env, ...env },
     stdio: ["ignore", stdout, "inherit"],
     encoding: "utf8",
     // npm is a script there, which only a shell starts.

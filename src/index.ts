@@ -66,6 +66,27 @@ export {
   type WeightsQuestion,
 } from "./evaluate/index.ts";
 export {
+  type Answer,
+  type ExportMetadata,
+  type ExportOptions,
+  type ExportReport,
+  exportRun,
+  type Guess,
+  type Int8Report,
+  listImages,
+  ofSubject,
+  openFile,
+  openSubject,
+  type Parity,
+  type PredictOptions,
+  type Predictor,
+  type PushOptions,
+  predictFiles,
+  pushFolder,
+  readMetadata,
+  type Subject,
+} from "./export/index.ts";
+export {
   type AmxState,
   amxState,
   cacheHome,

@@ -36,6 +36,18 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "show where in its images a run's model looks",
     load: async () => (await import("./commands/explain.ts")).explain,
   },
+  export: {
+    summary: "write a run's model as an ONNX file, checked against the model",
+    load: async () => (await import("./commands/export.ts")).exportCommand,
+  },
+  predict: {
+    summary: "label images with an exported file or a run",
+    load: async () => (await import("./commands/predict.ts")).predict,
+  },
+  push: {
+    summary: "upload an export and its card to the Hugging Face hub",
+    load: async () => (await import("./commands/push.ts")).push,
+  },
   track: {
     summary: "send a run's record to MLflow",
     load: async () => (await import("./commands/track.ts")).track,

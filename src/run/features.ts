@@ -127,7 +127,7 @@ async function gather(loader: Loader, embed: (images: Tensor) => Tensor): Promis
   }
 }
 
-interface Network {
+export interface Network {
   readonly model: Classifier;
   readonly input: NetworkInput;
 }
@@ -173,9 +173,20 @@ function ofRun(name: string, options: FeatureOptions): Network {
   );
 }
 
+/** The network behind embeddings that a classical model was fitted on; the caller disposes it. */
+export async function openBackbone(
+  name: string,
+  input: ImageShape,
+  options: Pick<FeatureOptions, "compute" | "places">,
+): Promise<Network> {
+  const fitted = { ...options, input };
+  return isModelName(name) ? published(name, undefined, fitted) : ofRun(name, fitted);
+}
+
+/** Images are as those of `set`, or as a fitted model's. */
 async function published(
   name: ModelName,
-  set: SplitSet,
+  set: SplitSet | undefined,
   { compute, places, resizing = {}, input: fitted }: FeatureOptions,
 ): Promise<Network> {
   const [entry] = models[name].weights;
@@ -185,11 +196,11 @@ async function published(
     });
   }
   const weights = await openWeights(entry.repo, places);
-  const normalization = normalizationOf(weights, name, channelsOf(set), {});
+  const normalization = normalizationOf(weights, name, fitted?.channels ?? channelsOf(set!), {});
   const { mean, std } = normalization;
   const input =
     fitted === undefined
-      ? inputOf(set, normalization, resizingFor(set, name, weights, resizing))
+      ? inputOf(set!, normalization, resizingFor(set!, name, weights, resizing))
       : { ...fitted, mean, std };
   using random = new Generator(0);
   const model = withoutInit(() =>

@@ -2,7 +2,7 @@ export type { Handle } from "../libtorch/native.ts";
 export { autocast, clearGrads, grad, inference, noGrad } from "./autograd.ts";
 export { type Device, deviceType, type MemoryFormat } from "./device.ts";
 export { bytesPerElement, type DType, type TypedArrayOf } from "./dtype.ts";
-export { hasOperator } from "./engine.ts";
+export { hasOperator, type OperatorCall, observeCalls } from "./engine.ts";
 export { Generator } from "./generator.ts";
 export { resample, type TurboJpeg, turboJpeg } from "./image.ts";
 export { emptyCache, limitMemory, liveTensors, memory, resetPeakMemory } from "./memory.ts";

@@ -1,0 +1,112 @@
+import { join } from "node:path";
+import { UsageError } from "../../errors.ts";
+import { type ExportReport, exportRun } from "../../export/index.ts";
+import { ensureNative } from "../../libtorch/index.ts";
+import { loadClassicalConfig } from "../../run/classical-config.ts";
+import { loadConfig } from "../../run/config-load.ts";
+import { findRun } from "../../run/record.ts";
+import { isClassicalRun } from "../classical.ts";
+import type { CliCommand } from "../command.ts";
+import { openConfiguredData } from "../dataset.ts";
+import { printJson, say } from "../output.ts";
+import { note, percent } from "../progress.ts";
+import { mirrorHelp, offlineHelp, type WeightsFlags, weightsPlaces } from "../weights.ts";
+import { wholeNumber } from "./data/source-flags.ts";
+
+interface Options extends WeightsFlags {
+  out: string;
+  to?: string;
+  opset?: number;
+  half?: true;
+  int8?: true;
+  maxDrop?: number;
+  dynamicBatch: boolean;
+  withPreprocessing?: true;
+  images?: number;
+  overwrite?: true;
+  json?: true;
+}
+
+export const exportCommand: CliCommand = {
+  register(command) {
+    command
+      .argument("<run>", "a run's folder, or its name")
+      .option("--to <folder>", "folder that is made; default export in the run's")
+      .option(
+        "--opset <n>",
+        "version of ONNX's operators, 14 to 21; default 17",
+        wholeNumber("--opset", 1),
+      )
+      .option("--half", "float16: half the size")
+      .option("--int8", "8 bits, calibrated on training images: a quarter of the size")
+      .option(
+        "--max-drop <points>",
+        "exit with 3 where int8 loses more test accuracy; default 1",
+        points,
+      )
+      .option("--dynamic-batch", "batches of any size", true)
+      .option("--no-dynamic-batch", "batches of one image, for runtimes that need fixed sizes")
+      .option(
+        "--with-preprocessing",
+        "the file takes uint8 pixels [N, H, W, C] and normalises them itself",
+      )
+      .option(
+        "--images <n>",
+        "images that the file is compared with its model on; default 512",
+        wholeNumber("--images", 1),
+      )
+      .option("--overwrite", "replace an earlier export")
+      .option("--out <folder>", "folder of the runs", "runs")
+      .option("--mirror <folder or url>", mirrorHelp)
+      .option("--offline", offlineHelp)
+      .option("--json", "print the report as JSON")
+      .action(async (name: string, options: Options) => {
+        if (options.half && options.int8) {
+          throw new UsageError("--half and --int8: a file is in one of them");
+        }
+        if (options.maxDrop !== undefined && !options.int8) {
+          throw new UsageError("--max-drop goes with --int8");
+        }
+        const dir = findRun(name, options.out);
+        const { half, int8, json, out, mirror, offline, ...rest } = options;
+        await ensureNative();
+        const file = join(dir, "config.json");
+        const config = isClassicalRun(dir) ? loadClassicalConfig(file) : loadConfig(file);
+        const data = await openConfiguredData({ ...config, valSize: config.valSize ?? 0 }, mirror);
+        const { folder, report } = await exportRun(dir, data, {
+          ...rest,
+          precision: half ? "fp16" : int8 ? "int8" : "fp32",
+          places: {
+            out,
+            ...weightsPlaces({ ...(mirror && { mirror }), ...(offline && { offline }) }),
+          },
+          onNote: note,
+        });
+        if (json) printJson({ folder, ...report });
+        else tell(folder, report);
+      });
+  },
+};
+
+function tell(
+  folder: string,
+  { files, parity, int8, opset, precision, nodes }: ExportReport,
+): void {
+  const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+  say(`${folder}: ${(bytes / 1e6).toFixed(1)} MB in ${precision}, opset ${opset}, ${nodes} nodes`);
+  say(
+    `ONNX Runtime on ${parity.images} ${parity.split} images: outputs differ by up to ` +
+      `${parity.maxDifference.toExponential(2)}, ${percent(parity.agreement)} get the same class`,
+  );
+  if (int8 === undefined) return;
+  const of = ({ accuracy, accuracy95: [low, high] }: typeof int8.before) =>
+    `${percent(accuracy)} (95 % interval ${(100 * low).toFixed(2)} to ${(100 * high).toFixed(2)} %)`;
+  say(`test accuracy ${of(int8.before)} before, ${of(int8.after)} in int8, ${int8.images} images`);
+  say(`${int8.float.length} of ${int8.layers} layers stay in float`);
+}
+
+function points(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== "" && value >= 0 && value <= 100) return value;
+  throw new UsageError(`--max-drop: "${text}" given; allowed: points from 0 to 100`);
+}

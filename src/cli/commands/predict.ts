@@ -1,0 +1,115 @@
+import { once } from "node:events";
+import { existsSync, statSync } from "node:fs";
+import { ExitCode, UsageError } from "../../errors.ts";
+import {
+  type Answer,
+  listImages,
+  ofSubject,
+  openFile,
+  openSubject,
+  type Predictor,
+  predictFiles,
+} from "../../export/index.ts";
+import { ensureNative } from "../../libtorch/index.ts";
+import { findRun } from "../../run/record.ts";
+import { toCell } from "../../run/spreadsheet.ts";
+import type { CliCommand } from "../command.ts";
+import { say } from "../output.ts";
+import { percent } from "../progress.ts";
+import { mirrorHelp, offlineHelp, type WeightsFlags, weightsPlaces } from "../weights.ts";
+import { wholeNumber } from "./data/source-flags.ts";
+
+interface Options extends WeightsFlags {
+  out: string;
+  top: number;
+  batchSize: number;
+  json?: true;
+  csv?: true;
+}
+
+export const predict: CliCommand = {
+  register(command) {
+    command
+      .argument("<model>", "an exported file (model.onnx), or a run's folder or name")
+      .argument("<images...>", "files, folders, or - for paths on standard input, one a line")
+      .option("--top <n>", "classes named for each image", wholeNumber("--top", 1), 5)
+      .option("--batch-size <n>", "images at a time", wholeNumber("--batch-size", 1), 16)
+      .option("--out <folder>", "folder of the runs", "runs")
+      .option("--mirror <folder or url>", mirrorHelp)
+      .option("--offline", offlineHelp)
+      .option("--json", "print a JSON array, an image after the other")
+      .option("--csv", "print CSV: file, then label and probability of each rank")
+      .action(async (model: string, images: readonly string[], options: Options) => {
+        if (options.json && options.csv) throw new UsageError("--json and --csv: one of them");
+        await using predictor = await openModel(model, options);
+        const top = Math.min(options.top, predictor.metadata.classes.length);
+        const paths = listImages(images, process.stdin);
+        const answers = predictFiles(predictor, paths, { ...options, top });
+        const { told, failed } = await print(answers, top, options);
+        if (failed > 0) say(`${failed} of ${told} images could not be read`);
+        if (told === 0) say("there is no image to look at");
+        if (failed > 0 || told === 0) process.exitCode = ExitCode.failed;
+      });
+  },
+};
+
+async function openModel(name: string, options: Options): Promise<Predictor> {
+  const isFile = existsSync(name) && statSync(name).isFile();
+  // Pixels are normalised by the engine in both cases.
+  const dir = isFile ? undefined : findRun(name, options.out);
+  await ensureNative();
+  if (dir === undefined) return openFile(name);
+  return ofSubject(await openSubject(dir, { out: options.out, ...weightsPlaces(options) }));
+}
+
+async function print(
+  answers: AsyncIterable<Answer>,
+  top: number,
+  { json, csv }: Options,
+): Promise<{ told: number; failed: number }> {
+  let [told, failed] = [0, 0];
+  const write = async (text: string) => {
+    if (!process.stdout.write(text)) await once(process.stdout, "drain");
+  };
+  if (json) await write("[");
+  if (csv) await write(`${header(top)}\n`);
+  for await (const answer of answers) {
+    if ("error" in answer) {
+      failed++;
+      if (!json) say(`${answer.file}: ${answer.error}`);
+    }
+    if (json) await write(`${told === 0 ? "\n" : ",\n"}${JSON.stringify(answer)}`);
+    else if (csv) await write(`${row(answer, top)}\n`);
+    else if ("top" in answer) await write(`${line(answer.file, answer.top)}\n`);
+    told++;
+  }
+  if (json) await write("\n]\n");
+  return { told, failed };
+}
+
+type Top = Extract<Answer, { top: unknown }>["top"];
+
+function line(file: string, top: Top): string {
+  return [file, ...top.map(({ label, probability }) => `${label} ${percent(probability)}`)].join(
+    "  ",
+  );
+}
+
+function header(top: number): string {
+  const ranks = Array.from({ length: top }, (_, i) => `label${i + 1},probability${i + 1}`);
+  return ["file", ...ranks, "error"].join(",");
+}
+
+function row(answer: Answer, top: number): string {
+  const said = "top" in answer ? answer.top : [];
+  const cells = Array.from({ length: top }, (_, i) => said[i]).flatMap((guess) =>
+    guess === undefined ? ["", ""] : [toCell(guess.label), String(guess.probability)],
+  );
+  return [toCell(answer.file), ...cells, "error" in answer ? toCell(answer.error) : ""]
+    .map(quoted)
+    .join(",");
+}
+
+function quoted(cell: string): string {
+  return /[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell;
+}

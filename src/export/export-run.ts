@@ -1,0 +1,254 @@
+import { existsSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import type { DatasetSplits, SplitSet } from "../data/imageset.ts";
+import { ExitCode, ThawError, UsageError } from "../errors.ts";
+import { thawVersion } from "../libtorch/index.ts";
+import { wilson95 } from "../metrics/index.ts";
+import { writeDurably } from "../run/durable.ts";
+import type { WeightsPlaces } from "../run/weights.ts";
+import { hitsOf } from "./feed.ts";
+import { fileDigest } from "./file-digest.ts";
+import type { Graph } from "./graph.ts";
+import { halved } from "./half.ts";
+import { checkOpset, lower } from "./lower/lower.ts";
+import { type ExportMetadata, encodeMetadata } from "./metadata.ts";
+import { modelCard } from "./model-card.ts";
+import { encodeModel } from "./onnx/encode.ts";
+import { checkParity, type Parity, tolerances } from "./parity.ts";
+import { pixelFront, withBatch } from "./preprocessing.ts";
+import { bytesOf } from "./quantize/calibrate.ts";
+import { quantizeChecked } from "./quantize/choose.ts";
+import { OnnxSession } from "./session.ts";
+import { openSubject, type Subject } from "./subject.ts";
+
+export interface ExportOptions {
+  /** Folder that is made; default `export` in the run's. */
+  readonly to?: string | undefined;
+  readonly opset?: number | undefined;
+  readonly precision?: ExportMetadata["precision"] | undefined;
+  /** Batches of any size; default true, else of one image. */
+  readonly dynamicBatch?: boolean | undefined;
+  /** The graph takes uint8 pixels and normalises them itself. */
+  readonly withPreprocessing?: boolean | undefined;
+  /** Points of test accuracy that int8 may lose; default 1. */
+  readonly maxDrop?: number | undefined;
+  /** Images that parity is checked on, at most; default 512. */
+  readonly images?: number | undefined;
+  readonly overwrite?: boolean | undefined;
+  /** Bytes of weights above which they go into a file of their own. */
+  readonly largestInside?: number | undefined;
+  readonly places?: WeightsPlaces | undefined;
+  /** Folder of what is kept between runs; default Thaw's cache. */
+  readonly cache?: string | undefined;
+  readonly onNote?: ((text: string) => void) | undefined;
+}
+
+/** Test accuracy of the fp32 and the int8 file. */
+export interface Int8Report {
+  readonly before: { readonly accuracy: number; readonly accuracy95: readonly [number, number] };
+  readonly after: { readonly accuracy: number; readonly accuracy95: readonly [number, number] };
+  readonly images: number;
+  /** Points lost. */
+  readonly drop: number;
+  readonly maxDrop: number;
+  readonly float: readonly string[];
+  readonly layers: number;
+}
+
+/** `export.json`. */
+export interface ExportReport {
+  readonly run: string;
+  readonly model: string;
+  readonly opset: number;
+  readonly precision: ExportMetadata["precision"];
+  readonly takes: ExportMetadata["takes"];
+  readonly files: readonly {
+    readonly name: string;
+    readonly bytes: number;
+    readonly sha256: string;
+  }[];
+  readonly nodes: number;
+  readonly parity: Parity & { readonly split: string };
+  readonly int8?: Int8Report;
+}
+
+/**
+ * Writes a finished run's model as an ONNX file with its card, having asked ONNX Runtime whether it says the same on
+ * real images. A file that does not is removed again.
+ * @throws ThawError for a run that cannot be exported; with exit code 3 for a file that differs from its model.
+ */
+export async function exportRun(
+  dir: string,
+  data: DatasetSplits,
+  options: ExportOptions = {},
+): Promise<{ readonly folder: string; readonly report: ExportReport }> {
+  const { precision = "fp32", opset, onNote } = options;
+  if (opset !== undefined) checkOpset(opset);
+  const folder = resolve(options.to ?? join(dir, "export"));
+  refuseTarget(folder, options.overwrite ?? false);
+  using subject = await openSubject(dir, options.places);
+  if (precision !== "fp32" && subject.kind === "classical") {
+    throw new UsageError(
+      `--${precision === "fp16" ? "half" : precision}: ${subject.metadata.model} is no network`,
+      {
+        hint: "classical models are exported in fp32",
+      },
+    );
+  }
+  const metadata: ExportMetadata = {
+    ...subject.metadata,
+    takes: options.withPreprocessing ? "pixels" : "normalised",
+    precision,
+  };
+  const part = join(dirname(folder), `.${basename(folder)}.${process.pid}.tmp`);
+  rmSync(part, { recursive: true, force: true });
+  mkdirSync(part, { recursive: true });
+  try {
+    const full = graphOf(subject, metadata, options);
+    const { graph, int8 } = await inPrecision(full, metadata, data, options);
+    const batched = options.dynamicBatch === false ? withBatch(graph, 1) : graph;
+    const path = writeModel(part, batched, metadata, options.largestInside);
+    const judged = splitFor(data);
+    await using session = await OnnxSession.open(path);
+    const parity = await checkParity(session, subject, judged.set, {
+      precision,
+      takes: metadata.takes,
+      limit: options.images ?? 512,
+      batchSize: options.dynamicBatch === false ? 1 : undefined,
+      cache: options.cache,
+    });
+    const report: ExportReport = {
+      run: subject.run.name,
+      model: metadata.model,
+      opset: graph.opset,
+      precision,
+      takes: metadata.takes,
+      files: [...(await fileOf(part, "model.onnx")), ...(await fileOf(part, "model.onnx.data"))],
+      nodes: graph.nodes.length,
+      parity: { ...parity, split: judged.name },
+      ...(int8 && { int8 }),
+    };
+    refuseDifference(parity, precision);
+    writeFileSync(join(part, "export.json"), `${JSON.stringify(report, null, 2)}\n`);
+    writeFileSync(join(part, "README.md"), modelCard(subject.run, metadata, report));
+    if (int8 !== undefined && int8.drop > int8.maxDrop) refuseDrop(int8);
+    rmSync(folder, { recursive: true, force: true });
+    renameSync(part, folder);
+    return { folder, report };
+  } catch (error) {
+    onNote?.("nothing was written");
+    throw error;
+  } finally {
+    rmSync(part, { recursive: true, force: true });
+  }
+}
+
+function refuseTarget(folder: string, overwrite: boolean): void {
+  if (!existsSync(folder)) return;
+  const isOurs = existsSync(join(folder, "export.json"));
+  if (overwrite && isOurs) return;
+  throw new UsageError(
+    `${folder} exists${isOurs ? "" : " and is no export"}; nothing in it was touched`,
+    {
+      hint: isOurs ? "--overwrite replaces it, --to names another" : "name another with --to",
+    },
+  );
+}
+
+function graphOf(
+  subject: Subject,
+  { takes, gives, input }: ExportMetadata,
+  { opset }: ExportOptions,
+): Graph {
+  return lower(subject.trace(), {
+    ...(opset !== undefined && { opset }),
+    input: takes === "pixels" ? "pixels" : "images",
+    output: gives,
+    tail: subject.tail,
+    front: takes === "pixels" ? pixelFront(input) : undefined,
+  });
+}
+
+async function inPrecision(
+  graph: Graph,
+  metadata: ExportMetadata,
+  data: DatasetSplits,
+  { maxDrop = 1, cache, onNote }: ExportOptions,
+): Promise<{ graph: Graph; int8?: Int8Report }> {
+  if (metadata.precision === "fp32") return { graph };
+  if (metadata.precision === "fp16") return { graph: halved(graph) };
+  const quantized = await quantizeChecked(graph, {
+    calibration: data.train,
+    validation: splitFor(data).set,
+    metadata,
+    maxDrop: maxDrop / 100,
+    cache,
+    onNote,
+  });
+  const judge = async (of: Graph) => {
+    await using session = await OnnxSession.open(bytesOf(of));
+    const hits = await hitsOf(session, data.test, metadata, { cache });
+    const right = hits.filter(Boolean).length;
+    return { accuracy: right / hits.length, accuracy95: wilson95(right, hits.length) };
+  };
+  const [before, after] = [await judge(graph), await judge(quantized.graph)];
+  const drop = 100 * (before.accuracy - after.accuracy);
+  const { float, layers } = quantized;
+  return {
+    graph: quantized.graph,
+    int8: { before, after, images: data.test.count, drop, maxDrop, float, layers },
+  };
+}
+
+/** Validation images where there are some. */
+function splitFor({ val, test }: DatasetSplits): { readonly name: string; readonly set: SplitSet } {
+  return val.count > 0 ? { name: "validation", set: val } : { name: "test", set: test };
+}
+
+function writeModel(
+  folder: string,
+  graph: Graph,
+  metadata: ExportMetadata,
+  largest: number | undefined,
+): string {
+  const path = join(folder, "model.onnx");
+  const { model, external } = encodeModel(graph, {
+    producerVersion: thawVersion(),
+    metadata: encodeMetadata(metadata),
+    externalName: "model.onnx.data",
+    ...(largest !== undefined && { largest }),
+  });
+  if (external.length > 0) writeDurably(`${path}.data`, external);
+  writeDurably(path, model);
+  return path;
+}
+
+async function fileOf(folder: string, name: string): Promise<ExportReport["files"][number][]> {
+  const path = join(folder, name);
+  if (!existsSync(path)) return [];
+  return [{ name, bytes: statSync(path).size, sha256: await fileDigest(path) }];
+}
+
+function refuseDifference(parity: Parity, precision: ExportMetadata["precision"]): void {
+  if (parity.passed) return;
+  const allowed = tolerances[precision];
+  throw new ThawError(
+    `the file does not say what its model says: outputs differ by up to ${parity.maxDifference.toPrecision(3)}, ` +
+      `and ${(100 * parity.agreement).toFixed(2)} % of ${parity.images} images get the same class`,
+    {
+      exitCode: ExitCode.gate,
+      hint: `an export in ${precision} keeps to ${Number.isFinite(allowed.maxDifference) ? `${allowed.maxDifference} and ` : ""}${100 * allowed.agreement} %`,
+    },
+  );
+}
+
+function refuseDrop({ drop, maxDrop, before, after }: Int8Report): never {
+  const percent = (share: number) => (100 * share).toFixed(2);
+  throw new ThawError(
+    `int8 loses ${drop.toFixed(2)} points of test accuracy: ${percent(before.accuracy)} to ${percent(after.accuracy)} %`,
+    {
+      exitCode: ExitCode.gate,
+      hint: `--max-drop ${maxDrop} is what may be lost; --half loses next to nothing`,
+    },
+  );
+}

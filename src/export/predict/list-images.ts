@@ -1,0 +1,53 @@
+import { opendirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
+import { isHidden, isImageName } from "../../data/folders/names.ts";
+import { UsageError } from "../../errors.ts";
+
+/**
+ * Paths of images, one after the other: files as they are named, folders with all that is inside, and `-` for the lines
+ * of `stdin`. Of a folder no more is held than the entries on the way to the current one, however many there are; its
+ * images come in the order in which the system keeps them.
+ * @throws UsageError for a name that is neither file nor folder.
+ */
+export async function* listImages(
+  names: readonly string[],
+  stdin: Readable,
+): AsyncGenerator<string> {
+  for (const name of names) {
+    if (name !== "-") {
+      yield* listOne(name);
+      continue;
+    }
+    for await (const line of createInterface({
+      input: stdin,
+      crlfDelay: Number.POSITIVE_INFINITY,
+    })) {
+      if (line !== "") yield* listOne(line, true);
+    }
+  }
+}
+
+function* listOne(name: string, isLine = false): Generator<string> {
+  const found = statSync(name, { throwIfNoEntry: false });
+  if (found?.isDirectory()) yield* walk(name);
+  // A line that names nothing is told when it is opened, and the others go on.
+  else if (found !== undefined || isLine) yield name;
+  else throw new UsageError(`${name}: there is no such file or folder`);
+}
+
+function* walk(folder: string): Generator<string> {
+  const entries = opendirSync(folder);
+  try {
+    for (let entry = entries.readSync(); entry !== null; entry = entries.readSync()) {
+      if (isHidden(entry.name)) continue;
+      const path = join(folder, entry.name);
+      // A link to a folder may lead back here.
+      if (entry.isDirectory()) yield* walk(path);
+      else if (isImageName(entry.name)) yield path;
+    }
+  } finally {
+    entries.closeSync();
+  }
+}
