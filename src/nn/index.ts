@@ -36,7 +36,7 @@ export {
 } from "./losses.ts";
 export { Mlp } from "./mlp.ts";
 export { Buffer, lasting, Module, Parameter } from "./module.ts";
-export { observeForward } from "./observe.ts";
+export { aroundForward, observeForward } from "./observe.ts";
 export { AvgPool2d, Flatten, GlobalAvgPool, MaxPool2d } from "./pooling.ts";
 export { Identity, Sequential } from "./sequential.ts";
 export { SqueezeExcite, type SqueezeExciteOptions } from "./squeeze-excite.ts";

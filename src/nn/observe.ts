@@ -11,9 +11,25 @@ export function observeForward(
   body: () => void,
   observer: (module: Module, input: Tensor, output: Tensor) => void,
 ): void {
+  using _hooks = aroundForward(model, (_name, module, x, pass) => {
+    const y = pass();
+    observer(module, x, y);
+    return y;
+  });
+  body();
+}
+
+/**
+ * Until the result is disposed, every forward pass of `model` and of the modules inside goes through `around`,
+ * which runs it by `pass` and returns what that gives. A module that is not hooked pays nothing.
+ */
+export function aroundForward(
+  model: Module,
+  around: (name: string, module: Module, input: Tensor, pass: () => Tensor) => Tensor,
+): Disposable {
   const methods = ["forward", "forwardReluMaxPool"] as const;
-  const observed = model.namedModules().map(([, module]) => module);
-  for (const module of observed) {
+  const hooked = model.namedModules();
+  for (const [name, module] of hooked) {
     for (const method of methods) {
       if (method !== "forward" && !(module instanceof BatchNorm2d)) continue;
       const own = (module as BatchNorm2d)[method];
@@ -21,19 +37,16 @@ export function observeForward(
       // a module's enumerable properties are its parameters and children.
       Object.defineProperty(module, method, {
         configurable: true,
-        value: (x: Tensor, ...rest: []): Tensor => {
-          const y = own.call(module, x, ...rest);
-          observer(module, x, y);
-          return y;
-        },
+        value: (x: Tensor, ...rest: []): Tensor =>
+          around(name, module, x, () => own.call(module, x, ...rest)),
       });
     }
   }
-  try {
-    body();
-  } finally {
-    for (const module of observed) {
-      for (const method of methods) Reflect.deleteProperty(module, method);
-    }
-  }
+  return {
+    [Symbol.dispose]: () => {
+      for (const [, module] of hooked) {
+        for (const method of methods) Reflect.deleteProperty(module, method);
+      }
+    },
+  };
 }

@@ -12,14 +12,14 @@ import { readRun } from "../run/read.ts";
 import type { RunRecord } from "../run/record.ts";
 import type { EpochLine, RunStatus, StepLine, Summary } from "../run/summary.ts";
 import type { Tracker } from "../run/track/tracker.ts";
-import { getThreads } from "../tensor/index.ts";
+import { getThreads, isOutOfMemory } from "../tensor/index.ts";
 import { freezeStages } from "../transfer/index.ts";
 import { type Accumulation, accumulationAt } from "./accumulation.ts";
 import { countEpoch, isOver } from "./best.ts";
-import type { TrainOptions } from "./events.ts";
+import type { StepWatch, TrainOptions } from "./events.ts";
 import { histogramsAreDue, parameterHistograms } from "./histograms.ts";
 import { trainingFit } from "./input.ts";
-import { type FailedStep, isOutOfMemory, outOfMemory } from "./out-of-memory.ts";
+import { type FailedStep, outOfMemory } from "./out-of-memory.ts";
 import { transferOf } from "./plan.ts";
 import { digestOf } from "./resume.ts";
 import type { Session } from "./session.ts";
@@ -79,6 +79,7 @@ export class Trainer {
     if (progress.step === 0) ema?.set(model);
     this.#announce();
     this.#writeSummary("running");
+    this.#options.watch?.begin(model);
     try {
       while (progress.epoch < this.#config.epochs && !this.#stoppedEarly()) {
         const stop = await this.#epoch();
@@ -110,14 +111,16 @@ export class Trainer {
     const began = performance.now();
     const waited = train.waited;
     const { gradAccumSteps = 1 } = this.#config;
+    const { watch } = this.#options;
     const update = { loss: 0, images: 0 };
     let lr = 0;
     freezeStages(model, transferOf(this.#config), epoch);
     network.train();
-    for await (const batch of train.epoch(epoch, from)) {
+    for await (const batch of watched(train.epoch(epoch, from), watch)) {
       lr = this.#config.lr * this.#session.schedule.at(progress.step);
       const part = accumulationAt(progress.batch, train.batches, gradAccumSteps);
       const { loss, correct, updates, gradNorm } = this.#step(batch, lr, part);
+      watch?.phase("other");
       progress.batch++;
       progress.lossSum += loss * batch.size;
       progress.correct += correct;
@@ -159,11 +162,13 @@ export class Trainer {
     const { network, optimizer, loss, scaler, progress } = this.#session;
     const { clipGrad, gradAccumSteps = 1 } = this.#config;
     const { shape } = batch.images;
+    const { watch } = this.#options;
     const options = { ...this.#compute, lr, loss, clipGrad, scaler };
     try {
       return trainStep(network, optimizer, batch, {
         ...{ ...options, accumulation },
         inspect: this.#histograms(),
+        onPhase: watch && ((phase) => watch.phase(phase)),
       });
     } catch (error) {
       if (isOutOfMemory(error)) {
@@ -388,6 +393,27 @@ export class Trainer {
 
   #note(text: string): void {
     this.#options.onNote?.(text);
+  }
+}
+
+/** The batches, and `watch` told of each; a step lasts until the next batch is asked for. */
+function watched(
+  batches: AsyncGenerator<Batch>,
+  watch: TrainOptions["watch"],
+): AsyncGenerator<Batch> {
+  return watch === undefined ? batches : told(batches, watch);
+}
+
+async function* told(batches: AsyncGenerator<Batch>, watch: StepWatch): AsyncGenerator<Batch> {
+  try {
+    watch.phase("data");
+    for await (const batch of batches) {
+      watch.batch(batch.images.shape);
+      yield batch;
+      watch.phase("data");
+    }
+  } finally {
+    watch.pause();
   }
 }
 
