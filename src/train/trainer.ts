@@ -16,7 +16,7 @@ import { getThreads, isOutOfMemory } from "../tensor/index.ts";
 import { freezeStages } from "../transfer/index.ts";
 import { type Accumulation, accumulationAt } from "./accumulation.ts";
 import { countEpoch, isOver } from "./best.ts";
-import type { StepWatch, TrainOptions } from "./events.ts";
+import type { TrainOptions } from "./events.ts";
 import { histogramsAreDue, parameterHistograms } from "./histograms.ts";
 import { trainingFit } from "./input.ts";
 import { type FailedStep, outOfMemory } from "./out-of-memory.ts";
@@ -26,6 +26,7 @@ import type { Session } from "./session.ts";
 import { DivergedError, firstNonFinite, type StepResult, trainStep } from "./step.ts";
 import { parameterCounts, summarise } from "./summary.ts";
 import { Watch } from "./watch.ts";
+import { watched } from "./watched.ts";
 
 export interface TrainerParts {
   readonly config: TrainConfig;
@@ -111,16 +112,14 @@ export class Trainer {
     const began = performance.now();
     const waited = train.waited;
     const { gradAccumSteps = 1 } = this.#config;
-    const { watch } = this.#options;
     const update = { loss: 0, images: 0 };
     let lr = 0;
     freezeStages(model, transferOf(this.#config), epoch);
     network.train();
-    for await (const batch of watched(train.epoch(epoch, from), watch)) {
+    for await (const batch of watched(train.epoch(epoch, from), this.#options.watch)) {
       lr = this.#config.lr * this.#session.schedule.at(progress.step);
       const part = accumulationAt(progress.batch, train.batches, gradAccumSteps);
       const { loss, correct, updates, gradNorm } = this.#step(batch, lr, part);
-      watch?.phase("other");
       progress.batch++;
       progress.lossSum += loss * batch.size;
       progress.correct += correct;
@@ -162,13 +161,12 @@ export class Trainer {
     const { network, optimizer, loss, scaler, progress } = this.#session;
     const { clipGrad, gradAccumSteps = 1 } = this.#config;
     const { shape } = batch.images;
-    const { watch } = this.#options;
     const options = { ...this.#compute, lr, loss, clipGrad, scaler };
     try {
       return trainStep(network, optimizer, batch, {
         ...{ ...options, accumulation },
         inspect: this.#histograms(),
-        onPhase: watch && ((phase) => watch.phase(phase)),
+        watch: this.#options.watch,
       });
     } catch (error) {
       if (isOutOfMemory(error)) {
@@ -393,27 +391,6 @@ export class Trainer {
 
   #note(text: string): void {
     this.#options.onNote?.(text);
-  }
-}
-
-/** The batches, and `watch` told of each; a step lasts until the next batch is asked for. */
-function watched(
-  batches: AsyncGenerator<Batch>,
-  watch: TrainOptions["watch"],
-): AsyncGenerator<Batch> {
-  return watch === undefined ? batches : told(batches, watch);
-}
-
-async function* told(batches: AsyncGenerator<Batch>, watch: StepWatch): AsyncGenerator<Batch> {
-  try {
-    watch.phase("data");
-    for await (const batch of batches) {
-      watch.batch(batch.images.shape);
-      yield batch;
-      watch.phase("data");
-    }
-  } finally {
-    watch.pause();
   }
 }
 
