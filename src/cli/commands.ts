@@ -36,6 +36,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "show where in its images a run's model looks",
     load: async () => (await import("./commands/explain.ts")).explain,
   },
+  profile: {
+    summary: "measure where a model's time and memory go",
+    load: async () => (await import("./commands/profile.ts")).profile,
+  },
   track: {
     summary: "send a run's record to MLflow",
     load: async () => (await import("./commands/track.ts")).track,

@@ -59,34 +59,40 @@ export class StepWindow implements Disposable {
 
   phase(name: PhaseName): void {
     if (this.isDone) return;
-    if (this.#recorder !== undefined) {
-      this.#recorder.phase(name);
-      if (name === "data") this.#record();
-      return;
-    }
-    this.#clock.phase(name);
-    if (name === "data" && this.#hasEnough()) {
+    if (!this.#isTimed) {
+      this.#clock.phase(name);
+      if (name !== "data" || !this.#hasEnough()) return;
       this.#clock.pause();
       this.#endTiming();
-      if (!this.isDone) this.#startRecorder().phase(name);
+      if (this.isDone) return;
     }
+    if (name === "data") this.#recorder ??= new Recorder(this.#model);
+    this.#recorder?.phase(name);
+    if (this.#recorder !== undefined && this.#recorder.steps >= this.#plan.traced) this.close();
   }
 
   batch(images: number): void {
-    if (!this.isDone) (this.#recorder ?? this.#clock).batch(images);
+    if (!this.isDone) (this.#isTimed ? this.#recorder : this.#clock)?.batch(images);
   }
 
+  /** What follows is no step, and is not recorded. */
   pause(): void {
     if (this.isDone) return;
-    (this.#recorder ?? this.#clock).pause();
-    if (this.#recorder !== undefined) this.#record();
+    if (!this.#isTimed) this.#clock.pause();
+    this.close();
   }
 
-  /** Keeps what there is of a window that was left early. */
+  /** Ends the recording with the steps that it has. */
   close(): void {
-    if (this.isDone) return;
-    (this.#recorder ?? this.#clock).pause();
-    if (this.#recorder !== undefined) this.#finish(this.#recorder);
+    const recorder = this.#recorder;
+    if (recorder === undefined) {
+      if (!this.#isTimed) this.#clock.pause();
+      return;
+    }
+    recorder.pause();
+    if (recorder.steps > 0) this.#recording = recorder.stop();
+    else recorder[Symbol.dispose]();
+    this.#recorder = undefined;
   }
 
   #hasEnough(): boolean {
@@ -101,20 +107,6 @@ export class StepWindow implements Disposable {
   #endTiming(): void {
     this.#isTimed = true;
     this.#onTimed?.();
-  }
-
-  #startRecorder(): Recorder {
-    this.#recorder = new Recorder(this.#model);
-    return this.#recorder;
-  }
-
-  #record(): void {
-    if (this.#recorder!.steps >= this.#plan.traced) this.#finish(this.#recorder!);
-  }
-
-  #finish(recorder: Recorder): void {
-    this.#recording = recorder.stop();
-    this.#recorder = undefined;
   }
 
   [Symbol.dispose](): void {

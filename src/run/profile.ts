@@ -110,7 +110,7 @@ export const profileSchema = z.looseObject({
   version: z.literal(1),
   status: z.enum(["running", "finished", "interrupted"]),
   mode: z.enum(["train", "infer"]),
-  /** Whose images: a data set's name, or "zeros" for made ones. */
+  /** Whose images: a data set's name, or "drawn" for random ones. */
   data: z.string(),
   precision: z.string(),
   device: z.string(),

@@ -70,8 +70,7 @@ export class Trainer {
     this.#options = parts.options;
     this.#started = parts.started;
     this.#fingerprint = parts.fingerprint;
-    const { classes } = parts.data.train;
-    this.#watch = new Watch(classes.length, readRun(parts.run.dir).epochs);
+    this.#watch = new Watch(parts.data.train.classes.length, readRun(parts.run.dir).epochs);
   }
 
   async fit(): Promise<Summary> {
@@ -164,9 +163,8 @@ export class Trainer {
     const options = { ...this.#compute, lr, loss, clipGrad, scaler };
     try {
       return trainStep(network, optimizer, batch, {
-        ...{ ...options, accumulation },
+        ...{ ...options, accumulation, watch: this.#options.watch },
         inspect: this.#histograms(),
-        watch: this.#options.watch,
       });
     } catch (error) {
       if (isOutOfMemory(error)) {
@@ -282,10 +280,9 @@ export class Trainer {
       test.count,
       this.#compute,
     );
-    const { classes } = test;
     const result = this.#run.writeResults({
-      predictions: predictions(probabilities, test.labels, classes.length),
-      classes,
+      predictions: predictions(probabilities, test.labels, test.classes.length),
+      classes: test.classes,
       set: test,
     });
     const early = this.#stoppedEarly() && this.#session.progress.epoch < this.#config.epochs;
