@@ -10,7 +10,10 @@ const kinds: readonly (readonly [kind: string, name: RegExp])[] = [
     /\b(?:mm|bmm|addmm|baddbmm|addmv|mv|dot|matmul|linear)\b|mkldnn_linear|(?:Mm|Bmm|Addmm)Backward/,
   ],
   ["pooling", /pool|\bmean\b|MeanBackward/],
-  ["activation", /relu|gelu|silu|hardswish|hardsigmoid|hardtanh|sigmoid|threshold|Gelu|Silu/i],
+  [
+    "activation",
+    /relu|clamp_min|gelu|silu|hardswish|hardsigmoid|hardtanh|sigmoid|threshold|Gelu|Silu/i,
+  ],
   ["dropout", /dropout|bernoulli/i],
   [
     "copy",

@@ -1,11 +1,11 @@
 import { type Classifier, type ComputeChoice, multiplyAdds } from "../models/index.ts";
+import type { NetworkInput } from "../run/input.ts";
 import type { Profile } from "../run/profile.ts";
 import { measureGemm } from "./gemm.ts";
 import { measured, peaks } from "./measure.ts";
 import { machineOf, notesOn, writeProfile, writeTrace } from "./profile.ts";
 import { sharesOf } from "./shares.ts";
 import type { PhaseName } from "./steps.ts";
-import type { InputSize } from "./subject.ts";
 import { StepWindow, type WindowPlan } from "./window.ts";
 
 /** What a run is, before its first step. */
@@ -13,7 +13,7 @@ export interface ProfiledRun {
   readonly dir: string;
   readonly model: string;
   readonly data: string;
-  readonly input: InputSize;
+  readonly input: Pick<NetworkInput, "channels" | "height" | "width">;
   readonly compute: ComputeChoice;
 }
 
@@ -44,7 +44,7 @@ export class TrainingProfile {
     if (this.#run === undefined) return;
     this.#model = model;
     this.#gemm = measureGemm(this.#run.compute);
-    this.#multiplyAdds = multiplyAdds(model, this.#run.input);
+    this.#multiplyAdds = multiplyAdds(model, sizeOf(this.#run));
     this.#window = new StepWindow(model, this.#plan, () => {
       this.#peaks = peaks();
     });
@@ -86,7 +86,7 @@ export class TrainingProfile {
     if (batch === undefined) return;
     const { recording } = window;
     const profiled = {
-      ...{ model: run.model, input: [...run.input] as [number, number, number] },
+      ...{ model: run.model, input: sizeOf(run) },
       classes: model.head.weight.size(0),
       parameters: model.parameters().reduce((sum, { elements }) => sum + elements, 0),
       ...{ multiplyAdds: this.#multiplyAdds, batches: [batch] },
@@ -98,4 +98,8 @@ export class TrainingProfile {
     writeProfile(dir, { ...head, models: [profiled], notes: notesOn([profiled]) });
     this.#written = true;
   }
+}
+
+function sizeOf({ input }: ProfiledRun): [number, number, number] {
+  return [input.channels, input.height, input.width];
 }

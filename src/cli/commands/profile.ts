@@ -129,12 +129,14 @@ async function run(options: Options): Promise<void> {
   if (!isMeasured) process.exitCode = ExitCode.failed;
 }
 
-function compute(options: Options) {
-  const parsed = trainConfigSchema.pick({ precision: true, device: true }).safeParse(options);
+function compute({ precision, device }: Options) {
+  const choices = trainConfigSchema.pick({ precision: true, device: true });
+  const parsed = choices.safeParse({ precision, device });
   if (parsed.success) return parsed.data;
   const [flag] = parsed.error.issues[0]!.path as ["precision" | "device"];
   const allowed = flag === "precision" ? "auto, fp32, bf16, fp16" : "auto, cpu, cuda, mps";
-  throw new UsageError(`--${flag}: "${options[flag]}" given; allowed: one of ${allowed}`);
+  const given = flag === "precision" ? precision : device;
+  throw new UsageError(`--${flag}: "${given}" given; allowed: one of ${allowed}`);
 }
 
 function several(text: string, before: string[] = []): string[] {
