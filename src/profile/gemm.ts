@@ -2,7 +2,7 @@ import type { Compute } from "../models/predict.ts";
 import { type Device, type DType, Generator, inference, ops, scope } from "../tensor/index.ts";
 import { median } from "./spread.ts";
 
-const SIDE = 2048;
+const SIDE = 1536;
 const ROUNDS = 5;
 
 /**

@@ -8,7 +8,7 @@ import { getThreads, limitToMachine, version } from "../tensor/index.ts";
 import { measureGemm } from "./gemm.ts";
 import { type ModelEvents, profileModel } from "./profile-model.ts";
 import type { Recording } from "./recording.ts";
-import type { Images, TrainStep } from "./subject.ts";
+import { type Images, refuseOtherSizes, type TrainStep } from "./subject.ts";
 import { traceLines, traceOf } from "./trace.ts";
 import type { WindowPlan } from "./window.ts";
 
@@ -28,12 +28,14 @@ export interface ProfileOptions extends Omit<ModelEvents, "onProgress"> {
 /**
  * Profiles networks one after the other and writes `profile.json`, after every batch size anew, and `trace.json`. Where
  * it is stopped, what was measured is kept, and the profile says that it was interrupted.
- * @throws UsageError for a network that does not take images of this size; earlier ones' numbers are kept.
+ * @throws UsageError for a network that does not take images of this size, before anything is measured.
  */
 export async function profileModels(options: ProfileOptions): Promise<Profile> {
   const { models, images, into, window, stopRequested } = options;
   limitToMachine();
   const compute = chooseCompute(options);
+  // Before minutes are spent on those that come first.
+  for (const name of models) refuseOtherSizes(name, images, compute);
   mkdirSync(into, { recursive: true });
   const gemm = measureGemm(compute);
   const data = images.kind === "data" ? images.data.name : "drawn";

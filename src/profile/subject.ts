@@ -9,7 +9,7 @@ import {
   models,
 } from "../models/index.ts";
 import { type Compute, forward, onDevice } from "../models/predict.ts";
-import { crossEntropy } from "../nn/index.ts";
+import { crossEntropy, withoutInit } from "../nn/index.ts";
 import { adam, type Optimizer, parameterGroups } from "../optim/index.ts";
 import { evaluationFit, inputOf, type NetworkInput, resizingFor } from "../run/input.ts";
 import {
@@ -106,6 +106,20 @@ export function buildSubject(
       },
     );
   }
+}
+
+/** @throws UsageError where a network does not take images of this size. */
+export function refuseOtherSizes(name: ModelName, images: Images, compute: ComputeChoice): void {
+  withoutInit(() => {
+    try {
+      const { model, random } = buildSubject(name, subjectInput(name, images), compute);
+      model[Symbol.dispose]();
+      random[Symbol.dispose]();
+    } catch (error) {
+      // A lack of memory is told where the network is measured.
+      if (!isOutOfMemory(error)) throw error;
+    }
+  });
 }
 
 /** Where steps get their batches from: a data set's images as training reads them, or drawn ones. */

@@ -22,7 +22,7 @@ import { addConfigFlags } from "../config-flags.ts";
 import { openConfiguredData } from "../dataset.ts";
 import { Interrupt } from "../interrupt.ts";
 import { printJson, say } from "../output.ts";
-import { duration, percent, trainingProgress } from "../progress.ts";
+import { duration, note, percent, trainingProgress } from "../progress.ts";
 import { weightsOpener } from "../train-flags.ts";
 import { mirrorHelp, offlineHelp, type WeightsFlags } from "../weights.ts";
 
@@ -46,7 +46,10 @@ export const train: CliCommand = {
       .option("--json", "print the summary as JSON");
     addConfigFlags(command, trainFlags());
     command.action(async (options: Options) => {
-      if (asksForClassical(options)) return trainClassically(options);
+      if (asksForClassical(options)) {
+        refuseProfile(options);
+        return trainClassically(options);
+      }
       const config = resolve(options);
       // Before anything is compiled or fetched: a slip of the pen is told at once.
       parseModelName(config.model);
@@ -77,6 +80,7 @@ export const train: CliCommand = {
         },
       });
       if (profile?.finish()) await writeProfileReport(run.dir);
+      else if (profile !== undefined) note("no profile: the run had too few steps");
       if (options.json) printJson(summary);
       else say(describe(summary, run.dir));
       if (summary.status === "interrupted") process.exitCode = ExitCode.interrupted;
@@ -93,6 +97,13 @@ function profileOf(steps: true | number): TrainingProfile {
   const timed = steps === true ? PROFILED : steps;
   const window = { warmup: 3, timed, seconds: Number.POSITIVE_INFINITY, traced: RECORDED };
   return new TrainingProfile(window);
+}
+
+function refuseProfile({ profile }: Options): void {
+  if (profile === undefined) return;
+  throw new UsageError("--profile: a classical model is trained in one go, without steps", {
+    hint: "leave --profile out",
+  });
 }
 
 function steps(text: string): number {
