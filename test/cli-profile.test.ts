@@ -25,7 +25,7 @@ test("thaw profile: tables for people, files in the folder, the profile with --j
   ];
   const { code, stdout, stderr } = profile(...asked);
   expect(stdout).toMatch(/^Training steps in fp32 on cpu, images of fashion-mnist$/m);
-  expect(stdout).toMatch(/^ {2}simple_cnn {6}1x28x28 {3}1,555,850 {9}0\.031 G$/m);
+  expect(stdout).toMatch(/^ {2}simple_cnn +1x28x28 +1,555,850 +0\.031 G$/m);
   expect(stdout).toMatch(/^ {2}convolution +[\d.]+ +\d+\.\d %$/m);
   expect(stderr).toContain(`written to ${join(out, "profile")}: profile.json, trace.json`);
   expect(code).toBe(0);
@@ -64,7 +64,7 @@ test("Ctrl-C keeps what was measured, marked, with exit code 130", async () => {
   const { child, ended } = startThaw(
     [
       ...["profile", "--model", "simple_cnn", "--input", "3x32x32", "--batch-size", "1,256"],
-      ...["--steps", "5000", "--seconds", "2", "--warmup", "1", "--into", into],
+      ...["--steps", "5000", "--seconds", "0.5", "--warmup", "1", "--into", into],
       ...["--precision", "fp32", "--threads", "1"],
     ],
     env,

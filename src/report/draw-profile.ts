@@ -70,7 +70,7 @@ function headLines({ status, mode, data, ...profile }: Profile): string[] {
   return [
     ...(status === "finished" ? [] : ["Interrupted: this is what was measured until then."]),
     `${mode === "train" ? "Training steps" : "Forward passes"} in ${precision} on ${device}, ${images}`,
-    `${cpu}, ${threads} threads, libtorch ${libtorch}`,
+    `${cpu}, ${threads} thread${threads === 1 ? "" : "s"}, libtorch ${libtorch}`,
     ...(gemm === null
       ? []
       : [

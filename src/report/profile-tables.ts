@@ -157,7 +157,9 @@ function shareTables({ model, shares }: ProfiledModel): PlainTable[] {
       title: `${model}: by module`,
       note: "The most expensive ones.",
       head: ["Module", "Layer", ...head],
-      rows: shares.modules.slice(0, MOST).map((row) => [row.name, row.type, ...passes(row)]),
+      rows: shares.modules
+        .slice(0, MOST)
+        .map((row) => [row.name || "(the network itself)", row.type, ...passes(row)]),
     },
   ];
 }
