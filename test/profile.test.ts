@@ -48,7 +48,7 @@ const measuredOf = ({ models: [first] }: Profile): MeasuredBatch[] =>
 
 const span = z.strictObject({
   ph: z.literal("X"),
-  cat: z.enum(["step", "phase", "module", "operator", "autograd"]),
+  cat: z.enum(["user_annotation", "phase", "module", "cpu_op"]),
   name: z.string().min(1),
   ts: z.number().min(0),
   dur: z.number().min(0),
@@ -66,6 +66,7 @@ const named = z.strictObject({
 });
 /** Google's "Trace Event Format": the JSON object form, complete and metadata events. */
 const traceSchema = z.strictObject({
+  schemaVersion: z.literal(1),
   displayTimeUnit: z.enum(["ms", "ns"]),
   traceEvents: z.array(z.union([span, named])),
 });
@@ -154,17 +155,20 @@ describe("a profile of training steps", () => {
     const { traceEvents } = traceSchema.parse(JSON.parse(text));
     const spans = traceEvents.filter((event) => event.ph === "X");
     const of = (cat: string) => spans.filter((event) => event.cat === cat);
-    expect(of("step").map(({ name }) => name)).toEqual(["step 1", "step 2"]);
+    expect(of("user_annotation").map(({ name }) => name)).toEqual([
+      "ProfilerStep#1",
+      "ProfilerStep#2",
+    ]);
     const conv = of("module").find(({ name }) => name === "layer2.1.conv2")!;
     const inside = (outer: (typeof spans)[number]) => (event: (typeof spans)[number]) =>
       event.ts >= outer.ts - 1e-3 && event.ts + event.dur <= outer.ts + outer.dur + 1e-3;
     expect(
-      of("operator")
+      of("cpu_op")
         .filter(inside(conv))
         .map(({ name }) => name),
     ).toContain("aten::conv2d");
     expect(of("phase").some((phase) => phase.name === "forward" && inside(phase)(conv))).toBe(true);
-    expect(of("step").some((step) => inside(step)(conv))).toBe(true);
+    expect(of("user_annotation").some((step) => inside(step)(conv))).toBe(true);
     // Of one thread spans lie inside of each other or apart.
     const open: number[] = [];
     const sorted = [...spans].filter(({ tid }) => tid === conv.tid);

@@ -10,7 +10,7 @@ import { trainStep } from "../../dist/train/step.js";
 
 const { values } = parseArgs({
   options: {
-    steps: { type: "string", default: "15" },
+    steps: { type: "string", default: "10" },
     rounds: { type: "string", default: "9" },
     batch: { type: "string", default: "128" },
   },

@@ -8,7 +8,8 @@ import type { Span } from "./steps.ts";
 export type TraceEvent =
   | {
       readonly ph: "X";
-      readonly cat: "step" | "phase" | "module" | "operator" | "autograd";
+      /** PyTorch's for a step (`user_annotation`) and an operator, so that its plugin of TensorBoard knows them. */
+      readonly cat: "user_annotation" | "phase" | "module" | "cpu_op";
       readonly name: string;
       readonly ts: number;
       readonly dur: number;
@@ -25,8 +26,10 @@ export type TraceEvent =
       readonly args: { readonly name: string };
     };
 
-/** What Perfetto and chrome://tracing open. */
+/** What Perfetto, chrome://tracing and TensorBoard's profiler plugin open. */
 export interface Trace {
+  /** Of PyTorch's profiler. */
+  readonly schemaVersion: 1;
   readonly displayTimeUnit: "ms";
   readonly traceEvents: readonly TraceEvent[];
 }
@@ -38,7 +41,7 @@ export function traceOf(
   const traceEvents = recordings.flatMap(({ name, recording }, i) =>
     eventsOf(name, recording, i + 1),
   );
-  return { displayTimeUnit: "ms", traceEvents };
+  return { schemaVersion: 1, displayTimeUnit: "ms", traceEvents };
 }
 
 function eventsOf(process: string, recording: Recording, pid: number): TraceEvent[] {
@@ -58,7 +61,7 @@ function eventsOf(process: string, recording: Recording, pid: number): TraceEven
     }),
     ...steps.flatMap((step, i): TraceEvent[] => [
       {
-        ...{ ph: "X", cat: "step", name: `step ${i + 1}`, ...at(step) },
+        ...{ ph: "X", cat: "user_annotation", name: `ProfilerStep#${i + 1}`, ...at(step) },
         args: { images: step.images },
       },
       ...step.phases.map(
@@ -72,8 +75,8 @@ function eventsOf(process: string, recording: Recording, pid: number): TraceEven
       }),
     ),
     ...events.map(
-      ({ name, backward, start, duration, thread: tid }): TraceEvent => ({
-        ...{ ph: "X", cat: backward ? "autograd" : "operator", name },
+      ({ name, start, duration, thread: tid }): TraceEvent => ({
+        ...{ ph: "X", cat: "cpu_op", name },
         ...{ ts: start / 1000, dur: duration / 1000, pid, tid },
       }),
     ),
@@ -81,8 +84,8 @@ function eventsOf(process: string, recording: Recording, pid: number): TraceEven
 }
 
 /** The trace as JSON, an event a line. */
-export function* traceLines({ displayTimeUnit, traceEvents }: Trace): Generator<Uint8Array> {
-  yield Buffer.from(`{"displayTimeUnit":${JSON.stringify(displayTimeUnit)},"traceEvents":[\n`);
+export function* traceLines({ traceEvents, ...head }: Trace): Generator<Uint8Array> {
+  yield Buffer.from(`${JSON.stringify(head).slice(0, -1)},"traceEvents":[\n`);
   for (let from = 0; from < traceEvents.length; from += CHUNK) {
     const lines = traceEvents.slice(from, from + CHUNK).map((event) => JSON.stringify(event));
     const isLast = from + CHUNK >= traceEvents.length;
