@@ -1,4 +1,4 @@
-import { type ComputeChoice, type ModelName, multiplyAdds } from "../models/index.ts";
+import { type ComputeChoice, freeze, type ModelName, multiplyAdds } from "../models/index.ts";
 import type { ProfiledBatch, ProfiledModel, Shares } from "../run/profile.ts";
 import {
   emptyCache,
@@ -69,6 +69,8 @@ export async function profileModel(
     parameters: model.parameters().reduce((sum, { elements }) => sum + elements, 0),
     multiplyAdds: multiplyAdds(model, [channels, height, width]),
   };
+  // As `thaw evaluate` computes it.
+  if (trainStep === undefined) freeze(model, [channels, height, width], compute);
   const subject: Subject = {
     ...{ mode: trainStep === undefined ? "infer" : "train", gemm },
     ...{ multiplyAdds: facts.multiplyAdds, warmup: plan.window.warmup },

@@ -189,6 +189,7 @@ export class Stepper implements Disposable {
     this.#model = model;
     this.#compute = compute;
     this.#trainStep = trainStep;
+    model.train(trainStep !== undefined);
     if (trainStep !== undefined) {
       const groups = parameterGroups(model.namedParameters());
       this.#optimizer = adam(groups, { lr: LR });
@@ -198,7 +199,6 @@ export class Stepper implements Disposable {
   /** Frees the batch. */
   step(batch: Batch, watch: { phase(name: PhaseName): void }): void {
     if (this.#trainStep !== undefined) {
-      this.#model.train();
       const loss = (logits: Tensor, { labels }: { readonly labels: Tensor }) =>
         crossEntropy(logits, labels);
       const options = { ...this.#compute, lr: LR, loss, clipGrad: undefined, watch };
@@ -208,7 +208,6 @@ export class Stepper implements Disposable {
     using images = batch.images;
     using _labels = batch.labels;
     watch.phase("forward");
-    this.#model.eval();
     inference(() =>
       scope(() => {
         const logits = forward(this.#model, onDevice(images, this.#compute.device), this.#compute);
