@@ -33,7 +33,8 @@ constexpr size_t kHugePage = size_t{2} << 20;
 constexpr size_t kSlack = size_t{64} << 20;
 
 struct Header {
-  size_t size;  // usable bytes behind the header
+  size_t size;       // usable bytes behind the header
+  size_t requested;  // of them, what the tensor in it asked for
   Header* next;
 };
 static_assert(sizeof(Header) <= kAlignment, "the header must fit before the data");
@@ -68,6 +69,8 @@ struct Statistics {
   size_t reserved = 0;
   size_t peak_reserved = 0;
   size_t fresh = 0;  // blocks that no list had
+  size_t requested = 0;
+  size_t peak_requested = 0;
 };
 
 class CachingAllocator final : public c10::Allocator {
@@ -93,6 +96,7 @@ class CachingAllocator final : public c10::Allocator {
     std::lock_guard<std::mutex> lock(mutex_);
     statistics_.peak = statistics_.current;
     statistics_.peak_reserved = statistics_.reserved;
+    statistics_.peak_requested = statistics_.requested;
   }
 
   // Returns the limit before.
@@ -134,6 +138,9 @@ class CachingAllocator final : public c10::Allocator {
       }
       statistics_.current += block->size;
       statistics_.peak = std::max(statistics_.peak, statistics_.current);
+      block->requested = bytes;
+      statistics_.requested += bytes;
+      statistics_.peak_requested = std::max(statistics_.peak_requested, statistics_.requested);
     }
     void* data = reinterpret_cast<char*>(block) + kAlignment;
     return {data, data, &Free, device};
@@ -192,6 +199,7 @@ class CachingAllocator final : public c10::Allocator {
   void Return(Header* block) {
     std::lock_guard<std::mutex> lock(mutex_);
     statistics_.current -= block->size;
+    statistics_.requested -= block->requested;
     Header*& list = lists_[block->size];
     block->next = list;
     list = block;
@@ -214,7 +222,8 @@ void CachingAllocator::Free(void* data) {
   Instance().Return(reinterpret_cast<Header*>(static_cast<char*>(data) - kAlignment));
 }
 
-// {currentBytes, peakBytes, reservedBytes, peakReservedBytes, freshBlocks}
+// {currentBytes, peakBytes, reservedBytes, peakReservedBytes, freshBlocks, tensorBytes,
+// peakTensorBytes}
 Napi::Value AllocatorStatistics(const Napi::CallbackInfo& info) {
   const Statistics statistics = Instance().statistics();
   auto result = Napi::Object::New(info.Env());
@@ -223,6 +232,8 @@ Napi::Value AllocatorStatistics(const Napi::CallbackInfo& info) {
   result.Set("reservedBytes", static_cast<double>(statistics.reserved));
   result.Set("peakReservedBytes", static_cast<double>(statistics.peak_reserved));
   result.Set("freshBlocks", static_cast<double>(statistics.fresh));
+  result.Set("tensorBytes", static_cast<double>(statistics.requested));
+  result.Set("peakTensorBytes", static_cast<double>(statistics.peak_requested));
   return result;
 }
 

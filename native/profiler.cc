@@ -1,4 +1,5 @@
-// Operator events by libtorch's own observers: name, start, duration, thread, input shapes.
+// Operator events by libtorch's own observers: name, start, duration, thread, sequence, input
+// shapes.
 #include <ATen/record_function.h>
 #include <napi.h>
 
@@ -24,6 +25,9 @@ struct Event {
   int64_t start;  // nanoseconds since the profiler was started
   int64_t duration;
   uint64_t thread;
+  // Of autograd: an operator's and that of the node which differentiates it are the same; -1 where
+  // there is none.
+  int64_t sequence;
   std::string shapes;
 };
 
@@ -69,10 +73,11 @@ void OnEnd(const at::RecordFunction& function, at::ObserverContext* context) {
     return;
   }
   events.push_back({function.name(), static_cast<int>(function.scope()), pending->start,
-                    end - pending->start, function.threadId(), std::move(pending->shapes)});
+                    end - pending->start, function.threadId(), function.seqNr(),
+                    std::move(pending->shapes)});
 }
 
-// startProfiler(withShapes)
+// startProfiler(withShapes): the calling thread, as events name it.
 Napi::Value StartProfiler(const Napi::CallbackInfo& info) {
   return Guarded(info, [&]() -> Napi::Value {
     if (handle != 0) throw std::logic_error("the profiler runs already");
@@ -88,12 +93,18 @@ Napi::Value StartProfiler(const Napi::CallbackInfo& info) {
             .needsInputs(with_shapes.load())
             .scopes({at::RecordScope::FUNCTION, at::RecordScope::BACKWARD_FUNCTION,
                      at::RecordScope::USER_SCOPE}));
-    return info.Env().Undefined();
+    return Napi::Number::New(info.Env(),
+                             static_cast<double>(at::RecordFunction::currentThreadId()));
   });
 }
 
-// stopProfiler(): {events: [{name, backward, start, duration, thread, shapes}], dropped}; times in
-// ns.
+// profilerClock(): nanoseconds since the profiler was last started, by the events' own clock.
+Napi::Value ProfilerClock(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(Now()));
+}
+
+// stopProfiler(): {events: [{name, backward, start, duration, thread, sequence, shapes}], dropped};
+// times in ns.
 Napi::Value StopProfiler(const Napi::CallbackInfo& info) {
   return Guarded(info, [&]() -> Napi::Value {
     if (handle == 0) throw std::logic_error("the profiler does not run");
@@ -111,6 +122,7 @@ Napi::Value StopProfiler(const Napi::CallbackInfo& info) {
       entry.Set("start", static_cast<double>(event.start));
       entry.Set("duration", static_cast<double>(event.duration));
       entry.Set("thread", static_cast<double>(event.thread));
+      entry.Set("sequence", static_cast<double>(event.sequence));
       entry.Set("shapes", event.shapes);
       list.Set(i++, entry);
     }
@@ -127,6 +139,7 @@ Napi::Value StopProfiler(const Napi::CallbackInfo& info) {
 
 void InitProfiler(Napi::Env env, Napi::Object exports) {
   exports.Set("startProfiler", Napi::Function::New(env, StartProfiler, "startProfiler"));
+  exports.Set("profilerClock", Napi::Function::New(env, ProfilerClock, "profilerClock"));
   exports.Set("stopProfiler", Napi::Function::New(env, StopProfiler, "stopProfiler"));
 }
 

@@ -48,6 +48,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "upload an export and its card to the Hugging Face hub",
     load: async () => (await import("./commands/push.ts")).push,
   },
+  profile: {
+    summary: "measure where a model's time and memory go",
+    load: async () => (await import("./commands/profile.ts")).profile,
+  },
   track: {
     summary: "send a run's record to MLflow",
     load: async () => (await import("./commands/track.ts")).track,

@@ -10,13 +10,17 @@ export class Interrupt implements Disposable {
   readonly #interrupt = (): void => {
     if (this.#requested !== undefined) process.exit(ExitCode.interrupted);
     this.#requested = "interrupted";
-    say("stopping after this step, with a checkpoint (again: stop at once)");
+    say(`${this.#promise} (again: stop at once)`);
   };
   readonly #preempt = (): void => {
     this.#requested ??= "preempted";
   };
 
-  constructor() {
+  readonly #promise: string;
+
+  /** @param promise What is said to the first Ctrl-C. */
+  constructor(promise = "stopping after this step, with a checkpoint") {
+    this.#promise = promise;
     process.on("SIGINT", this.#interrupt);
     process.on("SIGTERM", this.#preempt);
     process.on("SIGUSR1", this.#preempt);

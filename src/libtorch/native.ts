@@ -47,6 +47,9 @@ export interface AllocatorStatistics {
   readonly peakReservedBytes: number;
   /** Blocks that the cache did not have: constant in a steady training loop. */
   readonly freshBlocks: number;
+  /** What tensors asked for, without the blocks' rounding. */
+  readonly tensorBytes: number;
+  readonly peakTensorBytes: number;
 }
 
 export interface ProfilerEvent {
@@ -56,6 +59,8 @@ export interface ProfilerEvent {
   readonly start: number;
   readonly duration: number;
   readonly thread: number;
+  /** Of autograd: an operator's and that of the node which differentiates it are the same; -1: none. */
+  readonly sequence: number;
   readonly shapes: string;
 }
 
@@ -149,6 +154,9 @@ export interface Native {
     filter: "bilinear" | "bicubic",
   ): void;
 
-  startProfiler(withShapes: boolean): void;
+  /** Returns the calling thread, as events name it. */
+  startProfiler(withShapes: boolean): number;
+  /** Nanoseconds since the profiler was last started. */
+  profilerClock(): number;
   stopProfiler(): { readonly events: readonly ProfilerEvent[]; readonly dropped: number };
 }

@@ -6,6 +6,7 @@ import { comparedCurves } from "./plots/curves.ts";
 import { accuracyIntervals } from "./plots/intervals.ts";
 import { type Plot, renderSvg } from "./plots/render.ts";
 import { themed } from "./plots/theme.ts";
+import { profiledRuns } from "./profile-tables.ts";
 import { runPlots } from "./run-plots.ts";
 import { columnsOf, type PlainTable, settings, statisticsTables } from "./table.ts";
 import { isFinished } from "./test-sets.ts";
@@ -30,7 +31,7 @@ export async function htmlReport(title: string, analysis: Analysis): Promise<str
     "<h2>Runs</h2>",
     '<p class="muted">A press on a column’s head sorts by it.</p>',
     runTable(runs),
-    ...statisticsTables(pairs, groups).map(statisticsTable),
+    ...[...statisticsTables(pairs, groups), ...profiledRuns(runs)].map(statisticsTable),
     ...(await comparedPlots(runs)),
     "<h2>Settings</h2>",
     '<p class="muted">Settings that differ come first and are marked.</p>',

@@ -1,5 +1,6 @@
 import type { Analysis } from "./findings/findings.ts";
 import { count, escapeMarkdown, percent } from "./format.ts";
+import { profiledRuns } from "./profile-tables.ts";
 import { columnsOf, settings, statisticsTables } from "./table.ts";
 
 /** The comparison as Markdown. */
@@ -10,17 +11,20 @@ export function markdownReport(title: string, analysis: Analysis): string {
   for (const finding of findings) parts.push(`- ${escapeMarkdown(finding)}`);
   parts.push("", "## Runs", "");
   parts.push(
-    table(
+    markdownTable(
       columns.map((column) => column.title),
       runs.map((run) => columns.map((column) => column.text(run) ?? "–")),
     ),
   );
-  for (const { title, note, head, rows } of statisticsTables(pairs, groups)) {
-    parts.push(`## ${escapeMarkdown(title)}`, "", note, "", table(head, rows));
+  for (const { title, note, head, rows } of [
+    ...statisticsTables(pairs, groups),
+    ...profiledRuns(runs),
+  ]) {
+    parts.push(`## ${escapeMarkdown(title)}`, "", note, "", markdownTable(head, rows));
   }
   parts.push("## Settings", "");
   parts.push(
-    table(
+    markdownTable(
       ["Setting", ...runs.map((run) => run.name)],
       settings(runs).map((row) => [row.key, ...row.values.map((value) => value ?? "–")]),
     ),
@@ -35,12 +39,16 @@ export function markdownReport(title: string, analysis: Analysis): string {
       row.f1.toFixed(4),
       count(row.support),
     ]);
-    parts.push(table(["Class", "Precision", "Recall", "F1", "Images"], rows));
+    parts.push(markdownTable(["Class", "Precision", "Recall", "F1", "Images"], rows));
   }
   return parts.join("\n");
 }
 
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+/** Cells are escaped. */
+export function markdownTable(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+): string {
   const line = (cells: readonly string[]) => `| ${cells.map(escapeMarkdown).join(" | ")} |\n`;
   return `${line(head)}|${" --- |".repeat(head.length)}\n${rows.map(line).join("")}`;
 }

@@ -1,5 +1,6 @@
 import type { ImageFit } from "../data/files/fit.ts";
 import type { ComputeChoice } from "../models/compute.ts";
+import type { Classifier } from "../models/index.ts";
 import type { LoadReport } from "../models/weights/index.ts";
 import type { TrainConfig } from "../run/config.ts";
 import type { NetworkInput } from "../run/input.ts";
@@ -49,6 +50,21 @@ export interface StepProgress {
   readonly secondsLeft: number;
 }
 
+/** What a step is doing. `other` is its bookkeeping. */
+export type StepPhase = "data" | "forward" | "backward" | "optimizer" | "other";
+
+/** Looks on while steps are made, and changes no number of them. */
+export interface StepWatch {
+  /** Before the first step; it leaves the model as it was. */
+  begin(model: Classifier): void;
+  /** What begins now. `data`, the wait for a batch, begins a step and ends the one before. */
+  phase(phase: StepPhase): void;
+  /** The step's images, [N, C, H, W], have come. */
+  batch(shape: readonly number[]): void;
+  /** The last step has ended, and no other follows at once. */
+  pause(): void;
+}
+
 export interface TrainOptions extends TrainEvents {
   /** Opens the config's weights where they are needed, which a resumed run seldom does; default `openStartWeights`. */
   readonly openWeights?: (config: TrainConfig) => Promise<Weights | undefined>;
@@ -59,6 +75,8 @@ export interface TrainOptions extends TrainEvents {
   readonly cache?: string;
   /** Draws what the record says when training has ended, before trackers are closed: they may show the pictures. */
   readonly pictures?: (run: RunRecord, tracker: Tracker, input: NetworkInput) => Promise<void>;
+  /** Absent: nothing is measured, and nothing is lost by it. */
+  readonly watch?: StepWatch | undefined;
   /** Asked after every step: a reason to stop makes a checkpoint and ends the run early. */
   readonly stopRequested?: () => "interrupted" | "preempted" | undefined;
 }

@@ -6,9 +6,9 @@ import { expectNoLeaks } from "../../test/support/no-leaks.ts";
 import { sampleSplits } from "../../test/support/sample-splits.ts";
 import { parseConfig } from "../run/config-load.ts";
 import { openRun } from "../run/read.ts";
-import { emptyCache, limitMemory, memory } from "../tensor/index.ts";
+import { emptyCache, isOutOfMemory, limitMemory, memory } from "../tensor/index.ts";
 import { train } from "./index.ts";
-import { isOutOfMemory, OutOfMemoryError } from "./out-of-memory.ts";
+import { OutOfMemoryError } from "./out-of-memory.ts";
 
 const out = mkdtempSync(join(tmpdir(), "thaw-memory-"));
 afterAll(() => rmSync(out, { recursive: true }));

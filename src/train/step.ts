@@ -12,6 +12,7 @@ import {
 } from "../optim/index.ts";
 import { inference, ops, scope, type Tensor } from "../tensor/index.ts";
 import type { Accumulation } from "./accumulation.ts";
+import type { StepWatch } from "./events.ts";
 
 /** What answers are held against. */
 export interface Targets {
@@ -36,6 +37,7 @@ export interface StepOptions extends Compute {
   readonly scaler?: GradScaler | undefined;
   /** Called after the update, while the gradients are still there. */
   readonly inspect?: (() => void) | undefined;
+  readonly watch?: Pick<StepWatch, "phase"> | undefined;
 }
 
 export interface StepResult {
@@ -68,7 +70,9 @@ export function trainStep(
 ): StepResult {
   using _images = batch.images;
   using _labels = batch.labels;
+  const { watch } = options;
   return scope((): StepResult => {
+    watch?.phase("forward");
     const labels = onDevice(batch.labels, options.device);
     const images = onDevice(batch.images, options.device);
     const logits = forward(model, images, options);
@@ -78,11 +82,13 @@ export function trainStep(
     if (!Number.isFinite(value)) throw new DivergedError(`the loss is ${value}`);
     const { batches: share, isLast: updates } = options.accumulation ?? ALONE;
     const factor = (options.scaler?.scale ?? 1) / share;
+    watch?.phase("backward");
     (factor === 1 ? loss : ops.mulScalar(loss, factor)).backward();
     const main = lambda !== undefined && lambda < 0.5 ? ops.flip(labels, [0]) : labels;
     const correct = ops.sum(ops.eq(ops.argmax(logits, { dim: 1 }), main)).item();
-    if (!updates) return { loss: value, correct, updates };
-    const norm = update(optimizer, options);
+    if (updates) watch?.phase("optimizer");
+    const norm = updates ? update(optimizer, options) : undefined;
+    watch?.phase("other");
     return { loss: value, correct, updates, ...(norm !== undefined && { gradNorm: norm }) };
   });
 }

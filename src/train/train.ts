@@ -9,11 +9,16 @@ import { readRun } from "../run/read.ts";
 import { createRun, defaultRunName, findRun, type RunRecord, resumeRun } from "../run/record.ts";
 import { withRunLock } from "../run/run-lock.ts";
 import { checkTracking, openTracker } from "../run/track/open.ts";
-import { getThreads, resetPeakMemory, setThreads, version } from "../tensor/index.ts";
+import {
+  getThreads,
+  limitToMachine,
+  resetPeakMemory,
+  setThreads,
+  version,
+} from "../tensor/index.ts";
 import type { TrainOptions, TrainResult } from "./events.ts";
 import { trainOnFeatures } from "./features.ts";
 import { trainingInput, withInput } from "./input.ts";
-import { limitToMachine } from "./out-of-memory.ts";
 import { digestOf, engineFingerprint, resumeSession } from "./resume.ts";
 import { Session } from "./session.ts";
 import { describeWeights, openStartWeights, startFrom } from "./start-weights.ts";

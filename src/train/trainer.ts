@@ -12,20 +12,21 @@ import { readRun } from "../run/read.ts";
 import type { RunRecord } from "../run/record.ts";
 import type { EpochLine, RunStatus, StepLine, Summary } from "../run/summary.ts";
 import type { Tracker } from "../run/track/tracker.ts";
-import { getThreads } from "../tensor/index.ts";
+import { getThreads, isOutOfMemory } from "../tensor/index.ts";
 import { freezeStages } from "../transfer/index.ts";
 import { type Accumulation, accumulationAt } from "./accumulation.ts";
 import { countEpoch, isOver } from "./best.ts";
 import type { TrainOptions } from "./events.ts";
 import { histogramsAreDue, parameterHistograms } from "./histograms.ts";
 import { trainingFit } from "./input.ts";
-import { type FailedStep, isOutOfMemory, outOfMemory } from "./out-of-memory.ts";
+import { type FailedStep, outOfMemory } from "./out-of-memory.ts";
 import { transferOf } from "./plan.ts";
 import { digestOf } from "./resume.ts";
 import type { Session } from "./session.ts";
 import { DivergedError, firstNonFinite, type StepResult, trainStep } from "./step.ts";
 import { parameterCounts, summarise } from "./summary.ts";
 import { Watch } from "./watch.ts";
+import { watched } from "./watched.ts";
 
 export interface TrainerParts {
   readonly config: TrainConfig;
@@ -69,8 +70,7 @@ export class Trainer {
     this.#options = parts.options;
     this.#started = parts.started;
     this.#fingerprint = parts.fingerprint;
-    const { classes } = parts.data.train;
-    this.#watch = new Watch(classes.length, readRun(parts.run.dir).epochs);
+    this.#watch = new Watch(parts.data.train.classes.length, readRun(parts.run.dir).epochs);
   }
 
   async fit(): Promise<Summary> {
@@ -79,6 +79,7 @@ export class Trainer {
     if (progress.step === 0) ema?.set(model);
     this.#announce();
     this.#writeSummary("running");
+    this.#options.watch?.begin(model);
     try {
       while (progress.epoch < this.#config.epochs && !this.#stoppedEarly()) {
         const stop = await this.#epoch();
@@ -114,7 +115,7 @@ export class Trainer {
     let lr = 0;
     freezeStages(model, transferOf(this.#config), epoch);
     network.train();
-    for await (const batch of train.epoch(epoch, from)) {
+    for await (const batch of watched(train.epoch(epoch, from), this.#options.watch)) {
       lr = this.#config.lr * this.#session.schedule.at(progress.step);
       const part = accumulationAt(progress.batch, train.batches, gradAccumSteps);
       const { loss, correct, updates, gradNorm } = this.#step(batch, lr, part);
@@ -162,7 +163,7 @@ export class Trainer {
     const options = { ...this.#compute, lr, loss, clipGrad, scaler };
     try {
       return trainStep(network, optimizer, batch, {
-        ...{ ...options, accumulation },
+        ...{ ...options, accumulation, watch: this.#options.watch },
         inspect: this.#histograms(),
       });
     } catch (error) {
@@ -279,10 +280,9 @@ export class Trainer {
       test.count,
       this.#compute,
     );
-    const { classes } = test;
     const result = this.#run.writeResults({
-      predictions: predictions(probabilities, test.labels, classes.length),
-      classes,
+      predictions: predictions(probabilities, test.labels, test.classes.length),
+      classes: test.classes,
       set: test,
     });
     const early = this.#stoppedEarly() && this.#session.progress.epoch < this.#config.epochs;

@@ -1,8 +1,14 @@
 import { basename, dirname, join } from "node:path";
-import { ExitCode } from "../../errors.ts";
+import { ExitCode, UsageError } from "../../errors.ts";
 import { ensureNative } from "../../libtorch/index.ts";
 import { parseModelName } from "../../models/index.ts";
-import { trackPictures, writeCurves, writeMisclassified } from "../../report/index.ts";
+import { TrainingProfile } from "../../profile/index.ts";
+import {
+  trackPictures,
+  writeCurves,
+  writeMisclassified,
+  writeProfileReport,
+} from "../../report/index.ts";
 import type { TrainConfig } from "../../run/config.ts";
 import { overridesFromFlags } from "../../run/config-flags.ts";
 import { loadConfig } from "../../run/config-load.ts";
@@ -16,7 +22,7 @@ import { addConfigFlags } from "../config-flags.ts";
 import { openConfiguredData } from "../dataset.ts";
 import { Interrupt } from "../interrupt.ts";
 import { printJson, say } from "../output.ts";
-import { duration, percent, trainingProgress } from "../progress.ts";
+import { duration, note, percent, trainingProgress } from "../progress.ts";
 import { weightsOpener } from "../train-flags.ts";
 import { mirrorHelp, offlineHelp, type WeightsFlags } from "../weights.ts";
 
@@ -24,6 +30,7 @@ interface Options extends Record<string, unknown>, WeightsFlags {
   config?: string;
   resume?: string;
   overwrite?: true;
+  profile?: true | number;
   json?: true;
 }
 
@@ -33,12 +40,16 @@ export const train: CliCommand = {
       .option("--config <file>", "YAML or JSON file with any of the keys below; flags win over it")
       .option("--resume <run>", "go on with a run that was interrupted, with its own config")
       .option("--overwrite", "replace a run of the same name")
+      .option("--profile [steps]", "measure so many of its steps (default 20): thaw profile", steps)
       .option("--mirror <folder or url>", mirrorHelp)
       .option("--offline", offlineHelp)
       .option("--json", "print the summary as JSON");
     addConfigFlags(command, trainFlags());
     command.action(async (options: Options) => {
-      if (asksForClassical(options)) return trainClassically(options);
+      if (asksForClassical(options)) {
+        refuseProfile(options);
+        return trainClassically(options);
+      }
       const config = resolve(options);
       // Before anything is compiled or fetched: a slip of the pen is told at once.
       parseModelName(config.model);
@@ -48,8 +59,16 @@ export const train: CliCommand = {
       await ensureNative();
       const data = await openConfiguredData(config, options.mirror);
       using interrupt = new Interrupt();
+      const progress = trainingProgress();
+      const profile = options.profile === undefined ? undefined : profileOf(options.profile);
+      using _finished = { [Symbol.dispose]: () => profile?.finish() };
       const { run, summary } = await trainModel(config, data, {
-        ...trainingProgress(),
+        ...progress,
+        onStart: (info) => {
+          progress.onStart?.(info);
+          profile?.describe({ ...info, model: config.model, data: data.name });
+        },
+        watch: profile,
         resume: options.resume !== undefined,
         overwrite: options.overwrite === true,
         openWeights: async (asked) => weights ?? openWeights(asked),
@@ -60,6 +79,8 @@ export const train: CliCommand = {
           trackPictures(dir, files, tracker);
         },
       });
+      if (profile?.finish()) await writeProfileReport(run.dir);
+      else if (profile !== undefined) note("no profile: the run had too few steps");
       if (options.json) printJson(summary);
       else say(describe(summary, run.dir));
       if (summary.status === "interrupted") process.exitCode = ExitCode.interrupted;
@@ -67,6 +88,29 @@ export const train: CliCommand = {
     });
   },
 };
+
+/** Steps that are timed, where nothing else is said, and those after them that are recorded. */
+const PROFILED = 20;
+const RECORDED = 3;
+
+function profileOf(steps: true | number): TrainingProfile {
+  const timed = steps === true ? PROFILED : steps;
+  const window = { warmup: 3, timed, seconds: Number.POSITIVE_INFINITY, traced: RECORDED };
+  return new TrainingProfile(window);
+}
+
+function refuseProfile({ profile }: Options): void {
+  if (profile === undefined) return;
+  throw new UsageError("--profile: a classical model is trained in one go, without steps", {
+    hint: "leave --profile out",
+  });
+}
+
+function steps(text: string): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value > 0) return value;
+  throw new UsageError(`--profile: "${text}" given; allowed: a whole number of at least 1`);
+}
 
 function resolve({ config, resume, ...options }: Options): TrainConfig {
   const overrides = overridesFromFlags(options);

@@ -90,7 +90,10 @@ export function recordForward(
   inference(() =>
     scope(() => {
       if (model === undefined) return pass();
-      aroundForward(model, pass, (module, _input, run) => recorder.inside(module, run));
+      using _hooks = aroundForward(model, (_name, module, _input, run) =>
+        recorder.inside(module, run),
+      );
+      pass();
     }),
   );
   if (recorder.failure !== undefined) throw recorder.failure;

@@ -1,0 +1,178 @@
+import { join } from "node:path";
+import { ExitCode, UsageError } from "../../errors.ts";
+import { ensureNative } from "../../libtorch/index.ts";
+import { parseModelName } from "../../models/index.ts";
+import { type InputSize, profileModels } from "../../profile/index.ts";
+import { describeProfile, writeProfileReport } from "../../report/index.ts";
+import { trainConfigSchema } from "../../run/config.ts";
+import { setThreads } from "../../tensor/index.ts";
+import { trainStep } from "../../train/index.ts";
+import type { CliCommand } from "../command.ts";
+import { openConfiguredData } from "../dataset.ts";
+import { Interrupt } from "../interrupt.ts";
+import { printJson, say } from "../output.ts";
+import { counter, note } from "../progress.ts";
+import { mirrorHelp } from "../weights.ts";
+
+interface Options {
+  model?: string[];
+  data?: string;
+  input?: InputSize;
+  classes: number;
+  mode: "train" | "infer";
+  batchSize: number[];
+  steps: number;
+  warmup: number;
+  seconds: number;
+  trace: number;
+  precision: string;
+  device: string;
+  threads?: number;
+  out: string;
+  into?: string;
+  mirror?: string;
+  json?: true;
+}
+
+export const profile: CliCommand = {
+  register(command) {
+    command
+      .option("--model <name>", "architecture; may be given several times", several)
+      .option("--data <name>", "data set whose images are read, and its loader with them")
+      .option(
+        "--input <CxHxW>",
+        "instead of data: drawn images, as 3x224x224; default the model's size",
+        size,
+      )
+      .option(
+        "--classes <n>",
+        "outputs of the head, with drawn images",
+        whole("--classes", 1),
+        1000,
+      )
+      .option("--mode <name>", "train, or infer (default train)", mode, "train")
+      .option(
+        "--batch-size <n,…>",
+        "images of a step; of several, each is measured",
+        sizes,
+        [1, 8, 32],
+      )
+      .option("--steps <n>", "steps that are timed, at most", whole("--steps", 3), 30)
+      .option("--seconds <s>", "time for them, for each batch size", positive, 10)
+      .option("--warmup <n>", "steps before them", whole("--warmup", 0), 3)
+      .option(
+        "--trace <n>",
+        "steps after them that are recorded by operator and module",
+        whole("--trace", 0),
+        3,
+      )
+      .option("--precision <name>", "auto, fp32, bf16 or fp16", "auto")
+      .option("--device <name>", "auto, cpu, cuda or mps", "auto")
+      .option("--threads <n>", "threads that compute; default all cores", whole("--threads", 1))
+      .option("--out <folder>", "folder of the runs", "runs")
+      .option("--into <folder>", "folder of the results; default profile in --out")
+      .option("--mirror <folder or url>", mirrorHelp)
+      .option("--json", "print the profile as JSON")
+      .action(run);
+  },
+};
+
+async function run(options: Options): Promise<void> {
+  const { data: name, input, classes, batchSize, trace, warmup, seconds } = options;
+  if (options.model === undefined) {
+    throw new UsageError("--model is missing", {
+      hint: "as --model resnet50; `thaw models` lists them",
+    });
+  }
+  const models = [...new Set(options.model.map(parseModelName))];
+  if (name !== undefined && input !== undefined) {
+    throw new UsageError("--data and --input: images are read or drawn, not both");
+  }
+  const { precision, device } = compute(options);
+  await ensureNative();
+  if (options.threads !== undefined) setThreads(options.threads);
+  const images =
+    name === undefined
+      ? ({ kind: "drawn", size: input, classes } as const)
+      : ({
+          kind: "data",
+          data: await openConfiguredData({ data: name, seed: 0 }, options.mirror),
+        } as const);
+  const into = options.into ?? join(options.out, "profile");
+  using interrupt = new Interrupt("stopping after this step; what was measured is kept");
+  const steps = counter("step");
+  const profile = await profileModels({
+    ...{ models, images, precision, device, into, batchSizes: batchSize },
+    window: { warmup, seconds, timed: options.steps, traced: trace },
+    trainStep: options.mode === "train" ? trainStep : undefined,
+    stopRequested: () => interrupt.requested !== undefined,
+    onNote: note,
+    onStep: ({ done, total }) => steps.draw(done, total),
+  });
+  steps.clear();
+  const files = await writeProfileReport(into, profile);
+  if (options.json) printJson(profile);
+  else {
+    process.stdout.write(describeProfile(profile));
+    say(
+      `written to ${into}: profile.json, trace.json (ui.perfetto.dev opens it), ${files.join(", ")}`,
+    );
+  }
+  if (profile.status === "interrupted") {
+    process.exitCode =
+      interrupt.requested === "preempted" ? ExitCode.preempted : ExitCode.interrupted;
+    return;
+  }
+  const isMeasured = profile.models.every(({ batches }) =>
+    batches.some(({ kind }) => kind === "measured"),
+  );
+  if (!isMeasured) process.exitCode = ExitCode.failed;
+}
+
+function compute({ precision, device }: Options) {
+  const choices = trainConfigSchema.pick({ precision: true, device: true });
+  const parsed = choices.safeParse({ precision, device });
+  if (parsed.success) return parsed.data;
+  const [flag] = parsed.error.issues[0]!.path as ["precision" | "device"];
+  const allowed = flag === "precision" ? "auto, fp32, bf16, fp16" : "auto, cpu, cuda, mps";
+  const given = flag === "precision" ? precision : device;
+  throw new UsageError(`--${flag}: "${given}" given; allowed: one of ${allowed}`);
+}
+
+function several(text: string, before: string[] = []): string[] {
+  return [...before, ...text.split(",")];
+}
+
+function size(text: string): InputSize {
+  const found = /^(\d+)x(\d+)x(\d+)$/.exec(text);
+  const numbers = found?.slice(1).map(Number) ?? [];
+  if (numbers.length === 3 && numbers.every((n) => n >= 1 && n <= 1 << 16)) {
+    return numbers as unknown as InputSize;
+  }
+  throw new UsageError(
+    `--input: "${text}" given; allowed: channels, height and width, as 3x224x224`,
+  );
+}
+
+function mode(text: string): Options["mode"] {
+  if (text === "train" || text === "infer") return text;
+  throw new UsageError(`--mode: "${text}" given; allowed: one of train, infer`);
+}
+
+function sizes(text: string): number[] {
+  return [...new Set(text.split(",").map(whole("--batch-size", 1)))];
+}
+
+function whole(flag: string, least: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= least) return value;
+    throw new UsageError(`${flag}: "${text}" given; allowed: a whole number of at least ${least}`);
+  };
+}
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== "" && Number.isFinite(value) && value > 0) return value;
+  throw new UsageError(`--seconds: "${text}" given; allowed: a number above 0`);
+}
