@@ -49,6 +49,7 @@ export {
 export { ExitCode, ThawError, UsageError } from "./errors.ts";
 // Training and judging.
 export {
+  type EvaluateOptions,
   type Explanation,
   type Explanations,
   evaluateClassicalRun,

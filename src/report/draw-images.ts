@@ -1,7 +1,8 @@
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import type { SplitSet } from "../data/imageset.ts";
 import { type PreviewImage, picturesOf } from "../data/preview.ts";
-import { evaluationFit, type NetworkInput } from "../run/input.ts";
+import { evaluationFit, type ImageShape } from "../run/input.ts";
 import { readJudgements, surestMistakes } from "../run/judgements.ts";
 import { readRun } from "../run/read.ts";
 import { type GalleryTile, gallery } from "./plots/gallery.ts";
@@ -18,8 +19,11 @@ export async function writeMisclassified(
   dir: string,
   name: string,
   test: SplitSet,
-  input: NetworkInput,
+  input: ImageShape,
 ): Promise<string[]> {
+  const files = ["misclassified.svg", "misclassified.png"];
+  // Of an earlier evaluation.
+  for (const file of files) rmSync(join(dir, file), { force: true });
   const { summary, calibration } = readRun(dir);
   const { classes = [] } = summary ?? {};
   const said = readJudgements(dir, classes);
@@ -40,7 +44,7 @@ export async function writeMisclassified(
   const subtitle = `${rows.length} of ${wrong} mistakes on ${test.count} test images, the surest first`;
   const drawn = await gallery(`What ${name} gets wrong`, tiles, { subtitle });
   await writeSvg(drawn.svg, join(dir, "misclassified"));
-  return ["misclassified.svg", "misclassified.png"];
+  return files;
 }
 
 /** What `explainRun` says of an image. */
@@ -59,7 +63,7 @@ export async function writeExplanations(
   test: SplitSet,
   explained: {
     readonly method: string;
-    readonly input: NetworkInput;
+    readonly input: ImageShape;
     readonly images: readonly Explained[];
   },
 ): Promise<string[]> {
@@ -83,9 +87,9 @@ export async function writeExplanations(
 function readPictures(
   test: SplitSet,
   rows: readonly number[],
-  input: NetworkInput,
+  input: ImageShape,
 ): Promise<PreviewImage[]> {
-  const { mean, std } = input;
+  const each = (value: number) => Array.from({ length: input.channels }, () => value);
   const fit = evaluationFit(input, test);
-  return picturesOf(test, Int32Array.from(rows), { mean, std, fit });
+  return picturesOf(test, Int32Array.from(rows), { mean: each(0), std: each(1), fit });
 }

@@ -1,4 +1,6 @@
+import { join } from "node:path";
 import type { Run } from "../run/read.ts";
+import { costPlots } from "./draw-comparison.ts";
 import type { Analysis } from "./findings/findings.ts";
 import { count, escapeHtml, percent } from "./format.ts";
 import { script, style } from "./page.ts";
@@ -6,14 +8,18 @@ import { comparedCurves } from "./plots/curves.ts";
 import { accuracyIntervals } from "./plots/intervals.ts";
 import { type Plot, renderSvg } from "./plots/render.ts";
 import { themed } from "./plots/theme.ts";
+import { readPng } from "./png.ts";
 import { runPlots } from "./run-plots.ts";
 import { columnsOf, type PlainTable, settings, statisticsTables } from "./table.ts";
 import { isFinished } from "./test-sets.ts";
 
 /** More lines than these cannot be told apart; the best runs are drawn. */
 const MOST_CURVES = 12;
-/** With more runs, the parts of all but the first are closed at first. */
+/** With more runs, the parts of all but the first are closed at first, and only so many have pictures of images. */
 const MOST_OPEN = 6;
+
+/** Files of a run's folder, and what they show. */
+const drawnOfImages = { "misclassified.png": "Mistakes of", "explain.png": "What counts for" };
 
 /**
  * The comparison as one page that needs no network: style, script and plots stand in it. Text from records is escaped, and
@@ -38,7 +44,8 @@ export async function htmlReport(title: string, analysis: Analysis): Promise<str
     "<h2>Each run</h2>",
     ...sections,
   ];
-  const policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
+  const policy =
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:";
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -104,9 +111,13 @@ async function comparedPlots(runs: readonly Run[]): Promise<string[]> {
   );
   if (trained.length > 1) plots.push(comparedCurves(trained.slice(0, MOST_CURVES)));
   const figures = await Promise.all(plots.map(figure));
-  if (trained.length <= MOST_CURVES) return figures;
-  const note = `Curves of the ${MOST_CURVES} best runs; the others are below.`;
-  return [...figures, `<p class="muted">${note}</p>`];
+  if (trained.length > MOST_CURVES) {
+    const note = `Curves of the ${MOST_CURVES} best runs; the others are below.`;
+    figures.push(`<p class="muted">${note}</p>`);
+  }
+  // Of one run there is nothing to hold its accuracy against.
+  const costs = tested.length > 1 ? costPlots(runs) : [];
+  return [...figures, ...costs.map(({ svg }) => zoomable(themed(svg)))];
 }
 
 function settingsTable(runs: readonly Run[]): string {
@@ -131,6 +142,7 @@ async function runSection(run: Run, index: number, total: number): Promise<strin
     const beside = file === "confusion_matrix" ? run.perClass : undefined;
     parts.push(beside ? `<div class="side">${drawn}\n${classTable(beside)}</div>` : drawn);
   }
+  if (index < MOST_OPEN) parts.push(...pictures(run));
   if (run.confusion === undefined && run.perClass !== undefined)
     parts.push(classTable(run.perClass));
   if (run.summary?.reason !== undefined) {
@@ -160,5 +172,24 @@ function classTable(rows: NonNullable<Run["perClass"]>): string {
 }
 
 async function figure(plot: Plot): Promise<string> {
-  return `<figure>${themed(await renderSvg(plot))}<button class="zoom">enlarge</button></figure>`;
+  return zoomable(themed(await renderSvg(plot)));
+}
+
+function zoomable(svg: string): string {
+  return `<figure>${svg}<button class="zoom">enlarge</button></figure>`;
+}
+
+/** What was drawn of images, as pixels: a file of the run's folder is no markup of this page. */
+function pictures({ dir, name }: Run): string[] {
+  return Object.entries(drawnOfImages).flatMap(([file, what]) => {
+    const picture = readPng(join(dir, file));
+    if (picture === undefined) return [];
+    // Drawn at twice its size.
+    const [width, height] = [picture.width / 2, picture.height / 2];
+    const size = `width="${width}" height="${height}"`;
+    const data = Buffer.from(picture.png).toString("base64");
+    return zoomable(
+      `<svg xmlns="http://www.w3.org/2000/svg" ${size} viewBox="0 0 ${width} ${height}" role="img" aria-label="${escapeHtml(`${what} ${name}`)}"><image ${size} href="data:image/png;base64,${data}"/></svg>`,
+    );
+  });
 }

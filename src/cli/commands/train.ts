@@ -2,7 +2,7 @@ import { basename, dirname, join } from "node:path";
 import { ExitCode } from "../../errors.ts";
 import { ensureNative } from "../../libtorch/index.ts";
 import { parseModelName } from "../../models/index.ts";
-import { trackPictures, writeCurves, writeMisclassified } from "../../report/index.ts";
+import { drawRun } from "../../report/index.ts";
 import type { TrainConfig } from "../../run/config.ts";
 import { overridesFromFlags } from "../../run/config-flags.ts";
 import { loadConfig } from "../../run/config-load.ts";
@@ -54,11 +54,7 @@ export const train: CliCommand = {
         overwrite: options.overwrite === true,
         openWeights: async (asked) => weights ?? openWeights(asked),
         stopRequested: () => interrupt.requested,
-        pictures: async ({ dir, name }, tracker, input) => {
-          const files = await writeCurves(dir);
-          files.push(...(await writeMisclassified(dir, name, data.test, input)));
-          trackPictures(dir, files, tracker);
-        },
+        pictures: drawRun,
       });
       if (options.json) printJson(summary);
       else say(describe(summary, run.dir));
