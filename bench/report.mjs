@@ -8,10 +8,6 @@ const small = ["--runs", "5", "--images", "1000", "--epochs", "3"];
 export const sides = {
   "ours report": { runtime: "node", script, quickArgs: small },
   "ours metrics": { runtime: "node", script, args: ["--what", "metrics"] },
-  "ours metrics, 1,000 classes": {
-    ...{ runtime: "node", script, quickArgs: ["--times", "1"] },
-    args: ["--what", "metrics", "--classes", "1000", "--times", "3"],
-  },
   "ours logging": {
     ...{ runtime: "node", script: "bench/ours/logging.mjs", quickArgs: ["--steps", "20"] },
   },
@@ -30,11 +26,6 @@ export const figures = [
     name: "metrics-10000",
     summary: "all numbers of a test set of 10,000 images and 10 classes",
     ...{ ours: "ours metrics", ...inSeconds, goal: { of: "ours", atMost: 0.1 } },
-  },
-  {
-    name: "metrics-1000-classes",
-    summary: "the same of 1,000 classes",
-    ...{ ours: "ours metrics, 1,000 classes", ...inSeconds, goal: { of: "ours", atMost: 1 } },
   },
   {
     name: "logging",

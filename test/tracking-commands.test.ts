@@ -116,12 +116,12 @@ test("a classical model is told of, drawn and shown as a network is", async () =
   const tags = toldTensorBoard(dir);
   const [accuracy] = tags.get("Accuracy/test")!;
   expect(numberOf(accuracy!, 2)).toBe(Math.fround(result!.accuracy));
-  const shown = ["ConfusionMatrix/counts", "Misclassified", "_hparams_/session_end_info"];
+  const shown = ["ConfusionMatrix/counts", "Reliability", "_hparams_/session_end_info"];
   expect(shown.filter((tag) => !tags.has(tag))).toEqual([]);
   const [sent] = [...mlflow.runs.values()];
   expect(sent).toMatchObject({ name: "b", status: "FINISHED" });
   expect(sent!.params.get("nNeighbors")).toBe("3");
   expect(mlflow.history(sent!, "accuracy/test")).toHaveLength(1);
   const files = [...mlflow.artifacts.keys()].map((path) => path.split("/").at(-1));
-  expect(files).toEqual(expect.arrayContaining(["misclassified.png", "best.safetensors"]));
+  expect(files).toEqual(expect.arrayContaining(["reliability.png", "best.safetensors"]));
 });

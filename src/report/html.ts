@@ -117,7 +117,8 @@ async function comparedPlots(runs: readonly Run[]): Promise<string[]> {
   }
   // Of one run there is nothing to hold its accuracy against.
   const costs = tested.length > 1 ? costPlots(runs) : [];
-  return [...figures, ...costs.map(({ svg }) => zoomable(themed(svg)))];
+  const drawn = costs.map(({ svg }) => zoomable(themed(svg)));
+  return drawn.length === 0 ? figures : [...figures, `<div class="side">${drawn.join("\n")}</div>`];
 }
 
 function settingsTable(runs: readonly Run[]): string {
