@@ -128,6 +128,7 @@ export {
   type Comparison,
   compareRuns,
   drawLrFind,
+  drawRun,
   writeCurves,
 } from "./report/index.ts";
 export {
@@ -161,7 +162,9 @@ export {
   type Weights,
   type WeightsPlaces,
 } from "./run/index.ts";
-export type { GivenResizing, NetworkInput } from "./run/input.ts";
+export type { GivenResizing, ImageShape, NetworkInput } from "./run/input.ts";
+export type { JudgedRun } from "./run/judged-run.ts";
+export { measureLatency } from "./run/latency.ts";
 export { loadBestModel, type ModelFile } from "./run/load-model.ts";
 export { type LrFind, lrFindFolder, readLrFind } from "./run/lr-find.ts";
 export { loadMatrix, type Matrix, type MatrixMember } from "./run/matrix.ts";
