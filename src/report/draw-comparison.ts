@@ -62,10 +62,9 @@ export async function writeComparisonPlots(
     rows: runs.map((run) => columns.map((column) => column.text(run) ?? "–")),
     numeric: columns.map((column) => runs.some((run) => typeof column.sortBy(run) === "number")),
   });
-  const files = await writeSvg(table.svg, join(into, "comparison"));
-  for (const { file, svg } of costPlots(runs))
-    files.push(...(await writeSvg(svg, join(into, file))));
-  return files;
+  const pictures = [{ file: "comparison", svg: table.svg }, ...costPlots(runs)];
+  const files = await Promise.all(pictures.map(({ file, svg }) => writeSvg(svg, join(into, file))));
+  return files.flat();
 }
 
 /** `300 k`, `1.5 M`, `0.7`. */

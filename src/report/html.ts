@@ -6,7 +6,7 @@ import { count, escapeHtml, percent } from "./format.ts";
 import { script, style } from "./page.ts";
 import { comparedCurves } from "./plots/curves.ts";
 import { accuracyIntervals } from "./plots/intervals.ts";
-import { type Plot, renderSvg } from "./plots/render.ts";
+import { type Drawing, type Plot, renderSvg } from "./plots/render.ts";
 import { themed } from "./plots/theme.ts";
 import { readPng } from "./png.ts";
 import { runPlots } from "./run-plots.ts";
@@ -138,7 +138,7 @@ async function runSection(run: Run, index: number, total: number): Promise<strin
     const plot = draw(run);
     if (plot === undefined) continue;
     // A page has one name space for ids, and runs of different folders may share a name.
-    const drawn = await figure({ ...plot, id: `run${index}-${plot.id}` });
+    const drawn = await figure("id" in plot ? { ...plot, id: `run${index}-${plot.id}` } : plot);
     // The matrix and the classes say the same in two ways: side by side.
     const beside = file === "confusion_matrix" ? run.perClass : undefined;
     parts.push(beside ? `<div class="side">${drawn}\n${classTable(beside)}</div>` : drawn);
@@ -172,7 +172,7 @@ function classTable(rows: NonNullable<Run["perClass"]>): string {
   return `<div class="scroll"><table><thead><tr>${heads.join("")}</tr></thead><tbody>${body.join("\n")}</tbody></table></div>`;
 }
 
-async function figure(plot: Plot): Promise<string> {
+async function figure(plot: Drawing): Promise<string> {
   return zoomable(themed(await renderSvg(plot)));
 }
 
