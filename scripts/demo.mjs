@@ -5,7 +5,7 @@ import { openConfiguredData } from "../dist/cli/dataset.js";
 import { reportError } from "../dist/cli/frame.js";
 import { trainingProgress } from "../dist/cli/progress.js";
 import { ensureNative } from "../dist/libtorch/index.js";
-import { compareRuns, writeCurves } from "../dist/report/index.js";
+import { compareRuns, drawRun } from "../dist/report/index.js";
 import { parseClassicalConfig } from "../dist/run/classical-config.js";
 import { parseConfig } from "../dist/run/config-load.js";
 import { train, trainClassical } from "../dist/train/index.js";
@@ -34,14 +34,15 @@ try {
   for (const document of configs) {
     const config = parseConfig(document);
     const data = await openConfiguredData(config);
-    const { run } = await train(config, data, { ...trainingProgress(), overwrite: true });
-    await writeCurves(run.dir);
+    const watched = { ...trainingProgress(), pictures: drawRun };
+    await train(config, data, { ...watched, overwrite: true });
   }
   // What a network must beat to earn its cost, on the same images.
   const baseline = { data, trainSize, out, seed, name: "logreg", model: "logreg" };
   const classical = parseClassicalConfig(baseline);
   console.error(`logreg → on the pixels of ${trainSize} images`);
-  await trainClassical(classical, await openConfiguredData(classical), { overwrite: true });
+  const shown = { pictures: drawRun, overwrite: true };
+  await trainClassical(classical, await openConfiguredData(classical), shown);
   const { html, findings } = await compareRuns({
     out,
     runs: [...configs, baseline].map(({ name }) => name),

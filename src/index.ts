@@ -49,6 +49,7 @@ export {
 export { ExitCode, ThawError, UsageError } from "./errors.ts";
 // Training and judging.
 export {
+  type EvaluateOptions,
   type Explanation,
   type Explanations,
   evaluateClassicalRun,
@@ -148,6 +149,7 @@ export {
   type Comparison,
   compareRuns,
   drawLrFind,
+  drawRun,
   writeCurves,
 } from "./report/index.ts";
 export {
@@ -181,7 +183,9 @@ export {
   type Weights,
   type WeightsPlaces,
 } from "./run/index.ts";
-export type { GivenResizing, NetworkInput } from "./run/input.ts";
+export type { GivenResizing, ImageShape, NetworkInput } from "./run/input.ts";
+export type { JudgedRun } from "./run/judged-run.ts";
+export { measureLatency } from "./run/latency.ts";
 export { loadBestModel, type ModelFile } from "./run/load-model.ts";
 export { type LrFind, lrFindFolder, readLrFind } from "./run/lr-find.ts";
 export { loadMatrix, type Matrix, type MatrixMember } from "./run/matrix.ts";

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -19,6 +19,7 @@ import { parseConfig } from "../src/run/config-load.ts";
 import { openRun } from "../src/run/read.ts";
 import { liveTensors, ops, scope, Tensor } from "../src/tensor/index.ts";
 import { train, trainClassical } from "../src/train/index.ts";
+import { readEvents } from "./support/event-reader.ts";
 import { inMemory } from "./support/in-memory.ts";
 import { sampleSplits } from "./support/sample-splits.ts";
 
@@ -180,5 +181,48 @@ describe("a classical run", () => {
     const config = parseClassicalConfig({ ...common, model: "knn", features: "nothing" });
     await expect(trainClassical(config, data)).rejects.toThrow(/neither pixels nor a run nor/);
     expect(existsSync(join(out, "sample-knn-nothing-s42"))).toBe(false);
+  });
+
+  test("a fit that fails is in the record, and whoever follows the run is told", async () => {
+    const track = ["tensorboard"];
+    const config = parseClassicalConfig({
+      ...common,
+      model: "knn",
+      nNeighbors: 100,
+      name: "few",
+      track,
+    });
+    await expect(trainClassical(config, data)).rejects.toThrow(/100 neighbours of 60/);
+    const { summary, dir } = openRun("few", out);
+    expect(summary).toMatchObject({ status: "failed", test: null });
+    expect(summary!.reason).toMatch(/100 neighbours of 60/);
+    const events = readdirSync(dir).filter((file) => file.startsWith("events."));
+    const told = readEvents(new Uint8Array(readFileSync(join(dir, events[0]!))));
+    const tags = told.flatMap(({ values }) => values.map(({ tag }) => tag));
+    expect(tags.slice(0, 2)).toEqual(["_hparams_/experiment", "_hparams_/session_start_info"]);
+    expect(tags.at(-1)).toBe("_hparams_/session_end_info");
+  });
+
+  test("a tracking server that is down costs nothing but a note", async () => {
+    process.env["MLFLOW_TRACKING_URI"] = "http://127.0.0.1:9";
+    try {
+      const config = parseClassicalConfig({
+        ...common,
+        model: "knn",
+        name: "down",
+        track: ["mlflow"],
+      });
+      const notes: string[] = [];
+      const { summary } = await trainClassical(config, data, {
+        onNote: (text) => notes.push(text),
+      });
+      expect(summary.status).toBe("finished");
+      expect(notes.filter((text) => text.includes("MLflow"))).toHaveLength(1);
+    } finally {
+      delete process.env["MLFLOW_TRACKING_URI"];
+    }
+    const none = parseClassicalConfig({ ...common, model: "knn", name: "c", track: ["mlflow"] });
+    await expect(trainClassical(none, data)).rejects.toThrow("MLFLOW_TRACKING_URI is not set");
+    expect(existsSync(join(out, "c"))).toBe(false);
   });
 });

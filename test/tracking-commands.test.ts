@@ -1,7 +1,9 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { openRun } from "../src/run/read.ts";
+import { bytesOf, type Fields, messagesOf, numberOf, readEvents } from "./support/event-reader.ts";
 import { FakeMlflow } from "./support/fake-mlflow.ts";
 import { serve } from "./support/file-server.ts";
 import { makeHome, startThaw, thaw } from "./support/thaw-process.ts";
@@ -34,13 +36,47 @@ test("a tracker that is none, or that nobody serves: exit code 2, and nothing is
   expect(existsSync(run)).toBe(false);
 });
 
+/** All that TensorBoard is told by the files of a run's folder: values by tag. */
+function toldTensorBoard(dir: string): Map<string, Fields[]> {
+  const told = new Map<string, Fields[]>();
+  for (const name of readdirSync(dir).filter((file) => file.startsWith("events."))) {
+    const events = readEvents(new Uint8Array(readFileSync(join(dir, name))));
+    for (const { tag, fields } of events.flatMap(({ values }) => values)) {
+      told.set(tag, [...(told.get(tag) ?? []), fields]);
+    }
+  }
+  return told;
+}
+
 test("a run is trained, explained and sent afterwards", async () => {
-  expect(thaw(trainArgs(), env).code).toBe(0);
+  expect(thaw(trainArgs("--log-histograms", "1", "--clip-grad", "1"), env).code).toBe(0);
   const files = readdirSync(run);
-  for (const name of ["curves", "confusion_matrix_normalised", "reliability"]) {
+  for (const name of ["curves", "confusion_matrix_normalised", "reliability", "misclassified"]) {
     expect(files).toEqual(expect.arrayContaining([`${name}.svg`, `${name}.png`]));
   }
-  expect(files.filter((file) => file.startsWith("events.out.tfevents."))).toHaveLength(1);
+  const tags = toldTensorBoard(run);
+  const once = [
+    ...["Loss/train", "Loss/val", "Accuracy/train", "Accuracy/val", "Accuracy/test"],
+    ...["Throughput/images_per_second", "Weights/fc2.weight", "Gradients/fc2.weight"],
+    ...["_hparams_/experiment", "_hparams_/session_start_info", "_hparams_/session_end_info"],
+  ];
+  const steps = ["Loss/step", "LearningRate", "GradientNorm"];
+  const counts = [...once, ...steps].map((tag) => [tag, tags.get(tag)?.length]);
+  expect(counts).toEqual([...once.map((tag) => [tag, 1]), ...steps.map((tag) => [tag, 2])]);
+  const pictures = {
+    "ConfusionMatrix/counts": "confusion_matrix.png",
+    "ConfusionMatrix/normalised": "confusion_matrix_normalised.png",
+    ...{ Curves: "curves.png", Reliability: "reliability.png", Misclassified: "misclassified.png" },
+  };
+  for (const [tag, file] of Object.entries(pictures)) {
+    const [image] = messagesOf(tags.get(tag)![0]!, 4);
+    expect(Buffer.from(bytesOf(image!, 4)).equals(readFileSync(join(run, file)))).toBe(true);
+  }
+
+  rmSync(join(run, "misclassified.png"));
+  expect(thaw(["evaluate", run, "--json"], env).code).toBe(0);
+  expect(existsSync(join(run, "misclassified.png"))).toBe(true);
+  expect(openRun(run).summary!.latencyMs).toBeGreaterThan(0);
 
   const told = thaw(["explain", run, "--images", "1", "--json"], env);
   expect(told.stderr).toBe("");
@@ -59,4 +95,33 @@ test("a run is trained, explained and sent afterwards", async () => {
   const [sent] = [...mlflow.runs.values()];
   expect(mlflow.history(sent!, "loss/step")).toHaveLength(2);
   expect([...mlflow.artifacts.keys()].some((path) => path.endsWith("explain.png"))).toBe(true);
+});
+
+test("a classical model is told of, drawn and shown as a network is", async () => {
+  const mlflow = new FakeMlflow();
+  const server = await serve(mlflow.listener);
+  const classical = [
+    ...["train", "--data", "fashion-mnist", "--model", "knn", "--n-neighbors", "3"],
+    ...["--train-size", "64", "--test-size", "40", "--threads", "1", "--name", "b"],
+    ...["--out", join(folder, "runs"), "--track", "tensorboard,mlflow"],
+  ];
+  const { code, stderr } = await startThaw(classical, {
+    ...env,
+    MLFLOW_TRACKING_URI: server.url,
+  }).ended;
+  await server.close();
+  expect([code, stderr]).toEqual([0, expect.not.stringContaining("warning")]);
+  const dir = join(folder, "runs", "b");
+  const { test: result } = openRun(dir).summary!;
+  const tags = toldTensorBoard(dir);
+  const [accuracy] = tags.get("Accuracy/test")!;
+  expect(numberOf(accuracy!, 2)).toBe(Math.fround(result!.accuracy));
+  const shown = ["ConfusionMatrix/counts", "Reliability", "_hparams_/session_end_info"];
+  expect(shown.filter((tag) => !tags.has(tag))).toEqual([]);
+  const [sent] = [...mlflow.runs.values()];
+  expect(sent).toMatchObject({ name: "b", status: "FINISHED" });
+  expect(sent!.params.get("nNeighbors")).toBe("3");
+  expect(mlflow.history(sent!, "accuracy/test")).toHaveLength(1);
+  const files = [...mlflow.artifacts.keys()].map((path) => path.split("/").at(-1));
+  expect(files).toEqual(expect.arrayContaining(["reliability.png", "best.safetensors"]));
 });

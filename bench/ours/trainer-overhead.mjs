@@ -7,6 +7,7 @@ import { parseArgs } from "node:util";
 import { chooseCompute } from "../../dist/models/index.js";
 import { parseConfig } from "../../dist/run/config-load.js";
 import { createRun } from "../../dist/run/record.js";
+import { openTracker } from "../../dist/run/track/open.js";
 import { Generator, inMemoryFormat, ops, Tensor } from "../../dist/tensor/index.js";
 import { trainingInput } from "../../dist/train/input.js";
 import { engineFingerprint } from "../../dist/train/resume.js";
@@ -78,6 +79,7 @@ const run = createRun({ out, name: "a", config: { ...config }, environment: {} }
 const ratios = [];
 const trainer = new Trainer({
   ...{ config, data, input, compute, run, session, started: performance.now() },
+  tracker: openTracker(config, run),
   fingerprint: engineFingerprint(compute),
   options: {
     onStep: () => {},

@@ -5,6 +5,7 @@ import { UsageError } from "../errors.ts";
 import { evaluateClassicalRun } from "../evaluate/index.ts";
 import { ensureNative } from "../libtorch/index.ts";
 import { chooseCompute } from "../models/index.ts";
+import { drawRun } from "../report/index.ts";
 import {
   classicalFields,
   classicalModels,
@@ -14,6 +15,7 @@ import {
 import { type ConfigFlag, configFlags, overridesFromFlags } from "../run/config-flags.ts";
 import { readRun } from "../run/read.ts";
 import type { TestResult } from "../run/results.ts";
+import { checkTracking } from "../run/track/open.ts";
 import { type ClassicalOptions, trainClassical } from "../train/index.ts";
 import { openConfiguredData } from "./dataset.ts";
 import { printJson, say } from "./output.ts";
@@ -92,6 +94,7 @@ export async function trainClassically(options: Options): Promise<void> {
   }
   const overrides = overridesFromFlags(options, [...configFlags(), ...classicalFlags()]);
   const config = loadClassicalConfig(file, overrides);
+  checkTracking(config, process.env);
   await ensureNative();
   const data = await openConfiguredData({ ...config, valSize: config.valSize ?? 0 }, mirror);
   const { run, summary } = await trainClassical(config, data, {
@@ -99,6 +102,7 @@ export async function trainClassically(options: Options): Promise<void> {
     places: weightsPlaces({ ...(mirror !== undefined && { mirror }) }),
     onNote: note,
     onFit: (fit) => say(describeFit(fit)),
+    pictures: drawRun,
   });
   if (options.json) {
     printJson(summary);
@@ -147,7 +151,7 @@ export async function judgeClassicalRun(
     data,
     chooseCompute(config),
     { out: config.out, ...places },
-    { onNote: note },
+    { onNote: note, pictures: drawRun },
   );
   return { result, report: () => readFileSync(join(dir, "classification_report.txt"), "utf8") };
 }

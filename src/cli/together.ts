@@ -11,7 +11,7 @@ import {
 } from "../evaluate/index.ts";
 import { ensureNative } from "../libtorch/index.ts";
 import { chooseCompute } from "../models/index.ts";
-import { writeCurves } from "../report/index.ts";
+import { drawRun } from "../report/index.ts";
 import { loadConfig } from "../run/config-load.ts";
 import { readRun } from "../run/read.ts";
 import { findRun } from "../run/record.ts";
@@ -53,13 +53,13 @@ export async function judgeTogether(
   const answer = await evaluateTogether(members, {
     out,
     onNote: note,
+    pictures: drawRun,
     ...(tta !== undefined && { tta }),
     ...(ensemble !== undefined && { vote: ensemble }),
     ...(name !== undefined && { name }),
     ...(overwrite && { overwrite }),
   });
   const { dir } = answer.run;
-  await writeCurves(dir);
   for (const member of answer.members) say(`  ${member.name}  ${percent(member.accuracy)}`);
   say(`the result is in ${dir}; the runs are as they were`);
   const report = () => readFileSync(join(dir, "classification_report.txt"), "utf8");

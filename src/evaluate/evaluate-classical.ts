@@ -5,10 +5,11 @@ import type { ComputeChoice } from "../models/index.ts";
 import { loadClassical } from "../run/classical-model.ts";
 import { openFeatures } from "../run/features.ts";
 import { judgeClassical } from "../run/judge-classical.ts";
+import { readRun } from "../run/read.ts";
 import { RunRecord } from "../run/record.ts";
 import type { TestResult } from "../run/results.ts";
 import type { WeightsPlaces } from "../run/weights.ts";
-import type { JudgeOptions } from "./judge.ts";
+import type { EvaluateOptions } from "./evaluate.ts";
 
 /**
  * Judges a classical run's model on the test split, as `evaluateRun` does a network's.
@@ -19,15 +20,19 @@ export async function evaluateClassicalRun(
   data: DatasetSplits,
   compute: ComputeChoice,
   places: WeightsPlaces = {},
-  options: JudgeOptions = {},
+  { pictures, ...options }: EvaluateOptions = {},
 ): Promise<TestResult> {
-  const { best, name } = new RunRecord(dir);
-  if (!existsSync(best)) throw new ThawError(`${name} has no model yet (${best})`);
-  const model = loadClassical(best);
+  const run = new RunRecord(dir);
+  if (!existsSync(run.best)) throw new ThawError(`${run.name} has no model yet (${run.best})`);
+  const model = loadClassical(run.best);
   using _owned = model.pipeline;
   const { test: set } = data;
   const { input } = model;
   using source = await openFeatures(model.features, set, { compute, places, input, ...options });
   using features = await source.extract(set);
-  return judgeClassical(dir, model, { name: data.name, set, features });
+  const result = judgeClassical(dir, model, { name: data.name, set, features });
+  const { summary } = readRun(dir);
+  if (summary !== undefined) run.writeSummary({ ...summary, test: result });
+  await pictures?.({ run, test: set, input });
+  return result;
 }

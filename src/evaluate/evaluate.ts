@@ -1,6 +1,8 @@
 import type { DatasetSplits } from "../data/imageset.ts";
 import { type ComputeChoice, freeze } from "../models/index.ts";
 import { evaluationFit } from "../run/input.ts";
+import type { JudgedRun } from "../run/judged-run.ts";
+import { measureLatency } from "../run/latency.ts";
 import { loadBestModel } from "../run/load-model.ts";
 import { readRun } from "../run/read.ts";
 import { RunRecord } from "../run/record.ts";
@@ -8,16 +10,21 @@ import type { TestResult } from "../run/results.ts";
 import { withRunLock } from "../run/run-lock.ts";
 import { type JudgeOptions, judge } from "./judge.ts";
 
+export interface EvaluateOptions extends JudgeOptions {
+  /** Draws what the record says when the test set is judged. */
+  readonly pictures?: (judged: JudgedRun) => Promise<void>;
+}
+
 /**
  * Judges a run's best model on the test split and writes predictions, report, confusion matrix and the
- * summary's `test` into the run's folder.
+ * summary's `test` and latency into the run's folder.
  * @throws ThawError where the data's classes or images are not the model's, or another process writes the run.
  */
 export async function evaluateRun(
   dir: string,
   data: DatasetSplits,
   compute: ComputeChoice,
-  options: JudgeOptions = {},
+  { pictures, ...options }: EvaluateOptions = {},
 ): Promise<TestResult> {
   return withRunLock(dir, async () => {
     const best = loadBestModel(dir, compute);
@@ -31,7 +38,9 @@ export async function evaluateRun(
     const judged = { predictions: predicted, classes: best.classes, set: data.test };
     const result = run.writeResults(judged);
     const { summary } = readRun(dir);
-    if (summary !== undefined) run.writeSummary({ ...summary, test: result });
+    const latency = measureLatency(best.model, best.input, compute);
+    if (summary !== undefined) run.writeSummary({ ...summary, test: result, ...latency });
+    await pictures?.({ run, test: data.test, input: best.input });
     return result;
   });
 }

@@ -1,5 +1,5 @@
 export { combine, type Vote, voteNames } from "./combine.ts";
-export { evaluateRun } from "./evaluate.ts";
+export { type EvaluateOptions, evaluateRun } from "./evaluate.ts";
 export { evaluateClassicalRun } from "./evaluate-classical.ts";
 export { evaluateWeights, type WeightsAnswer, type WeightsQuestion } from "./evaluate-weights.ts";
 export { type Explanation, type Explanations, explainRun } from "./explain/explain.ts";

@@ -8,6 +8,7 @@ import { accuracy } from "../metrics/index.ts";
 import { type ComputeChoice, freeze } from "../models/index.ts";
 import { canonicalJson } from "../run/config.ts";
 import { describeEnvironment } from "../run/environment.ts";
+import type { NetworkInput } from "../run/input.ts";
 import { loadBestModel } from "../run/load-model.ts";
 import { type Run, readRun } from "../run/read.ts";
 import { createRun, type RunRecord } from "../run/record.ts";
@@ -16,7 +17,8 @@ import { withRunLock } from "../run/run-lock.ts";
 import type { Summary } from "../run/summary.ts";
 import { getThreads, memory, resetPeakMemory, version } from "../tensor/index.ts";
 import { combine, reorder, type Vote } from "./combine.ts";
-import { type JudgeOptions, judge } from "./judge.ts";
+import type { EvaluateOptions } from "./evaluate.ts";
+import { judge } from "./judge.ts";
 import type { Tta } from "./views.ts";
 
 /** A run that is judged, on the test split of its data. */
@@ -26,7 +28,7 @@ export interface Member {
   readonly compute: ComputeChoice;
 }
 
-export interface TogetherOptions extends JudgeOptions {
+export interface TogetherOptions extends EvaluateOptions {
   /** How several members decide; with one it says nothing. */
   readonly vote?: Vote;
   /** Folder of the runs; the result gets one of its own in it. */
@@ -60,6 +62,7 @@ export async function evaluateTogether(
   resetPeakMemory();
   const judged: Predictions[] = [];
   let classes: readonly string[] = [];
+  let input: NetworkInput | undefined;
   for (const { dir, data, compute } of members) {
     const best = loadBestModel(dir, compute);
     using _owned = best.model;
@@ -68,6 +71,7 @@ export async function evaluateTogether(
     const test = { name: data.name, set: data.test };
     const said = await judge(best, test, compute, { tta, cache, onNote });
     if (judged.length === 0) classes = best.classes;
+    input ??= best.input;
     judged.push(reorder(said, best.classes, classes));
   }
   const together = combine(judged, vote);
@@ -87,6 +91,8 @@ export async function evaluateTogether(
     // Shares of votes are no probabilities: their cross-entropy says nothing.
     const test = members.length > 1 && vote === "hard" ? { ...written, loss: null } : written;
     record.writeSummary(summarise(members[0]!, runs, { started, test, evaluation }));
+    const images = { test: members[0]!.data.test, input: input! };
+    await options.pictures?.({ run: record, ...images });
     return record;
   });
   return {

@@ -51,9 +51,13 @@ export async function compareRuns(options: CompareOptions): Promise<Comparison> 
   mkdirSync(into, { recursive: true });
   const html = join(into, "report.html");
   const markdown = join(into, "report.md");
-  writeDurably(html, await htmlReport(title, analysis));
+  // The pictures are made on other threads while the page is written.
+  const [page] = await Promise.all([
+    htmlReport(title, analysis),
+    writeComparisonPlots(title, analysis.runs, into),
+  ]);
+  writeDurably(html, page);
   writeDurably(markdown, markdownReport(title, analysis));
-  await writeComparisonPlots(title, analysis.runs, into);
   return { html, markdown, ...analysis, leftOut: [...damaged, ...foreign] };
 }
 

@@ -13,7 +13,7 @@ interface Cost {
   readonly title: string;
   readonly axis: string;
   /** Undefined where the run does not say. */
-  readonly of: (run: Run) => unknown;
+  readonly of: (run: Run) => number | undefined;
 }
 
 const costs: readonly Cost[] = [
@@ -24,7 +24,7 @@ const costs: readonly Cost[] = [
   {
     file: "accuracy_latency",
     ...{ title: "Accuracy against latency", axis: "milliseconds an image" },
-    of: (run) => run.summary?.["latencyMs"],
+    of: (run) => run.summary?.latencyMs,
   },
   {
     file: "accuracy_training",
@@ -33,9 +33,22 @@ const costs: readonly Cost[] = [
   },
 ];
 
+/** What accuracy costs: a plot for each cost that a run tells, as SVG. */
+export function costPlots(runs: readonly Run[]): { readonly file: string; readonly svg: string }[] {
+  return costs.flatMap(({ file, of, ...axis }) => {
+    const points = runs.flatMap((run) => {
+      const x = of(run);
+      if (!isFinished(run) || x === undefined || !(x > 0)) return [];
+      return [{ label: run.name, x, accuracy: run.summary.test.accuracy }];
+    });
+    if (points.length === 0) return [];
+    return [{ file, svg: accuracyScatter(points, { ...axis, format: short }).svg }];
+  });
+}
+
 /**
  * Draws `comparison`, a table, and what accuracy costs (`accuracy_parameters`, `accuracy_training`; `accuracy_latency` where
- * summaries have `latencyMs`) into a folder, each as SVG and PNG. Returns the files.
+ * it was measured) into a folder, each as SVG and PNG. Returns the files.
  */
 export async function writeComparisonPlots(
   title: string,
@@ -49,18 +62,9 @@ export async function writeComparisonPlots(
     rows: runs.map((run) => columns.map((column) => column.text(run) ?? "–")),
     numeric: columns.map((column) => runs.some((run) => typeof column.sortBy(run) === "number")),
   });
-  const files = await writeSvg(table.svg, join(into, "comparison"));
-  for (const { file, of, ...axis } of costs) {
-    const points = runs.flatMap((run) => {
-      const x = of(run);
-      if (!isFinished(run) || typeof x !== "number" || !(x > 0)) return [];
-      return [{ label: run.name, x, accuracy: run.summary.test.accuracy }];
-    });
-    if (points.length === 0) continue;
-    const drawn = accuracyScatter(points, { ...axis, format: short });
-    files.push(...(await writeSvg(drawn.svg, join(into, file))));
-  }
-  return files;
+  const pictures = [{ file: "comparison", svg: table.svg }, ...costPlots(runs)];
+  const files = await Promise.all(pictures.map(({ file, svg }) => writeSvg(svg, join(into, file))));
+  return files.flat();
 }
 
 /** `300 k`, `1.5 M`, `0.7`. */

@@ -1,11 +1,13 @@
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import type { SplitSet } from "../data/imageset.ts";
 import { type PreviewImage, picturesOf } from "../data/preview.ts";
-import { evaluationFit, type NetworkInput } from "../run/input.ts";
+import { evaluationFit, type ImageShape } from "../run/input.ts";
+import { readJudgements, surestMistakes } from "../run/judgements.ts";
+import { readRun } from "../run/read.ts";
 import { type GalleryTile, gallery } from "./plots/gallery.ts";
 import { heatOver } from "./plots/heat.ts";
 import { writeSvg } from "./plots/render.ts";
-import { readPredicted, surestMistakes } from "./predicted.ts";
 
 const MOST = 24;
 
@@ -17,23 +19,32 @@ export async function writeMisclassified(
   dir: string,
   name: string,
   test: SplitSet,
-  input: NetworkInput,
+  input: ImageShape,
 ): Promise<string[]> {
-  const predicted = readPredicted(dir);
-  if (predicted === undefined || predicted.count !== test.count) return [];
-  const rows = surestMistakes(predicted, MOST);
+  const files = ["misclassified.svg", "misclassified.png"];
+  // Of an earlier evaluation.
+  for (const file of files) rmSync(join(dir, file), { force: true });
+  const { summary, calibration } = readRun(dir);
+  const { classes = [] } = summary ?? {};
+  const said = readJudgements(dir, classes);
+  if (said === undefined || said.labels.length !== test.count) return [];
+  const rows = surestMistakes(said, MOST);
   if (rows.length === 0) return [];
+  const { labels, predicted, confidence } = said;
   const pictures = await readPictures(test, rows, input);
-  const tiles = rows.map((row, i): GalleryTile => {
-    const [truth, said] = [predicted.truth[row]!, predicted.predicted[row]!];
-    const probability = predicted.confidence[row]!;
-    return { pictures: [pictures[i]!], truth, predicted: said, probability };
-  });
-  const wrong = predicted.correct.filter((isCorrect) => !isCorrect).length;
-  const subtitle = `${rows.length} of ${wrong} mistakes on ${predicted.count} test images, the surest first`;
+  const tiles = rows.map(
+    (row, i): GalleryTile => ({
+      ...{ pictures: [pictures[i]!], truth: classes[labels[row]!]! },
+      predicted: classes[predicted[row]!]!,
+      // There is none where confidences only rank.
+      ...(calibration !== undefined && { probability: confidence[row]! }),
+    }),
+  );
+  const wrong = labels.filter((label, i) => label !== predicted[i]).length;
+  const subtitle = `${rows.length} of ${wrong} mistakes on ${test.count} test images, the surest first`;
   const drawn = await gallery(`What ${name} gets wrong`, tiles, { subtitle });
   await writeSvg(drawn.svg, join(dir, "misclassified"));
-  return ["misclassified.svg", "misclassified.png"];
+  return files;
 }
 
 /** What `explainRun` says of an image. */
@@ -52,7 +63,7 @@ export async function writeExplanations(
   test: SplitSet,
   explained: {
     readonly method: string;
-    readonly input: NetworkInput;
+    readonly input: ImageShape;
     readonly images: readonly Explained[];
   },
 ): Promise<string[]> {
@@ -76,9 +87,9 @@ export async function writeExplanations(
 function readPictures(
   test: SplitSet,
   rows: readonly number[],
-  input: NetworkInput,
+  input: ImageShape,
 ): Promise<PreviewImage[]> {
-  const { mean, std } = input;
+  const each = (value: number) => Array.from({ length: input.channels }, () => value);
   const fit = evaluationFit(input, test);
-  return picturesOf(test, Int32Array.from(rows), { mean, std, fit });
+  return picturesOf(test, Int32Array.from(rows), { mean: each(0), std: each(1), fit });
 }

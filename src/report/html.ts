@@ -1,11 +1,14 @@
+import { join } from "node:path";
 import type { Run } from "../run/read.ts";
+import { costPlots } from "./draw-comparison.ts";
 import type { Analysis } from "./findings/findings.ts";
 import { count, escapeHtml, percent } from "./format.ts";
 import { script, style } from "./page.ts";
 import { comparedCurves } from "./plots/curves.ts";
 import { accuracyIntervals } from "./plots/intervals.ts";
-import { type Plot, renderSvg } from "./plots/render.ts";
+import { type Drawing, type Plot, renderSvg } from "./plots/render.ts";
 import { themed } from "./plots/theme.ts";
+import { readPng } from "./png.ts";
 import { profiledRuns } from "./profile-tables.ts";
 import { runPlots } from "./run-plots.ts";
 import { columnsOf, type PlainTable, settings, statisticsTables } from "./table.ts";
@@ -13,8 +16,11 @@ import { isFinished } from "./test-sets.ts";
 
 /** More lines than these cannot be told apart; the best runs are drawn. */
 const MOST_CURVES = 12;
-/** With more runs, the parts of all but the first are closed at first. */
+/** With more runs, the parts of all but the first are closed at first, and only so many have pictures of images. */
 const MOST_OPEN = 6;
+
+/** Files of a run's folder, and what they show. */
+const drawnOfImages = { "misclassified.png": "Mistakes of", "explain.png": "What counts for" };
 
 /**
  * The comparison as one page that needs no network: style, script and plots stand in it. Text from records is escaped, and
@@ -39,7 +45,8 @@ export async function htmlReport(title: string, analysis: Analysis): Promise<str
     "<h2>Each run</h2>",
     ...sections,
   ];
-  const policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
+  const policy =
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:";
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -105,9 +112,14 @@ async function comparedPlots(runs: readonly Run[]): Promise<string[]> {
   );
   if (trained.length > 1) plots.push(comparedCurves(trained.slice(0, MOST_CURVES)));
   const figures = await Promise.all(plots.map(figure));
-  if (trained.length <= MOST_CURVES) return figures;
-  const note = `Curves of the ${MOST_CURVES} best runs; the others are below.`;
-  return [...figures, `<p class="muted">${note}</p>`];
+  if (trained.length > MOST_CURVES) {
+    const note = `Curves of the ${MOST_CURVES} best runs; the others are below.`;
+    figures.push(`<p class="muted">${note}</p>`);
+  }
+  // Of one run there is nothing to hold its accuracy against.
+  const costs = tested.length > 1 ? costPlots(runs) : [];
+  const drawn = costs.map(({ svg }) => zoomable(themed(svg)));
+  return drawn.length === 0 ? figures : [...figures, `<div class="side">${drawn.join("\n")}</div>`];
 }
 
 function settingsTable(runs: readonly Run[]): string {
@@ -127,11 +139,12 @@ async function runSection(run: Run, index: number, total: number): Promise<strin
     const plot = draw(run);
     if (plot === undefined) continue;
     // A page has one name space for ids, and runs of different folders may share a name.
-    const drawn = await figure({ ...plot, id: `run${index}-${plot.id}` });
+    const drawn = await figure("id" in plot ? { ...plot, id: `run${index}-${plot.id}` } : plot);
     // The matrix and the classes say the same in two ways: side by side.
     const beside = file === "confusion_matrix" ? run.perClass : undefined;
     parts.push(beside ? `<div class="side">${drawn}\n${classTable(beside)}</div>` : drawn);
   }
+  if (index < MOST_OPEN) parts.push(...pictures(run));
   if (run.confusion === undefined && run.perClass !== undefined)
     parts.push(classTable(run.perClass));
   if (run.summary?.reason !== undefined) {
@@ -160,6 +173,25 @@ function classTable(rows: NonNullable<Run["perClass"]>): string {
   return `<div class="scroll"><table><thead><tr>${heads.join("")}</tr></thead><tbody>${body.join("\n")}</tbody></table></div>`;
 }
 
-async function figure(plot: Plot): Promise<string> {
-  return `<figure>${themed(await renderSvg(plot))}<button class="zoom">enlarge</button></figure>`;
+async function figure(plot: Drawing): Promise<string> {
+  return zoomable(themed(await renderSvg(plot)));
+}
+
+function zoomable(svg: string): string {
+  return `<figure>${svg}<button class="zoom">enlarge</button></figure>`;
+}
+
+/** What was drawn of images, as pixels: a file of the run's folder is no markup of this page. */
+function pictures({ dir, name }: Run): string[] {
+  return Object.entries(drawnOfImages).flatMap(([file, what]) => {
+    const picture = readPng(join(dir, file));
+    if (picture === undefined) return [];
+    // Drawn at twice its size.
+    const [width, height] = [picture.width / 2, picture.height / 2];
+    const size = `width="${width}" height="${height}"`;
+    const data = Buffer.from(picture.png).toString("base64");
+    return zoomable(
+      `<svg xmlns="http://www.w3.org/2000/svg" ${size} viewBox="0 0 ${width} ${height}" role="img" aria-label="${escapeHtml(`${what} ${name}`)}"><image ${size} href="data:image/png;base64,${data}"/></svg>`,
+    );
+  });
 }

@@ -3,6 +3,6 @@ export { writeComparisonPlots } from "./draw-comparison.ts";
 export { writeExplanations, writeMisclassified } from "./draw-images.ts";
 export { drawLrFind } from "./draw-lr-find.ts";
 export { describeProfile, writeProfileReport } from "./draw-profile.ts";
-export { writeCurves } from "./draw-run.ts";
+export { drawRun, writeCurves } from "./draw-run.ts";
 export { findings } from "./findings/findings.ts";
 export { trackPictures } from "./track-pictures.ts";

@@ -117,8 +117,8 @@ describe("the report", () => {
     const report = await compareRuns({ out });
     expect(report.runs.map((run) => run.name)).toEqual(["resnet", "cnn", "logistic"]);
     const html = readFileSync(report.html, "utf8");
-    // Two compared plots, curves of two runs with epochs; of three runs matrix, its shares, reliability.
-    expect(html.match(/<svg /g)).toHaveLength(13);
+    // Two compared plots, two costs, curves of two runs with epochs; of three runs matrix, its shares, reliability.
+    expect(html.match(/<svg /g)).toHaveLength(15);
     // Not toContain: a failure would print the page.
     const shown = ["95.05 %", "94.01 to 95.92 %", "11,000,000", "1 min 28 s", "412 MB"];
     expect(shown.filter((text) => !html.includes(text))).toEqual([]);
@@ -162,6 +162,44 @@ describe("the report", () => {
     expect(markdown.split("\n").filter((line) => line.startsWith("| note"))).toEqual([
       expect.stringMatching(/^\| note \| [^|]*\\\|\\` \| – \|$/) as string,
     ]);
+  });
+
+  it("draws accuracy against latency where it was measured, and says where that was not the same", async () => {
+    const timed = (latencyMs: number, latencyOn: string) => ({ summary: { latencyMs, latencyOn } });
+    writeSampleRun({ out, name: "a", ...timed(2.5, "CPU, 2 threads, bf16") });
+    resnet(timed(12, "CPU, 2 threads, bf16"));
+    const same = await compareRuns({ out });
+    const html = readFileSync(same.html, "utf8");
+    expect(["Accuracy against latency", "12 ms"].filter((text) => !html.includes(text))).toEqual(
+      [],
+    );
+    expect(existsSync(join(out, "accuracy_latency.png"))).toBe(true);
+    const differing = (said: readonly string[]) =>
+      said.filter((text) => text.includes("Latencies"));
+    expect(differing(same.findings)).toEqual([]);
+    resnet(timed(12, "CPU, 4 threads, bf16"));
+    expect(differing((await compareRuns({ out })).findings)).toHaveLength(1);
+  });
+
+  it("shows mistakes and explanations as pixels, and no file that only has their name", async () => {
+    const [run, other] = [cnn(), resnet()];
+    const png = await renderPng(
+      '<svg xmlns="http://www.w3.org/2000/svg" width="80" height="20"></svg>',
+    );
+    writeFileSync(run.path("misclassified.png"), png);
+    writeFileSync(run.path("explain.png"), png);
+    writeFileSync(other.path("misclassified.png"), "<svg onload=alert(1)>");
+    writeFileSync(other.path("explain.png"), png.subarray(0, 16));
+    const html = readFileSync((await compareRuns({ out })).html, "utf8");
+    expect(html.match(/<image [^>]*>/g)).toEqual(
+      Array.from(
+        { length: 2 },
+        () =>
+          `<image width="80" height="20" href="data:image/png;base64,${Buffer.from(png).toString("base64")}"/>`,
+      ),
+    );
+    expect(html.includes("onload")).toBe(false);
+    expect(html).toContain("img-src data:");
   });
 
   it("takes runs by name or folder, into another folder", async () => {

@@ -2,13 +2,13 @@ import { type Run, readSteps } from "../run/read.ts";
 import { confusionPlot } from "./plots/confusion.ts";
 import { trainingCurves } from "./plots/curves.ts";
 import { reliabilityPlot } from "./plots/reliability.ts";
-import type { Plot } from "./plots/render.ts";
+import type { Drawing } from "./plots/render.ts";
 
 export interface RunPlot {
   /** Its files in the run's folder, without `.svg` and `.png`. */
   readonly file: string;
   /** Undefined where the run has not what it draws. */
-  readonly draw: (run: Run) => Plot | undefined;
+  readonly draw: (run: Run) => Drawing | undefined;
 }
 
 /** What is drawn of every run, into its folder and into the report. A new plot is one line here. */

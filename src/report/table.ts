@@ -66,6 +66,11 @@ const columns: readonly Column[] = [
   numeric("Learning rate", (run) => rateOf(run), String),
   numeric("Training", (run) => run.summary?.seconds.train, duration),
   numeric("Images/s", (run) => run.summary?.imagesPerSecond, count),
+  numeric(
+    "Latency",
+    (run) => run.summary?.latencyMs,
+    (value) => `${Number(value.toPrecision(3))} ms`,
+  ),
   numeric("Peak memory", (run) => run.summary?.peakMemoryBytes, bytes),
   textual("Precision", (run) => run.summary?.precision),
   textual("Status", (run) => run.summary?.status ?? "running"),

@@ -39,6 +39,7 @@ const shared = trainConfigSchema.pick({
   seed: true,
   name: true,
   out: true,
+  track: true,
 });
 const positive = () => z.number().gt(0);
 
@@ -143,6 +144,9 @@ export function resolveClassicalConfig(document: Document, label: Label): Classi
     if (config[key] !== undefined && config.grid === undefined) {
       problems.push(`${label([key])}: goes with a grid, and there is none`);
     }
+  }
+  if (config.track.includes("none") && config.track.length > 1) {
+    problems.push(`${label(["track"])}: none stands beside others`);
   }
   if (problems.length > 0) throw refused(problems);
   if (config.grid !== undefined) parseGrid(config.model, config.grid);

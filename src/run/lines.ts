@@ -6,7 +6,10 @@ import { ThawError } from "../errors.ts";
  * @throws ThawError that names file and line where a complete line is not JSON.
  */
 export function readLines(path: string): unknown[] {
-  return Array.from(completeLines(path), ({ text }, i) => {
+  const texts = readFileSync(path, "utf8").split("\n");
+  // Behind the last newline: nothing, or what was cut.
+  texts.pop();
+  return texts.map((text, i) => {
     const value = tryParse(text);
     if (value !== undefined) return value;
     throw new ThawError(`${path}:${i + 1}: not JSON: ${text.slice(0, 80)}`, {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { writeSampleRun } from "../../test/support/run-records.ts";
-import { readJudgements } from "./judgements.ts";
+import { readJudgements, surestMistakes } from "./judgements.ts";
 import { readRun } from "./read.ts";
 import { fromCell, toCell } from "./spreadsheet.ts";
 
@@ -51,11 +51,18 @@ describe("class names that a spreadsheet or a page would run", () => {
     const said = readJudgements(dir, classes)!;
     expect([...said.labels]).toEqual(Array.from({ length: 60 }, (_, i) => i % 6));
     expect(said.images.slice(0, 3)).toEqual(["0", "1", "2"]);
+    // What `writeSampleRun` gives the class it says, as float32.
+    const sure = new Set(Array.from(said.confidence, (value) => value.toFixed(4)));
+    expect(sure).toEqual(new Set([(0.9 + 0.1 / 6).toFixed(4)]));
+    const wrong = [...said.labels.keys()].filter((i) => said.labels[i] !== said.predicted[i]);
+    expect(surestMistakes(said, 2)).toEqual(wrong.slice(0, 2));
   });
 
   it.each([
     ["cut", (text: string) => text.slice(0, -5), /last row is cut/],
     ["of another class list", (text: string) => text.replaceAll("+1", "other"), /does not know/],
+    ["without a probability", (text: string) => text.replace(/,[\d.]+\n$/, ",\n"), /row 61 has no/],
+    ["of a missing column", (text: string) => text.replace("p(+1)", "q"), /has no probability/],
     ["something else", () => "a,b\n1,2\n", /its columns are not/],
   ])("predictions that are %s are refused", (_, change, message) => {
     const { dir } = writeSampleRun({ out, name: "a", classes, images: 60 });

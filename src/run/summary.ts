@@ -48,6 +48,9 @@ export const summarySchema = z.looseObject({
   /** Training throughput: images of all epochs ÷ `seconds.train`. */
   imagesPerSecond: z.number().min(0).nullable(),
   peakMemoryBytes: z.number().min(0).nullable(),
+  /** Milliseconds from one image in memory to its logits, and where that was measured; absent where it was not. */
+  latencyMs: z.number().min(0).optional(),
+  latencyOn: z.string().optional(),
   precision: z.string(),
   device: z.string(),
 });

@@ -10,6 +10,7 @@ import type { ImageShape } from "../run/input.ts";
 import { judgeClassical } from "../run/judge-classical.ts";
 import { createRun, defaultRunName } from "../run/record.ts";
 import type { Summary } from "../run/summary.ts";
+import { checkTracking, openTracker } from "../run/track/open.ts";
 import type { WeightsPlaces } from "../run/weights.ts";
 import {
   getThreads,
@@ -19,9 +20,11 @@ import {
   setThreads,
   version,
 } from "../tensor/index.ts";
-import type { TrainEvents, TrainResult } from "./events.ts";
+import type { TrainEvents, TrainOptions, TrainResult } from "./events.ts";
 
-export interface ClassicalOptions extends Pick<TrainEvents, "onNote"> {
+export interface ClassicalOptions
+  extends Pick<TrainEvents, "onNote">,
+    Pick<TrainOptions, "pictures"> {
   readonly overwrite?: boolean;
   /** Folder of what is kept between runs; default Thaw's cache. */
   readonly cache?: string;
@@ -45,6 +48,7 @@ export async function trainClassical(
 ): Promise<TrainResult> {
   const started = performance.now();
   const note = (text: string) => options.onNote?.(text);
+  checkTracking(config, process.env);
   const { train, test } = data;
   for (const [split, { count }] of Object.entries({ training: train, test })) {
     if (count === 0) throw new UsageError(`${data.name}: there are no ${split} images`);
@@ -80,48 +84,57 @@ export async function trainClassical(
     },
     ...(options.overwrite && { overwrite: true }),
   });
-  using features = await source.extract(train);
-  const began = performance.now();
-  using fitted = fitModel(config, features, train.labels, options);
-  const seconds = (performance.now() - began) / 1000;
-  const { pipeline, search } = fitted;
-  const model = { pipeline, classes: train.classes, features: config.features, input };
-  saveClassical(run.best, model, {
-    format: "pt",
-    model: config.model,
-    data: config.data,
-    run: name,
+  const tracker = openTracker(config, run, { onNote: note });
+  const summaryOf = (more: Pick<Summary, "status"> & Partial<Summary>): Summary => ({
+    ...{ model: config.model, strategy, dataset: data.name, classes: [...train.classes] },
+    ...{ seed: config.seed, epochs: 0, parameters: 0, trainableParameters: 0 },
+    ...{ best: null, test: null, imagesPerSecond: null },
+    ...{ peakMemoryBytes: memory().peakBytes, precision, device: compute.device },
+    ...more,
+    seconds: { train: 0, perEpoch: null, ...more.seconds, total: secondsSince(started) },
   });
-  using testFeatures = await source.extract(test);
-  const result = judgeClassical(run.dir, model, {
-    name: data.name,
-    set: test,
-    features: testFeatures,
-  });
-  const parameters = parameterCount(pipeline);
-  const summary: Summary = {
-    model: config.model,
-    strategy,
-    dataset: data.name,
-    classes: [...train.classes],
-    seed: config.seed,
-    status: "finished",
-    epochs: 0,
-    parameters,
-    trainableParameters: parameters,
-    best: null,
-    test: result,
-    seconds: { total: (performance.now() - started) / 1000, train: seconds, perEpoch: null },
-    imagesPerSecond: null,
-    peakMemoryBytes: memory().peakBytes,
-    precision,
-    device: compute.device,
-    ...iterationsOf(pipeline),
-    ...(search !== undefined && { grid: search }),
+  const tell = (summary: Summary): Summary => {
+    run.writeSummary(summary);
+    tracker.summary(summary);
+    return summary;
   };
-  run.writeSummary(summary);
-  return { run, summary };
+  try {
+    using features = await source.extract(train);
+    const began = performance.now();
+    using fitted = fitModel(config, features, train.labels, options);
+    const seconds = { total: 0, train: secondsSince(began), perEpoch: null };
+    const { pipeline, search } = fitted;
+    const model = { pipeline, classes: train.classes, features: config.features, input };
+    const { model: of, data: from } = config;
+    saveClassical(run.best, model, { format: "pt", model: of, data: from, run: name });
+    using testFeatures = await source.extract(test);
+    const judged = { name: data.name, set: test, features: testFeatures };
+    const result = judgeClassical(run.dir, model, judged);
+    const parameters = parameterCount(pipeline);
+    const summary = tell(
+      summaryOf({
+        ...{ status: "finished", parameters, trainableParameters: parameters },
+        ...{ test: result, seconds },
+        ...iterationsOf(pipeline),
+        ...(search !== undefined && { grid: search }),
+      }),
+    );
+    await options.pictures?.({ run, test, input, tracker });
+    return { run, summary };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    try {
+      tell(summaryOf({ status: "failed", reason }));
+    } catch (second) {
+      note(`summary.json does not say that it failed: ${(second as Error).message}`);
+    }
+    throw error;
+  } finally {
+    await tracker.close();
+  }
 }
+
+const secondsSince = (began: number): number => (performance.now() - began) / 1000;
 
 /** What becomes of images that are resized. */
 function describeShape(features: string, shape: ImageShape): string {

@@ -4,9 +4,9 @@ import type { Classifier } from "../models/index.ts";
 import type { LoadReport } from "../models/weights/index.ts";
 import type { TrainConfig } from "../run/config.ts";
 import type { NetworkInput } from "../run/input.ts";
+import type { JudgedRun } from "../run/judged-run.ts";
 import type { RunRecord } from "../run/record.ts";
 import type { EpochLine, Summary, TimingLine } from "../run/summary.ts";
-import type { Tracker } from "../run/track/tracker.ts";
 import type { Weights } from "../run/weights.ts";
 
 /** What a run tells while it goes on; every listener is optional. */
@@ -74,7 +74,7 @@ export interface TrainOptions extends TrainEvents {
   /** Folder of what is kept between runs, as features of frozen backbones and decoded photographs; default Thaw's cache. */
   readonly cache?: string;
   /** Draws what the record says when training has ended, before trackers are closed: they may show the pictures. */
-  readonly pictures?: (run: RunRecord, tracker: Tracker, input: NetworkInput) => Promise<void>;
+  readonly pictures?: (judged: JudgedRun) => Promise<void>;
   /** Absent: nothing is measured, and nothing is lost by it. */
   readonly watch?: StepWatch | undefined;
   /** Asked after every step: a reason to stop makes a checkpoint and ends the run early. */

@@ -8,7 +8,7 @@ import { memory } from "../tensor/index.ts";
 import type { Session } from "./session.ts";
 
 /** What of a summary the trainer alone knows. */
-export interface Outcome {
+export interface Outcome extends Pick<Summary, "latencyMs" | "latencyOn"> {
   readonly status: RunStatus;
   readonly reason?: string;
   readonly test?: Summary["test"];
@@ -27,6 +27,7 @@ export function summarise(
   outcome: Outcome,
 ): Summary {
   const { progress } = session;
+  const { latencyMs, latencyOn } = outcome;
   const timings = readTimings(run.dir);
   const trained = sum(timings.map((timing) => timing.train));
   const images = sum(timings.map((timing) => timing.train * timing.imagesPerSecond));
@@ -50,6 +51,7 @@ export function summarise(
     },
     imagesPerSecond: trained > 0 ? images / trained : null,
     peakMemoryBytes: memory().peakBytes,
+    ...(latencyMs !== undefined && { latencyMs, latencyOn }),
     precision: compute.precision,
     device: compute.device,
   };

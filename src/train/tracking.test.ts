@@ -110,7 +110,7 @@ describe("a training for MLflow", () => {
     const told: string[] = [];
     await train(configOf({ track: ["mlflow"] }), data, {
       onNote: (text) => told.push(text),
-      pictures: async (run) => run.writeJson("drawn.json", {}),
+      pictures: async ({ run }) => run.writeJson("drawn.json", {}),
     });
     await server.close();
     const [run] = [...mlflow.runs.values()];

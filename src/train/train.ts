@@ -86,7 +86,7 @@ export async function train(
     const trainer = new Trainer({ ...parts, options, fingerprint, started });
     try {
       const summary = await trainer.fit();
-      await options.pictures?.(run, tracker, input);
+      await options.pictures?.({ run, tracker, input, test: data.test });
       return { run, summary };
     } finally {
       await tracker.close();

@@ -7,6 +7,7 @@ import { predictProbabilities } from "../models/predict.ts";
 import { type Fingerprint, type Json, saveCheckpoint, saveModel } from "../run/checkpoint.ts";
 import type { TrainConfig } from "../run/config.ts";
 import { evaluationLoader, type NetworkInput } from "../run/input.ts";
+import { measureLatency } from "../run/latency.ts";
 import { loadBestModel } from "../run/load-model.ts";
 import { readRun } from "../run/read.ts";
 import type { RunRecord } from "../run/record.ts";
@@ -24,7 +25,7 @@ import { transferOf } from "./plan.ts";
 import { digestOf } from "./resume.ts";
 import type { Session } from "./session.ts";
 import { DivergedError, firstNonFinite, type StepResult, trainStep } from "./step.ts";
-import { parameterCounts, summarise } from "./summary.ts";
+import { type Outcome, parameterCounts, summarise } from "./summary.ts";
 import { Watch } from "./watch.ts";
 import { watched } from "./watched.ts";
 
@@ -271,23 +272,18 @@ export class Trainer {
     const { model } = loadBestModel(this.#run.dir, this.#compute);
     using _owned = model;
     freeze(model, [channels, height, width], this.#compute);
-    const { memoryFormat } = this.#compute;
     const { cache, onNote } = this.#options;
-    await using loader = evaluationLoader(test, this.#input, { memoryFormat, cache, onNote });
-    const probabilities = await predictProbabilities(
-      model,
-      loader.epoch(1),
-      test.count,
-      this.#compute,
-    );
-    const result = this.#run.writeResults({
-      predictions: predictions(probabilities, test.labels, test.classes.length),
-      classes: test.classes,
-      set: test,
-    });
+    const plan = { memoryFormat: this.#compute.memoryFormat, cache, onNote };
+    await using loader = evaluationLoader(test, this.#input, plan);
+    const batches = loader.epoch(1);
+    const probabilities = await predictProbabilities(model, batches, test.count, this.#compute);
+    const { classes } = test;
+    const judged = predictions(probabilities, test.labels, classes.length);
+    const result = this.#run.writeResults({ predictions: judged, classes, set: test });
     const early = this.#stoppedEarly() && this.#session.progress.epoch < this.#config.epochs;
     return this.#writeSummary("finished", {
       test: result,
+      ...measureLatency(model, this.#input, this.#compute),
       ...(early && { reason: `no better epoch in ${this.#config.patience}` }),
     });
   }
@@ -335,7 +331,7 @@ export class Trainer {
 
   #writeSummary(
     status: RunStatus,
-    extra: { reason?: string; test?: Summary["test"] } = {},
+    extra: Pick<Outcome, "reason" | "test" | "latencyMs" | "latencyOn"> = {},
   ): Summary {
     const summary = summarise(this.#run, this.#config, this.#data, this.#compute, this.#session, {
       status,

@@ -1,7 +1,7 @@
 import { relative } from "node:path";
 import { ExitCode, UsageError } from "../../errors.ts";
 import { ensureNative } from "../../libtorch/index.ts";
-import { type Comparison, compareRuns, writeCurves } from "../../report/index.ts";
+import { type Comparison, compareRuns, drawRun } from "../../report/index.ts";
 import { loadMatrix, type Matrix, type MatrixMember } from "../../run/matrix.ts";
 import { type Placed, placeMembers } from "../../run/member-state.ts";
 import { type MatrixOutcome, openStartWeights, trainMatrix } from "../../train/index.ts";
@@ -74,8 +74,8 @@ async function trainAll({ members, out }: Matrix, options: Options): Promise<Mat
       const what = { finished: "is finished", begun: "goes on", new: member.config.model }[state];
       say(`${colors.dim(`[${position}/${total}]`)} ${name}: ${what}`);
     },
-    onTrained: async ({ run, summary }) => {
-      await writeCurves(run.dir);
+    pictures: drawRun,
+    onTrained: async ({ summary }) => {
       if (summary.test !== null) say(`  test accuracy ${percent(summary.test.accuracy)}`);
     },
     onFailed: (name, error) => note(`warning: ${name} failed: ${error.message}`),

@@ -5,7 +5,7 @@ import { evaluateRun, evaluateWeights } from "../../evaluate/index.ts";
 import { ensureNative } from "../../libtorch/index.ts";
 import { chooseCompute, parseModelName } from "../../models/index.ts";
 import { pretrainedReference } from "../../models/weights/hub/index.ts";
-import { writeCurves } from "../../report/index.ts";
+import { drawRun } from "../../report/index.ts";
 import { trainConfigSchema } from "../../run/config.ts";
 import { configFlags, flagOf } from "../../run/config-flags.ts";
 import { loadConfig } from "../../run/config-load.ts";
@@ -129,8 +129,8 @@ async function judgeRun(name: string, options: Options): Promise<TestResult> {
   if (trainedOn?.fingerprint !== data.fingerprint) {
     say("note: the data is not what the run was trained on: its fingerprint differs");
   }
-  const result = await evaluateRun(dir, data, chooseCompute(config), { onNote: note });
-  await writeCurves(dir);
+  const compute = chooseCompute(config);
+  const result = await evaluateRun(dir, data, compute, { onNote: note, pictures: drawRun });
   const report = () => readFileSync(join(dir, "classification_report.txt"), "utf8");
   print(options, { run: dir, ...result }, report, result);
   return result;

@@ -3,12 +3,7 @@ import { ExitCode, UsageError } from "../../errors.ts";
 import { ensureNative } from "../../libtorch/index.ts";
 import { parseModelName } from "../../models/index.ts";
 import { TrainingProfile } from "../../profile/index.ts";
-import {
-  trackPictures,
-  writeCurves,
-  writeMisclassified,
-  writeProfileReport,
-} from "../../report/index.ts";
+import { drawRun, writeProfileReport } from "../../report/index.ts";
 import type { TrainConfig } from "../../run/config.ts";
 import { overridesFromFlags } from "../../run/config-flags.ts";
 import { loadConfig } from "../../run/config-load.ts";
@@ -73,11 +68,7 @@ export const train: CliCommand = {
         overwrite: options.overwrite === true,
         openWeights: async (asked) => weights ?? openWeights(asked),
         stopRequested: () => interrupt.requested,
-        pictures: async ({ dir, name }, tracker, input) => {
-          const files = await writeCurves(dir);
-          files.push(...(await writeMisclassified(dir, name, data.test, input)));
-          trackPictures(dir, files, tracker);
-        },
+        pictures: drawRun,
       });
       if (profile?.finish()) await writeProfileReport(run.dir);
       else if (profile !== undefined) note("no profile: the run had too few steps");

@@ -23,6 +23,11 @@ export function comparability(
       "The test images are the same, but the runs did not train on as many images of one source.",
     );
   }
+  if (new Set(order.flatMap(({ summary }) => summary.latencyOn ?? [])).size > 1) {
+    notes.push(
+      "Latencies were measured on different machines, thread counts or precisions and do not compare.",
+    );
+  }
   if (differs((run) => [run.environment["cpu"], run.environment["threads"], run.summary.device])) {
     notes.push("Times were measured on different machines or thread counts and do not compare.");
   }

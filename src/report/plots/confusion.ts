@@ -1,7 +1,6 @@
-import type { CustomSeriesRenderItem } from "echarts";
 import type { NamedConfusionMatrix } from "../../run/results.ts";
-import type { Plot } from "./render.ts";
-import { fontFamily, palette, roles, shorten, textWidth } from "./theme.ts";
+import { type Svg, svgOf, svgRect, svgText, type TextLook } from "./svg.ts";
+import { palette, roles, shorten, textWidth } from "./theme.ts";
 
 const LABEL_LENGTH = 24;
 const FONT = 13;
@@ -17,7 +16,7 @@ export function confusionPlot(
   name: string,
   matrix: NamedConfusionMatrix,
   options: { readonly normalised?: boolean } = {},
-): Plot {
+): Svg {
   const { normalised = false } = options;
   const { names, classes: n, counts } = matrix;
   const font = n > 50 ? FONT - 1 : FONT;
@@ -35,97 +34,50 @@ export function confusionPlot(
   const everyLabel = Math.max(1, Math.ceil((font + 3) / cell));
   const rows = Array.from({ length: n }, (_, t) => counts.subarray(t * n, (t + 1) * n));
   const totals = rows.map((row) => row.reduce((sum, count) => sum + count, 0));
-  const axis = {
-    type: "category" as const,
-    data: labels,
-    axisTick: { show: false },
-    axisLine: { show: false },
-    nameLocation: "middle" as const,
-    nameTextStyle: { fontSize: 14, color: roles.muted },
-  };
-  const label = { fontSize: font, color: roles.ink, interval: everyLabel - 1 };
-  const renderItem: CustomSeriesRenderItem = (_, api) => {
-    const [p, t, count] = [0, 1, 2].map((i) => Number(api.value(i))) as [number, number, number];
-    const [x, y] = api.coord([p, t]) as [number, number];
-    const share = totals[t] === 0 ? 0 : count / totals[t]!;
-    const text = normalised ? shareText(share) : String(count);
-    const size = Math.min(15, cell / 2.9 / Math.max(1, text.length / 4));
-    return {
-      type: "group",
-      children: [
-        {
-          type: "rect",
-          shape: { x: x - cell / 2, y: y - cell / 2, width: cell, height: cell },
-          // Transparent where nothing is: the page shows through, dark or light.
-          style: {
-            fill: palette[0],
-            // The root makes a share of 2 %, which is what one looks for, visible.
-            opacity: Math.sqrt(share),
-          },
-        },
-        {
-          type: "rect",
-          shape: { x: x - cell / 2, y: y - cell / 2, width: cell, height: cell },
-          style: { fill: "none", stroke: roles.grid, lineWidth: n > 30 ? 0.3 : 1 },
-        },
-        ...(cell >= 24
-          ? [
-              {
-                type: "text" as const,
-                style: {
-                  text,
-                  x,
-                  y,
-                  align: "center" as const,
-                  verticalAlign: "middle" as const,
-                  fontFamily,
-                  fontSize: size,
-                  fill: share > 0.25 ? "#ffffff" : count === 0 ? roles.muted : roles.ink,
-                },
-              },
-            ]
-          : []),
-      ],
-    };
-  };
   const total = totals.reduce((sum, count) => sum + count, 0);
   const width = left + n * cell + Math.max(24, 460 - left - n * cell);
-  return {
-    id: `confusion${normalised ? "-share" : ""}-${name.replaceAll(/[^A-Za-z0-9]+/g, "-")}`,
-    width,
-    height: top + n * cell + below,
-    option: {
-      title: {
-        text: shorten(`Confusion matrix of ${name}`, Math.floor(width / 10)),
-        subtext: shorten(
-          normalised
-            ? `${total} test images; percent of the true class`
-            : `${total} test images; colour: share of the true class`,
-          Math.floor(width / 7),
-        ),
-        left: 16,
-        top: 8,
-        itemGap: 6,
-        textStyle: { fontSize: 17, fontWeight: "normal", color: roles.ink },
-        subtextStyle: { fontSize: 12, color: roles.muted },
-      },
-      grid: { left, top, width: n * cell, height: n * cell },
-      xAxis: {
-        ...axis,
-        name: "predicted class",
-        nameGap: below - 30,
-        axisLabel: { ...label, rotate: turn },
-      },
-      yAxis: { ...axis, inverse: true, name: "true class", nameGap: widest + 24, axisLabel: label },
-      series: [
-        {
-          type: "custom",
-          renderItem,
-          data: rows.flatMap((row, t) => Array.from(row, (count, p) => [p, t, count])),
-        },
-      ],
-    },
-  };
+  const about = normalised
+    ? `${total} test images; percent of the true class`
+    : `${total} test images; colour: share of the true class`;
+  const parts = [
+    svgText(16, 25, shorten(`Confusion matrix of ${name}`, Math.floor(width / 10)), { size: 17 }),
+    svgText(16, 46, shorten(about, Math.floor(width / 7)), { size: 12, fill: roles.muted }),
+  ];
+  const turned = (degrees: number, x: number, y: number, text: string, look: TextLook) =>
+    parts.push(`<g transform="rotate(${-degrees} ${x} ${y})">${svgText(x, y, text, look)}</g>`);
+  const bottom = top + n * cell;
+  const named = { size: 14, fill: roles.muted, anchor: "middle" as const };
+  parts.push(svgText(left + (n * cell) / 2, bottom + below - 12, "predicted class", named));
+  turned(90, left - widest - 24, top + (n * cell) / 2, "true class", named);
+  for (let c = 0; c < n; c += everyLabel) {
+    const [text, middle, look] = [labels[c]!, (c + 0.5) * cell, { size: font }];
+    parts.push(svgText(left - 8, top + middle + 0.35 * font, text, { ...look, anchor: "end" }));
+    const [x, y] = [left + middle, bottom + 10];
+    if (turn === 0) parts.push(svgText(x, y + 0.8 * font, text, { ...look, anchor: "middle" }));
+    else
+      turned(turn, x + 0.35 * font, y + (turn === 45 ? 0.35 * font : 0), text, {
+        ...look,
+        anchor: "end",
+      });
+  }
+  const stroke = ` stroke="${roles.grid}" stroke-width="${n > 30 ? 0.3 : 1}"`;
+  for (const [t, row] of rows.entries()) {
+    for (const [p, count] of row.entries()) {
+      const [x, y] = [left + p * cell, top + t * cell];
+      const share = totals[t] === 0 ? 0 : count / totals[t]!;
+      // Transparent where nothing is: the page shows through, dark or light. The root makes a share of 2 %, which is what
+      // one looks for, visible.
+      const opacity = ` fill-opacity="${Number(Math.sqrt(share).toFixed(3))}"`;
+      parts.push(svgRect([x, y, cell, cell], palette[0]!, opacity + stroke));
+      if (cell < 24) continue;
+      const text = normalised ? shareText(share) : String(count);
+      const size = Number(Math.min(15, cell / 2.9 / Math.max(1, text.length / 4)).toFixed(1));
+      const fill = share > 0.25 ? "#ffffff" : count === 0 ? roles.muted : roles.ink;
+      const look = { size, fill, anchor: "middle" as const };
+      parts.push(svgText(x + cell / 2, y + cell / 2 + 0.36 * size, text, look));
+    }
+  }
+  return svgOf(width, bottom + below, parts);
 }
 
 /** Percent, with a decimal where it is small. */

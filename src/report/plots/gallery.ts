@@ -13,8 +13,8 @@ export interface GalleryTile {
   readonly pictures: readonly GalleryPicture[];
   readonly truth: string;
   readonly predicted: string;
-  /** Of the predicted class. */
-  readonly probability: number;
+  /** Of the predicted class; absent where the model gives none. */
+  readonly probability?: number;
   /** Beside the probability. */
   readonly remark?: string;
 }
@@ -52,8 +52,9 @@ export async function gallery(
     line(2, `said: ${shorten(tile.predicted, room)}`, { fill });
     const said = isRight ? "right" : "wrong";
     const remark = tile.remark === undefined ? "" : `; ${tile.remark}`;
-    const sure = `${(100 * tile.probability).toFixed(1)} % sure`;
-    line(3, `${said}, ${sure}${remark}`, { fill: roles.muted });
+    const { probability } = tile;
+    const sure = probability === undefined ? "" : `, ${(100 * probability).toFixed(1)} % sure`;
+    line(3, `${said}${sure}${remark}`, { fill: roles.muted });
   }
   const rows = Math.ceil(tiles.length / columns);
   const shown = Math.min(columns, Math.max(1, tiles.length));

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { EChartsOption } from "echarts";
 import { writeDurably } from "../../run/durable.ts";
-import { printable } from "./svg.ts";
+import { printable, type Svg } from "./svg.ts";
 import { fontFamily, roles, textWidth } from "./theme.ts";
 
 /** A plot before it is drawn: echarts' options and its size in CSS pixels. */
@@ -13,10 +13,16 @@ export interface Plot {
   readonly option: EChartsOption;
 }
 
+/** A plot, or a picture that is SVG already. */
+export type Drawing = Plot | Svg;
+
 /** Draws to SVG without a browser. The same plot always gives the same bytes. */
-export async function renderSvg({ id, width, height, option }: Plot): Promise<string> {
-  // Slow to load, and most commands draw nothing.
-  const echarts = await import("echarts");
+export async function renderSvg(drawing: Drawing): Promise<string> {
+  if ("svg" in drawing) return drawing.svg;
+  const { id, width, height, option } = drawing;
+  // Slow to load, and most commands draw nothing. One file: the package's hundreds of modules take half a second more.
+  const bundle = "echarts/dist/echarts.esm.min.mjs";
+  const echarts = (await import(bundle)) as typeof import("echarts");
   echarts.setPlatformAPI({
     measureText: (text: string, font?: string) => ({
       width: textWidth(text, Number(/([\d.]+)px/.exec(font ?? "")?.[1] ?? 12)),
@@ -44,11 +50,12 @@ export async function renderSvg({ id, width, height, option }: Plot): Promise<st
   }
 }
 
-/** SVG → PNG at twice its size, on white, with the bundled font. */
+/** SVG → PNG at twice its size, on white, with the bundled font. It is drawn and compressed on other threads. */
 export async function renderPng(svg: string): Promise<Uint8Array> {
-  const { Resvg } = await import("@resvg/resvg-js");
+  const { renderAsync } = await import("@resvg/resvg-js");
+  const { default: sharp } = await import("sharp");
   const font = join(import.meta.dirname, "../../../assets/fonts/DejaVuSans.ttf");
-  const image = new Resvg(svg, {
+  const { pixels, width, height } = await renderAsync(svg, {
     background: "#ffffff",
     fitTo: { mode: "zoom", value: 2 },
     font: {
@@ -58,11 +65,12 @@ export async function renderPng(svg: string): Promise<Uint8Array> {
       loadSystemFonts: /[\u0900-\u0dff\u2e80-\ud7ff\uf900-\ufaff]|[\u{1f000}-\u{3ffff}]/u.test(svg),
     },
   });
-  return image.render().asPng();
+  const raw = { width, height, channels: 4 } as const;
+  return sharp(pixels, { raw }).removeAlpha().png().toBuffer();
 }
 
 /** Draws a plot into `<base>.svg` and `<base>.png`; returns both. */
-export async function writePlot(plot: Plot, base: string): Promise<string[]> {
+export async function writePlot(plot: Drawing, base: string): Promise<string[]> {
   return writeSvg(await renderSvg(plot), base);
 }
 

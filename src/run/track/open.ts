@@ -21,9 +21,12 @@ export function checkTracking({ track }: Pick<TrainConfig, "track">, env: Enviro
   if (track.includes("mlflow")) mlflowServer(env);
 }
 
+/** A config, of a network or a classical model. */
+type Tracked = Pick<TrainConfig, "track"> & Readonly<Record<string, unknown>>;
+
 /** The trackers of a config, for a run whose record is there. @throws UsageError as `checkTracking`. */
 export function openTracker(
-  config: TrainConfig,
+  config: Tracked,
   run: RunRecord,
   { fromStep = 0, onNote, now = Date.now, env = process.env }: OpenTrackerOptions = {},
 ): Tracker {
