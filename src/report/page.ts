@@ -31,7 +31,7 @@ figure.zoomed button.zoom { cursor: zoom-out; margin-top: 8px; }
 details { border: 1px solid var(--grid); border-radius: 6px; padding: 10px 16px; margin: 12px 0; }
 summary { cursor: pointer; font-weight: 600; font-size: 16px; }
 .side { display: flex; flex-wrap: wrap; gap: 8px 40px; align-items: flex-start; }
-.side > figure { flex: 0 1 640px; min-width: 0; } .side > .scroll { min-width: 0; }
+.side > figure { flex: 1 1 520px; max-width: 640px; min-width: 0; } .side > .scroll { min-width: 0; }
 @media print { details { break-inside: avoid; } }
 `;
 
