@@ -19,7 +19,7 @@ beforeAll(async () => {
   env = await makeHome(join(folder, "home"), 400);
   const trained = run(
     ...["train", "--data", "fashion-mnist", "--model", "simple_cnn", "--out", out, "--name", "a"],
-    ...["--epochs", "1", "--train-size", "128", "--val-size", "40", "--batch-size", "32"],
+    ...["--epochs", "1", "--train-size", "128", "--batch-size", "32"],
     ...["--precision", "fp32", "--threads", "1"],
   );
   expect(trained.code, trained.stderr).toBe(0);
@@ -36,7 +36,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 test("thaw export writes a file, says how well it agrees, and does not write over it", () => {
   const { code, stderr } = run("export", "a", "--out", out);
   expect(stderr).toMatch(/export: \d+\.\d MB in fp32, opset 17, \d+ nodes/);
-  expect(stderr).toMatch(/ONNX Runtime on 40 validation images: .* 100\.00 % get the same class/);
+  expect(stderr).toMatch(/ONNX Runtime on \d+ validation images: .* 100\.00 % get the same class/);
   expect(code).toBe(0);
   file = join(out, "a/export/model.onnx");
   const again = run("export", "a", "--out", out);

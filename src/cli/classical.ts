@@ -96,7 +96,7 @@ export async function trainClassically(options: Options): Promise<void> {
   const config = loadClassicalConfig(file, overrides);
   checkTracking(config, process.env);
   await ensureNative();
-  const data = await openConfiguredData({ ...config, valSize: config.valSize ?? 0 }, mirror);
+  const data = await openConfiguredData(config, mirror);
   const { run, summary } = await trainClassical(config, data, {
     overwrite: options.overwrite === true,
     places: weightsPlaces({ ...(mirror !== undefined && { mirror }) }),
@@ -140,7 +140,7 @@ export async function judgeClassicalRun(
   const overrides = precision === undefined ? {} : { precision };
   const config = loadClassicalConfig(join(dir, "config.json"), overrides);
   await ensureNative();
-  const data = await openConfiguredData({ ...config, valSize: config.valSize ?? 0 }, mirror);
+  const data = await openConfiguredData(config, mirror);
   const trainedOn = readRun(dir).environment["dataset"] as { fingerprint?: string } | undefined;
   if (trainedOn?.fingerprint !== data.fingerprint) {
     say("note: the data is not what the run was trained on: its fingerprint differs");

@@ -7,7 +7,10 @@ import { downloadProgress } from "./progress.ts";
 type DataChoice = Pick<TrainConfig, "data" | "seed"> &
   Partial<Pick<TrainConfig, "classes" | "perClass" | "trainSize" | "valSize" | "testSize">>;
 
-/** Opens the data that a config names; a download is told on stderr. */
+/**
+ * Opens the data that a config names; a download is told on stderr. A classical model chooses by folds of the training
+ * images: none are held out for validation unless it says so.
+ */
 export async function openConfiguredData(
   config: DataChoice,
   mirror?: string,
@@ -18,7 +21,7 @@ export async function openConfiguredData(
     classes: config.classes,
     perClass: config.perClass,
     trainSize: config.trainSize,
-    valSize: config.valSize,
+    valSize: config.valSize ?? ("features" in config ? 0 : undefined),
     testSize: config.testSize,
     mirror,
     onProgress: downloadProgress(),

@@ -2,7 +2,7 @@ import { relative } from "node:path";
 import { ExitCode, UsageError } from "../../errors.ts";
 import { ensureNative } from "../../libtorch/index.ts";
 import { type Comparison, compareRuns, drawRun } from "../../report/index.ts";
-import { loadMatrix, type Matrix, type MatrixMember } from "../../run/matrix.ts";
+import { loadMatrix, type Matrix } from "../../run/matrix.ts";
 import { type Placed, placeMembers } from "../../run/member-state.ts";
 import { type MatrixOutcome, openStartWeights, trainMatrix } from "../../train/index.ts";
 import { describeFit } from "../classical.ts";
@@ -62,7 +62,7 @@ async function trainAll({ members, out }: Matrix, options: Options): Promise<Mat
   return await trainMatrix(members, out, {
     ...trainingProgress(),
     places: weightsPlaces(options),
-    openData: (config) => openConfiguredData(dataChoice(config), mirror),
+    openData: (config) => openConfiguredData(config, mirror),
     openWeights: async (config) => {
       const weights = await openStartWeights(config, weightsPlaces(options));
       if (weights !== undefined) announce(weights);
@@ -80,11 +80,6 @@ async function trainAll({ members, out }: Matrix, options: Options): Promise<Mat
     },
     onFailed: (name, error) => note(`warning: ${name} failed: ${error.message}`),
   });
-}
-
-/** A classical model chooses by folds of the training images: none are held out for validation. */
-function dataChoice(config: MatrixMember["config"]): MatrixMember["config"] {
-  return "features" in config ? { ...config, valSize: config.valSize ?? 0 } : config;
 }
 
 function listMembers({ members, out }: Matrix, { json }: Options): void {

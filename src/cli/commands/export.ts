@@ -72,7 +72,7 @@ export const exportCommand: CliCommand = {
         await ensureNative();
         const file = join(dir, "config.json");
         const config = isClassicalRun(dir) ? loadClassicalConfig(file) : loadConfig(file);
-        const data = await openConfiguredData({ ...config, valSize: config.valSize ?? 0 }, mirror);
+        const data = await openConfiguredData(config, mirror);
         const { folder, report } = await exportRun(dir, data, {
           ...rest,
           precision: half ? "fp16" : int8 ? "int8" : "fp32",
