@@ -36,9 +36,7 @@ export const runPlots: readonly RunPlot[] = [
 ];
 
 /** Mean of each epoch's steps, where the gradient's norm was computed. */
-function gradNorms({ dir, config }: Run): Map<number, number> {
-  // It is where gradients are clipped; a line a step is much to read for nothing.
-  if (config["clipGrad"] === undefined) return new Map();
+function gradNorms({ dir }: Run): Map<number, number> {
   const sums = new Map<number, { sum: number; steps: number }>();
   for (const { epoch, gradNorm } of readSteps(dir)) {
     if (typeof gradNorm !== "number") continue;

@@ -78,6 +78,7 @@ export interface StepLine {
   readonly epoch: number;
   readonly loss: number;
   readonly lr: number;
+  /** Before clipping; without it of every tenth update of an epoch. */
   readonly gradNorm?: number;
 }
 

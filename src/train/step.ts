@@ -40,6 +40,9 @@ export interface StepOptions extends Compute {
   readonly watch?: Pick<StepWatch, "phase"> | undefined;
 }
 
+/** Of an epoch's updates, how many make one whose gradient's norm is looked at, a pass over all, where nothing clips it. */
+export const NORM_EVERY = 10;
+
 export interface StepResult {
   /** Mean loss of the batch, before the step. */
   readonly loss: number;

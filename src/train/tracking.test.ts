@@ -62,6 +62,20 @@ describe("a training for TensorBoard", () => {
     expect(tags.filter((tag) => tag.includes("/conv1"))).toEqual([]);
   });
 
+  it("tells the gradient's norm of every tenth step of an epoch where nothing clips it", async () => {
+    const { clipGrad: _, ...unclipped } = configOf();
+    const { summary } = await train({ ...unclipped, batchSize: 2 }, data, { overwrite: true });
+    const steps = readSteps(dir());
+    const perEpoch = steps.length / summary.epochs;
+    expect(perEpoch).toBeGreaterThan(10);
+    const looked = steps.filter(({ gradNorm }) => gradNorm !== undefined);
+    expect(looked.every(({ gradNorm }) => gradNorm! > 0)).toBe(true);
+    expect(looked.map(({ step }) => ((step - 1) % perEpoch) % 10)).toEqual(looked.map(() => 0));
+    expect(scalars(eventFiles(), "GradientNorm")).toHaveLength(
+      summary.epochs * Math.ceil(perEpoch / 10),
+    );
+  });
+
   it("that is interrupted and resumed says every step once", async () => {
     let asked = 0;
     await train(configOf(), data, {

@@ -24,7 +24,7 @@ import { type FailedStep, outOfMemory } from "./out-of-memory.ts";
 import { transferOf } from "./plan.ts";
 import { digestOf } from "./resume.ts";
 import type { Session } from "./session.ts";
-import { DivergedError, firstNonFinite, type StepResult, trainStep } from "./step.ts";
+import { DivergedError, firstNonFinite, NORM_EVERY, type StepResult, trainStep } from "./step.ts";
 import { type Outcome, parameterCounts, summarise } from "./summary.ts";
 import { Watch } from "./watch.ts";
 import { watched } from "./watched.ts";
@@ -159,7 +159,9 @@ export class Trainer {
 
   #step(batch: Batch, lr: number, accumulation: Accumulation): StepResult {
     const { network, optimizer, loss, scaler, progress } = this.#session;
-    const { clipGrad, gradAccumSteps = 1 } = this.#config;
+    const { gradAccumSteps = 1 } = this.#config;
+    const looks = Math.floor(progress.batch / gradAccumSteps) % NORM_EVERY === 0;
+    const clipGrad = this.#config.clipGrad ?? (looks ? Number.MAX_VALUE : undefined);
     const { shape } = batch.images;
     const options = { ...this.#compute, lr, loss, clipGrad, scaler };
     try {
