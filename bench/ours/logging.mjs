@@ -8,10 +8,10 @@ import { chooseCompute } from "../../dist/models/index.js";
 import { parseConfig } from "../../dist/run/config-load.js";
 import { createRun } from "../../dist/run/record.js";
 import { openTracker } from "../../dist/run/track/open.js";
-import { Generator, inMemoryFormat, ops, Tensor } from "../../dist/tensor/index.js";
 import { trainingInput } from "../../dist/train/input.js";
 import { Session } from "../../dist/train/session.js";
 import { trainStep } from "../../dist/train/step.js";
+import { madeBatches, madeData } from "../harness/made.mjs";
 
 const { values } = parseArgs({
   options: {
@@ -21,33 +21,14 @@ const { values } = parseArgs({
   },
 });
 const [steps, warmup, batchSize] = [values.steps, values.warmup, values.batch].map(Number);
-const classes = ["a", "b", "c", "d", "e"];
-const set = {
-  images: new Uint8Array(64 * 3072),
-  labels: Uint8Array.from({ length: 64 }, (_, i) => i % 5),
-  ...{ count: 64, channels: 3, height: 32, width: 32, classes },
-};
-const data = {
-  ...{ kind: "memory", name: "made", fingerprint: "bench", notes: [] },
-  ...{ train: set, val: set, test: set, mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] },
-};
+const data = madeData();
 const out = mkdtempSync(join(tmpdir(), "thaw-bench-logging-"));
 const config = parseConfig({
   ...{ data: "made", model: "simple_cnn", opt: "adam", lr: 1e-3, clipGrad: 1 },
   ...{ batchSize, out, name: "a" },
 });
 const compute = chooseCompute(config);
-const images = inMemoryFormat(
-  ops.randn([batchSize, 3, 32, 32], { generator: new Generator(1) }),
-  compute.memoryFormat,
-);
-const labels = Tensor.from(
-  BigInt64Array.from({ length: batchSize }, (_, i) => BigInt(i % 5)),
-  [batchSize],
-);
-const batchOf = (index) => ({
-  ...{ images: ops.detach(images), labels: ops.detach(labels), size: batchSize, index },
-});
+const batchOf = madeBatches(batchSize, compute);
 const session = new Session(config, data, trainingInput(config, data), compute);
 const { model, optimizer, loss } = session;
 model.train();

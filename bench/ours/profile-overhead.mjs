@@ -5,8 +5,9 @@ import { chooseCompute, createModel } from "../../dist/models/index.js";
 import { crossEntropy } from "../../dist/nn/index.js";
 import { adam, parameterGroups } from "../../dist/optim/index.js";
 import { Recorder } from "../../dist/profile/recording.js";
-import { Generator, inMemoryFormat, ops, Tensor } from "../../dist/tensor/index.js";
+import { Generator } from "../../dist/tensor/index.js";
 import { trainStep } from "../../dist/train/step.js";
+import { madeBatches } from "../harness/made.mjs";
 
 const { values } = parseArgs({
   options: {
@@ -17,15 +18,7 @@ const { values } = parseArgs({
 });
 const [steps, rounds, batchSize] = [values.steps, values.rounds, values.batch].map(Number);
 const compute = chooseCompute({ device: "cpu", precision: "auto" });
-
-const images = inMemoryFormat(
-  ops.randn([batchSize, 3, 32, 32], { generator: new Generator(1) }),
-  compute.memoryFormat,
-);
-const labels = Tensor.from(
-  BigInt64Array.from({ length: batchSize }, (_, i) => BigInt(i % 5)),
-  [batchSize],
-);
+const batchOf = madeBatches(batchSize, compute);
 const options = {
   ...compute,
   lr: 1e-3,
@@ -47,16 +40,10 @@ function network() {
 /** Milliseconds of each step. */
 function timed({ model, optimizer }, watch) {
   return Array.from({ length: steps }, (_, index) => {
-    const batch = {
-      images: ops.detach(images),
-      labels: ops.detach(labels),
-      size: batchSize,
-      index,
-    };
     const began = performance.now();
     watch?.phase("data");
     watch?.batch(batchSize);
-    trainStep(model, optimizer, batch, { ...options, watch });
+    trainStep(model, optimizer, batchOf(index), { ...options, watch });
     return performance.now() - began;
   });
 }

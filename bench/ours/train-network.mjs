@@ -3,6 +3,7 @@ import { parseArgs } from "node:util";
 import { chooseCompute, createModel, freeze, parseModelName } from "../../dist/models/index.js";
 import { crossEntropy } from "../../dist/nn/index.js";
 import { adam } from "../../dist/optim/index.js";
+import { nest } from "../../dist/profile/self-times.js";
 import { Generator, inMemoryFormat, ops, profile, Tensor } from "../../dist/tensor/index.js";
 import { trainStep } from "../../dist/train/step.js";
 import {
@@ -85,16 +86,12 @@ process.stdout.write(`${JSON.stringify({ imagesPerSecond: (steps * batchSize) / 
 /** Nanoseconds of each operator without those that it calls, most first. */
 function selfTimes(events) {
   const sums = new Map();
-  const add = (name, time) => sums.set(name, (sums.get(name) ?? 0) + time);
-  const open = new Map();
-  for (const event of [...events].sort((a, b) => a.start - b.start || b.duration - a.duration)) {
-    const stack = open.get(event.thread) ?? [];
-    open.set(event.thread, stack);
-    while (stack.length > 0 && stack.at(-1).start + stack.at(-1).duration <= event.start)
-      stack.pop();
-    if (stack.length > 0) add(stack.at(-1).name, -event.duration);
-    add(event.name, event.duration);
-    stack.push(event);
+  for (const thread of new Set(events.map((event) => event.thread))) {
+    const spans = events
+      .filter((event) => event.thread === thread)
+      .map(({ name, start, duration }) => ({ name, start, end: start + duration }));
+    for (const { span, self } of nest(spans))
+      sums.set(span.name, (sums.get(span.name) ?? 0) + self);
   }
   return [...sums].sort((a, b) => b[1] - a[1]);
 }

@@ -8,12 +8,12 @@ import { chooseCompute } from "../../dist/models/index.js";
 import { parseConfig } from "../../dist/run/config-load.js";
 import { createRun } from "../../dist/run/record.js";
 import { openTracker } from "../../dist/run/track/open.js";
-import { Generator, inMemoryFormat, ops, Tensor } from "../../dist/tensor/index.js";
 import { trainingInput } from "../../dist/train/input.js";
 import { engineFingerprint } from "../../dist/train/resume.js";
 import { Session } from "../../dist/train/session.js";
 import { trainStep } from "../../dist/train/step.js";
 import { Trainer } from "../../dist/train/trainer.js";
+import { madeBatches, madeData } from "../harness/made.mjs";
 
 const { values } = parseArgs({
   options: {
@@ -23,42 +23,14 @@ const { values } = parseArgs({
   },
 });
 const [steps, epochs, batchSize] = [values.steps, values.epochs, values.batch].map(Number);
-const classes = ["a", "b", "c", "d", "e"];
-const setOf = (count) => ({
-  images: Uint8Array.from({ length: count * 3072 }, (_, i) => (i * 2_654_435_761) >>> 24),
-  labels: Uint8Array.from({ length: count }, (_, i) => i % 5),
-  ...{ count, channels: 3, height: 32, width: 32, classes },
-});
-const small = setOf(64);
-const data = {
-  ...{
-    kind: "memory",
-    name: "made",
-    fingerprint: "bench",
-    notes: [],
-    train: small,
-    val: small,
-    test: small,
-  },
-  ...{ mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] },
-};
+const data = madeData();
 const out = mkdtempSync(join(tmpdir(), "thaw-bench-trainer-"));
 const config = parseConfig({
   ...{ data: "made", model: "simple_cnn", opt: "adam", lr: 1e-3, sched: "cosine" },
   ...{ epochs, batchSize, out, name: "a" },
 });
 const compute = chooseCompute(config);
-const images = inMemoryFormat(
-  ops.randn([batchSize, 3, 32, 32], { generator: new Generator(1) }),
-  compute.memoryFormat,
-);
-const labels = Tensor.from(
-  BigInt64Array.from({ length: batchSize }, (_, i) => BigInt(i % 5)),
-  [batchSize],
-);
-const batchOf = (index) => ({
-  ...{ images: ops.detach(images), labels: ops.detach(labels), size: batchSize, index },
-});
+const batchOf = madeBatches(batchSize, compute);
 /** The same batch again and again: nothing is prepared beside the step. */
 const source = {
   ...{ count: steps * batchSize, batchSize, batches: steps, waited: 0 },

@@ -84,7 +84,7 @@ export async function profileModel(
     if (events.stopRequested?.()) break;
     try {
       const { steps, recorded, memory } = await runWindow({
-        ...{ name, model, stepper, batchSize },
+        ...{ name, what, model, stepper, batchSize },
         plan,
         events,
       });
@@ -108,6 +108,7 @@ export async function profileModel(
 /** Steps of one batch size: warmed up, timed, recorded. */
 async function runWindow({
   name,
+  what: { input, classes },
   model,
   stepper,
   batchSize,
@@ -115,6 +116,7 @@ async function runWindow({
   events,
 }: {
   readonly name: ModelName;
+  readonly what: ReturnType<typeof subjectInput>;
   readonly model: ReturnType<typeof buildSubject>["model"];
   readonly stepper: Stepper;
   readonly batchSize: number;
@@ -122,7 +124,6 @@ async function runWindow({
   readonly events: ModelEvents;
 }) {
   const { images, compute } = plan;
-  const { input, classes } = subjectInput(name, images);
   emptyCache();
   resetPeakMemory();
   resetPeakProcess();

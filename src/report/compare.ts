@@ -30,8 +30,8 @@ export interface CompareOptions {
 }
 
 /**
- * Sets runs beside each other and writes `report.html`, `report.md` and the pictures of `writeComparisonPlots`. Runs whose files are damaged are left out, which
- * the report says.
+ * Sets runs beside each other and writes `report.html`, `report.md` and the pictures of `writeComparisonPlots`. Runs whose
+ * files are damaged are left out, which the report says.
  * @throws UsageError where there is no run to compare, or their test sets or classes differ and `force` is not given;
  * ThawError where no run can be read.
  */

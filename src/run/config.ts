@@ -328,8 +328,8 @@ export function completeConfig(parsed: Parsed): TrainConfig {
 }
 
 /**
- * SHA-256 of what decides the numbers of a run: all of its config but name, place and who is told of it. Key order does not count. A
- * checkpoint carries it, so that a run is not resumed with another config.
+ * SHA-256 of what decides the numbers of a run: all of its config but name, place and who is told of it. Key order does
+ * not count. A checkpoint carries it, so that a run is not resumed with another config.
  */
 export function configDigest(config: Readonly<Record<string, unknown>>): string {
   const { name: _name, out: _out, track: _track, logHistograms: _log, ...rest } = config;

@@ -64,7 +64,9 @@ export async function openFeatures(
   options: FeatureOptions,
 ): Promise<FeatureSource> {
   if (name === "pixels") return pixels(set, options);
-  const network = isModelName(name) ? await published(name, set, options) : ofRun(name, options);
+  const network = isModelName(name)
+    ? await published(name, options.input ?? set, options)
+    : ofRun(name, options);
   const { channels, height, width } = network.input;
   try {
     evaluationFit(network.input, set, `--features ${name}: it`);
@@ -179,15 +181,14 @@ export async function openBackbone(
   input: ImageShape,
   options: Pick<FeatureOptions, "compute" | "places">,
 ): Promise<Network> {
-  const fitted = { ...options, input };
-  return isModelName(name) ? published(name, undefined, fitted) : ofRun(name, fitted);
+  return isModelName(name) ? published(name, input, options) : ofRun(name, options);
 }
 
-/** Images are as those of `set`, or as a fitted model's. */
+/** For images as those of a set, or of the shape that a model was fitted on. */
 async function published(
   name: ModelName,
-  set: SplitSet | undefined,
-  { compute, places, resizing = {}, input: fitted }: FeatureOptions,
+  seen: SplitSet | ImageShape,
+  { compute, places, resizing = {} }: FeatureOptions,
 ): Promise<Network> {
   const [entry] = models[name].weights;
   if (entry === undefined) {
@@ -196,12 +197,13 @@ async function published(
     });
   }
   const weights = await openWeights(entry.repo, places);
-  const normalization = normalizationOf(weights, name, fitted?.channels ?? channelsOf(set!), {});
+  const isSet = "classes" in seen;
+  const channels = isSet ? channelsOf(seen) : seen.channels;
+  const normalization = normalizationOf(weights, name, channels, {});
   const { mean, std } = normalization;
-  const input =
-    fitted === undefined
-      ? inputOf(set!, normalization, resizingFor(set!, name, weights, resizing))
-      : { ...fitted, mean, std };
+  const input = isSet
+    ? inputOf(seen, normalization, resizingFor(seen, name, weights, resizing))
+    : { ...seen, mean, std };
   using random = new Generator(0);
   const model = withoutInit(() =>
     createModel(name, {

@@ -8,15 +8,9 @@ export function profile(
   body: () => void,
   options: { shapes?: boolean } = {},
 ): { events: readonly ProfilerEvent[]; dropped: number } {
-  engine().startProfiler(options.shapes ?? false);
-  let stopped = false;
-  try {
-    body();
-    stopped = true;
-    return engine().stopProfiler();
-  } finally {
-    if (!stopped) engine().stopProfiler();
-  }
+  using profiler = new Profiler(options);
+  body();
+  return profiler.stop();
 }
 
 /**

@@ -10,7 +10,7 @@ import type { CliCommand } from "../command.ts";
 import { openConfiguredData } from "../dataset.ts";
 import { printJson, say } from "../output.ts";
 import { mirrorHelp } from "../weights.ts";
-import { wholeNumber } from "./data/source-flags.ts";
+import { wholeNumber } from "../whole-number.ts";
 
 interface Options {
   out: string;

@@ -11,7 +11,7 @@ import { openConfiguredData } from "../dataset.ts";
 import { printJson, say } from "../output.ts";
 import { note, percent } from "../progress.ts";
 import { mirrorHelp, offlineHelp, type WeightsFlags, weightsPlaces } from "../weights.ts";
-import { wholeNumber } from "./data/source-flags.ts";
+import { wholeNumber } from "../whole-number.ts";
 
 interface Options extends WeightsFlags {
   out: string;

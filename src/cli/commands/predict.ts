@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { existsSync, statSync } from "node:fs";
+import { formatCsv } from "../../data/formats/csv.ts";
 import { ExitCode, UsageError } from "../../errors.ts";
 import {
   type Answer,
@@ -17,7 +18,7 @@ import type { CliCommand } from "../command.ts";
 import { say } from "../output.ts";
 import { percent } from "../progress.ts";
 import { mirrorHelp, offlineHelp, type WeightsFlags, weightsPlaces } from "../weights.ts";
-import { wholeNumber } from "./data/source-flags.ts";
+import { wholeNumber } from "../whole-number.ts";
 
 interface Options extends WeightsFlags {
   out: string;
@@ -79,7 +80,7 @@ async function print(
       if (!json) say(`${answer.file}: ${answer.error}`);
     }
     if (json) await write(`${told === 0 ? "\n" : ",\n"}${JSON.stringify(answer)}`);
-    else if (csv) await write(`${row(answer, top)}\n`);
+    else if (csv) await write(row(answer, top));
     else if ("top" in answer) await write(`${line(answer.file, answer.top)}\n`);
     told++;
   }
@@ -103,13 +104,8 @@ function header(top: number): string {
 function row(answer: Answer, top: number): string {
   const said = "top" in answer ? answer.top : [];
   const cells = Array.from({ length: top }, (_, i) => said[i]).flatMap((guess) =>
-    guess === undefined ? ["", ""] : [toCell(guess.label), String(guess.probability)],
+    guess === undefined ? ["", ""] : [toCell(guess.label), guess.probability],
   );
-  return [toCell(answer.file), ...cells, "error" in answer ? toCell(answer.error) : ""]
-    .map(quoted)
-    .join(",");
-}
-
-function quoted(cell: string): string {
-  return /[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell;
+  const failure = "error" in answer ? toCell(answer.error) : "";
+  return formatCsv([[toCell(answer.file), ...cells, failure]]);
 }

@@ -13,6 +13,7 @@ import { Interrupt } from "../interrupt.ts";
 import { printJson, say } from "../output.ts";
 import { counter, note } from "../progress.ts";
 import { mirrorHelp } from "../weights.ts";
+import { wholeNumber } from "../whole-number.ts";
 
 interface Options {
   model?: string[];
@@ -47,7 +48,7 @@ export const profile: CliCommand = {
       .option(
         "--classes <n>",
         "outputs of the head, with drawn images",
-        whole("--classes", 1),
+        wholeNumber("--classes", 1),
         1000,
       )
       .option("--mode <name>", "train, or infer (default train)", mode, "train")
@@ -57,18 +58,22 @@ export const profile: CliCommand = {
         sizes,
         [1, 8, 32],
       )
-      .option("--steps <n>", "steps that are timed, at most", whole("--steps", 3), 30)
+      .option("--steps <n>", "steps that are timed, at most", wholeNumber("--steps", 3), 30)
       .option("--seconds <s>", "time for them, for each batch size", positive, 10)
-      .option("--warmup <n>", "steps before them", whole("--warmup", 0), 3)
+      .option("--warmup <n>", "steps before them", wholeNumber("--warmup", 0), 3)
       .option(
         "--trace <n>",
         "steps after them that are recorded by operator and module",
-        whole("--trace", 0),
+        wholeNumber("--trace", 0),
         3,
       )
       .option("--precision <name>", "auto, fp32, bf16 or fp16", "auto")
       .option("--device <name>", "auto, cpu, cuda or mps", "auto")
-      .option("--threads <n>", "threads that compute; default all cores", whole("--threads", 1))
+      .option(
+        "--threads <n>",
+        "threads that compute; default all cores",
+        wholeNumber("--threads", 1),
+      )
       .option("--out <folder>", "folder of the runs", "runs")
       .option("--into <folder>", "folder of the results; default profile in --out")
       .option("--mirror <folder or url>", mirrorHelp)
@@ -160,15 +165,7 @@ function mode(text: string): Options["mode"] {
 }
 
 function sizes(text: string): number[] {
-  return [...new Set(text.split(",").map(whole("--batch-size", 1)))];
-}
-
-function whole(flag: string, least: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= least) return value;
-    throw new UsageError(`${flag}: "${text}" given; allowed: a whole number of at least ${least}`);
-  };
+  return [...new Set(text.split(",").map(wholeNumber("--batch-size", 1)))];
 }
 
 function positive(text: string): number {

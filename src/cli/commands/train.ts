@@ -20,6 +20,7 @@ import { printJson, say } from "../output.ts";
 import { duration, note, percent, trainingProgress } from "../progress.ts";
 import { weightsOpener } from "../train-flags.ts";
 import { mirrorHelp, offlineHelp, type WeightsFlags } from "../weights.ts";
+import { wholeNumber } from "../whole-number.ts";
 
 interface Options extends Record<string, unknown>, WeightsFlags {
   config?: string;
@@ -35,7 +36,11 @@ export const train: CliCommand = {
       .option("--config <file>", "YAML or JSON file with any of the keys below; flags win over it")
       .option("--resume <run>", "go on with a run that was interrupted, with its own config")
       .option("--overwrite", "replace a run of the same name")
-      .option("--profile [steps]", "measure so many of its steps (default 20): thaw profile", steps)
+      .option(
+        "--profile [steps]",
+        "measure so many of its steps (default 20): thaw profile",
+        wholeNumber("--profile", 1),
+      )
       .option("--mirror <folder or url>", mirrorHelp)
       .option("--offline", offlineHelp)
       .option("--json", "print the summary as JSON");
@@ -95,12 +100,6 @@ function refuseProfile({ profile }: Options): void {
   throw new UsageError("--profile: a classical model is trained in one go, without steps", {
     hint: "leave --profile out",
   });
-}
-
-function steps(text: string): number {
-  const value = Number(text);
-  if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value > 0) return value;
-  throw new UsageError(`--profile: "${text}" given; allowed: a whole number of at least 1`);
 }
 
 function resolve({ config, resume, ...options }: Options): TrainConfig {

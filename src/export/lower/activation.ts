@@ -1,10 +1,5 @@
 import { float, int, string } from "../graph.ts";
-import type { Lowering, Lowerings } from "./lowering.ts";
-
-const unary =
-  (op: string): Lowering =>
-  (call, graph) =>
-    graph.add(op, [call.tensor(0)]);
+import { type Lowering, type Lowerings, unary } from "./lowering.ts";
 
 const clip: Lowering = (call, graph) => {
   const bound = (i: number) => (call.given(i) ? graph.scalar(call.number(i, 0)) : "");

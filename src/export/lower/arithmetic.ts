@@ -5,6 +5,7 @@ import {
   type Lowering,
   type Lowerings,
   mean,
+  unary,
 } from "./lowering.ts";
 
 const binary =
@@ -17,11 +18,6 @@ const withScalar =
   (call, graph) =>
     graph.add(op, [call.tensor(0), graph.scalar(call.number(1, 0))]);
 
-const unary =
-  (op: string): Lowering =>
-  (call, graph) =>
-    graph.add(op, [call.tensor(0)]);
-
 /** a ± alpha·b: only alpha 1 is asked for. */
 const sum =
   (op: string, form: (op: string) => Lowering): Lowering =>
@@ -30,10 +26,9 @@ const sum =
     return form(op)(call, graph);
   };
 
+/** All where none are named. */
 const reduced = (call: CallArguments): readonly number[] =>
-  (call.numbers(1) ?? call.shape(0).map((_, i) => i)).map((axis) =>
-    axis < 0 ? axis + call.shape(0).length : axis,
-  );
+  call.given(1) ? call.axes(1) : call.shape(0).map((_, i) => i);
 
 export const arithmetic: Lowerings = {
   "add.Tensor": sum("Add", binary),
@@ -69,12 +64,11 @@ export const arithmetic: Lowerings = {
     }),
   "norm.ScalarOpt_dim": (call, graph) => {
     if (call.number(1, 2) !== 2) throw call.refuse(`the norm is ${call.number(1, 2)}`);
-    const axes = (call.numbers(2) ?? []).map((axis) =>
-      axis < 0 ? axis + call.shape(0).length : axis,
-    );
     const squares = graph.add("Mul", [call.tensor(0), call.tensor(0)]);
     const keepdims = int(call.flag(3, false) ? 1 : 0);
-    return graph.add("Sqrt", [graph.add("ReduceSum", [squares, graph.int64s(axes)], { keepdims })]);
+    return graph.add("Sqrt", [
+      graph.add("ReduceSum", [squares, graph.int64s(call.axes(2))], { keepdims }),
+    ]);
   },
   "to.dtype": (call, graph) => {
     if (call.operand(0).kind === "value" && call.result.dtype === dtypeOf(call))

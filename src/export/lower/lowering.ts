@@ -99,10 +99,22 @@ export class CallArguments {
     return axis < 0 ? axis + this.shape(of).length : axis;
   }
 
+  /** Dimensions of the first argument, counted from the front. */
+  axes(i: number): readonly number[] {
+    const rank = this.shape(0).length;
+    return (this.numbers(i) ?? []).map((axis) => (axis < 0 ? axis + rank : axis));
+  }
+
   refuse(why: string): ThawError {
     return refusal(this.call, why);
   }
 }
+
+/** An operator of one tensor. */
+export const unary =
+  (op: string): Lowering =>
+  (call, graph) =>
+    graph.add(op, [call.tensor(0)]);
 
 export function refusal({ op, module }: TracedCall, why: string): ThawError {
   return new ThawError(

@@ -41,11 +41,7 @@ export const shape: Lowerings = {
   squeeze: reshape,
   "squeeze.dim": reshape,
   contiguous: (call) => call.tensor(0),
-  permute: (call, graph) => {
-    const rank = call.shape(0).length;
-    const order = (call.numbers(1) ?? []).map((axis) => (axis < 0 ? axis + rank : axis));
-    return permuted(graph, call.tensor(0), order);
-  },
+  permute: (call, graph) => permuted(graph, call.tensor(0), call.axes(1)),
   "transpose.int": swap,
   t: swap,
   expand: (call, graph) => {

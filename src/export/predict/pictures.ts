@@ -2,6 +2,7 @@ import { readFile, stat } from "node:fs/promises";
 import { fitPicture, type ImageFit } from "../../data/files/fit.ts";
 import { decodeImage, PixelBuffer } from "../../data/images/decode.ts";
 import type { DecodedImage } from "../../data/images/decoded.ts";
+import { luma } from "../../data/info/thumbnail.ts";
 import { ThawError } from "../../errors.ts";
 import type { NetworkInput } from "../../run/input.ts";
 
@@ -16,10 +17,10 @@ export class PictureReader {
 
   /** @throws ThawError that names a file that is damaged, gone, or of a size that is not taken. */
   async read(path: string): Promise<Uint8Array> {
-    const { channels, height, width } = this.#input;
+    const { channels } = this.#input;
     const picture = await decodeImage(await contentOf(path), path, { scratch: this.#scratch });
     const fitted = this.#fit(picture, path);
-    return channels === 3 ? fitted : greyOf(fitted, height * width);
+    return channels === 3 ? fitted : luma(fitted);
   }
 
   #fit(picture: DecodedImage, path: string): Uint8Array {
@@ -57,12 +58,4 @@ async function contentOf(path: string): Promise<Uint8Array> {
         : (cause as Error).message;
     throw new ThawError(`${path}: cannot be read: ${why}`, { cause });
   }
-}
-
-/** Pillow's L of RGB, in its own fixed point. */
-function greyOf(rgb: Uint8Array, pixels: number): Uint8Array {
-  return Uint8Array.from({ length: pixels }, (_, i) => {
-    const [r, g, b] = [rgb[3 * i]!, rgb[3 * i + 1]!, rgb[3 * i + 2]!];
-    return (r * 19595 + g * 38470 + b * 7471 + 0x8000) >> 16;
-  });
 }

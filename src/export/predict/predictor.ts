@@ -15,7 +15,7 @@ export interface Predictor extends AsyncDisposable {
 export async function openFile(path: string): Promise<Predictor> {
   const metadata = readMetadata(path);
   const session = await OnnxSession.open(path);
-  const { input, takes, gives, classes } = metadata;
+  const { input, takes } = metadata;
   const shape = [input.height, input.width, input.channels];
   return {
     metadata,
@@ -25,7 +25,7 @@ export async function openFile(path: string): Promise<Predictor> {
           ? { data: pixels, shape: [count, ...shape] }
           : normalised(pixels, count, input);
       const { data } = await session.first(feed);
-      return gives === "logits" ? softmax(data, classes.length) : Float32Array.from(data);
+      return probabilities(Float32Array.from(data), metadata);
     },
     [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
   };
@@ -33,13 +33,13 @@ export async function openFile(path: string): Promise<Predictor> {
 
 /** A run's own model, which is disposed with it. */
 export function ofSubject(subject: Subject): Predictor {
-  const { input, classes, gives } = subject.metadata;
+  const { input } = subject.metadata;
   return {
     metadata: subject.metadata,
     async ask(pixels, count) {
       const { data, shape } = normalised(pixels, count, input);
       const said = scope(() => subject.answer(Tensor.borrow(data, shape)));
-      return gives === "logits" ? softmax(said, classes.length) : said;
+      return probabilities(said, subject.metadata);
     },
     async [Symbol.asyncDispose]() {
       subject[Symbol.dispose]();
@@ -57,16 +57,15 @@ function normalised(pixels: Uint8Array, count: number, input: ExportMetadata["in
   });
 }
 
-function softmax(logits: ArrayLike<number>, classes: number): Float32Array {
-  const result = new Float32Array(logits.length);
-  for (let start = 0; start < logits.length; start += classes) {
-    let largest = Number.NEGATIVE_INFINITY;
-    for (let c = 0; c < classes; c++) largest = Math.max(largest, logits[start + c]!);
-    let sum = 0;
-    for (let c = 0; c < classes; c++) sum += Math.exp(logits[start + c]! - largest);
-    for (let c = 0; c < classes; c++) {
-      result[start + c] = Math.exp(logits[start + c]! - largest) / sum;
-    }
-  }
-  return result;
+/** [n, classes] of logits or of probabilities. */
+function probabilities(
+  said: Float32Array,
+  { gives, classes }: Pick<ExportMetadata, "gives" | "classes">,
+): Float32Array {
+  if (gives === "probabilities") return said;
+  return scope(() =>
+    ops
+      .softmax(Tensor.borrow(said, [said.length / classes.length, classes.length]), 1)
+      .toArray("float32"),
+  );
 }

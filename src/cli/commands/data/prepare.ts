@@ -5,7 +5,8 @@ import type { CliCommand } from "../../command.ts";
 import { printJson, say } from "../../output.ts";
 import { counter, note } from "../../progress.ts";
 import { countTable } from "../../table.ts";
-import { locationOf, type SourceFlags, sourceFlags, wholeNumber } from "./source-flags.ts";
+import { wholeNumber } from "../../whole-number.ts";
+import { locationOf, type SourceFlags, sourceFlags } from "./source-flags.ts";
 
 interface Options extends SourceFlags {
   out: string;

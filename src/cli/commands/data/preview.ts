@@ -6,7 +6,8 @@ import { addConfigFlags } from "../../config-flags.ts";
 import { openConfiguredData } from "../../dataset.ts";
 import { printJson, say } from "../../output.ts";
 import { note } from "../../progress.ts";
-import { type SourceFlags, sourceFlags, wholeNumber } from "./source-flags.ts";
+import { wholeNumber } from "../../whole-number.ts";
+import { type SourceFlags, sourceFlags } from "./source-flags.ts";
 
 interface Options extends SourceFlags, Record<string, unknown> {
   out?: string;

@@ -1,6 +1,5 @@
 import type { Command } from "commander";
 import type { DataLocation } from "../../../data/datasets/index.ts";
-import { UsageError } from "../../../errors.ts";
 import { downloadProgress } from "../../progress.ts";
 
 /** What every command of `thaw data` takes about its source. */
@@ -23,14 +22,6 @@ export function sourceFlags(command: Command): Command {
 
 export function locationOf(source: string, { mirror }: SourceFlags): DataLocation {
   return { data: source, mirror, onProgress: downloadProgress() };
-}
-
-export function wholeNumber(flag: string, least: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (/^\d+$/.test(text) && value >= least && Number.isSafeInteger(value)) return value;
-    throw new UsageError(`${flag}: "${text}" given; allowed: a whole number, ${least} or more`);
-  };
 }
 
 function list(text: string): string[] {
