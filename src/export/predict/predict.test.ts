@@ -6,6 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { photographRuns } from "../../../test/support/photograph-runs.ts";
 import { writeTiny } from "../../../test/support/tiny-images.ts";
 import { ThawError } from "../../errors.ts";
+import { parseClassicalConfig } from "../../run/classical-config.ts";
+import { trainClassical } from "../../train/index.ts";
 import { exportRun } from "../export-run.ts";
 import { readMetadata } from "../metadata.ts";
 import { openSubject } from "../subject.ts";
@@ -32,6 +34,17 @@ async function all(predictor: Predictor, names: readonly string[], stdin = ""): 
   return answers;
 }
 
+/** What is said of the test images is what the run's record has of them. */
+function expectTested(dir: string, answers: readonly Answer[]): void {
+  const tested = readFileSync(join(dir, "predictions.csv"), "utf8").trim().split("\n").slice(1);
+  expect(tested.length).toBeGreaterThan(0);
+  for (const line of tested) {
+    const [name, , predicted] = line.split(",");
+    const found = answers.find(({ file }) => file.endsWith(name!));
+    expect((found as Extract<Answer, { top: unknown }>).top[0]!.label).toBe(predicted);
+  }
+}
+
 describe("labels of photographs", () => {
   it("are the same from the run and from its file, and those of the run's own test", async () => {
     await using fromFile = await openFile(file);
@@ -45,12 +58,18 @@ describe("labels of photographs", () => {
       expect(own!.top[0]!.probability).toBeCloseTo(other!.top[0]!.probability, 4);
       expect(own!.top.reduce((sum, { probability }) => sum + probability, 0)).toBeCloseTo(1, 5);
     }
-    const tested = readFileSync(join(run, "predictions.csv"), "utf8").trim().split("\n").slice(1);
-    expect(tested.length).toBeGreaterThan(0);
-    for (const line of tested) {
-      const [name, , predicted] = line.split(",");
-      const answer = a.find((one) => one.file.endsWith(name!)) as Extract<Answer, { top: unknown }>;
-      expect(answer.top[0]!.label).toBe(predicted);
+    expectTested(run, a);
+  });
+
+  it("are a classical model's too, on pixels and on a run's embeddings", async () => {
+    for (const features of ["pixels", run]) {
+      const config = parseClassicalConfig({
+        ...{ data: "photos", model: "logreg", features, out: made.folder, threads: 1 },
+        ...{ name: features === "pixels" ? "on-pixels" : "on-features", precision: "fp32" },
+      });
+      const { run: classical } = await trainClassical(config, made.data, { cache: made.cache });
+      await using predictor = ofSubject(await openSubject(classical.dir));
+      expectTested(classical.dir, await all(predictor, [made.photos]));
     }
   });
 
