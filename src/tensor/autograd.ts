@@ -43,6 +43,11 @@ export function autocast<T>(
   }
 }
 
+/** What autocast computes in on a type of device now; undefined while it is off. */
+export function autocastDtype(device: "cpu" | "cuda"): "bfloat16" | "float16" | undefined {
+  return autocasting.get(device);
+}
+
 /** Each region is left before the next is entered, so that libtorch drops the weights cast for it. */
 function switchAutocast(device: string, dtype: "bfloat16" | "float16" | undefined): void {
   const before = autocasting.get(device);
