@@ -128,6 +128,24 @@ describe("thaw train --profile", () => {
     expect(markdown).not.toMatch(/## Where the time goes[^#]*\| without \|/);
   });
 
+  it("stands there with what thaw profile wrote beside the runs, or where it is told", () => {
+    const report = (...flags: string[]) =>
+      thaw(["report", join(out, "with"), "--out", out, "--into", folder, "--json", ...flags], env);
+    const { profiles } = JSON.parse(report().stdout) as { profiles: string[] };
+    expect(profiles).toEqual([join(out, "profile")]);
+    const markdown = readFileSync(join(folder, "report.md"), "utf8");
+    expect(markdown).toMatch(
+      /## Profile\n\n- Forward passes in fp32[^#]*### Models\n[^#]*\| simple\\_cnn \|/,
+    );
+    // The run is of the other model.
+    expect(markdown).not.toContain("resnet20");
+    report("--profile", join(out, "profile", "profile.json"));
+    expect(readFileSync(join(folder, "report.md"), "utf8")).toContain("| resnet20\\_cifar |");
+    const { code, stderr } = report("--profile", out);
+    expect(stderr).toContain(`${out}: there is no profile.json`);
+    expect(code).toBe(2);
+  });
+
   it("keeps a window that the run did not fill, marked", () => {
     expect(train("short", "--profile", "1000", "--epochs", "1").code).toBe(0);
     const found = readProfile(join(out, "short"))!;
