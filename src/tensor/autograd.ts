@@ -76,6 +76,12 @@ export function grad(
   return handles.map((handle) => new Tensor(handle as number));
 }
 
+/** Every tensor's accumulated gradient as a new handle on it, or null, in one call. */
+export function gradsOf(tensors: readonly Tensor[]): (Tensor | null)[] {
+  const handles = engine().gradsOf(tensors.map((tensor) => tensor.handle));
+  return handles.map((handle) => (handle === null ? null : new Tensor(handle)));
+}
+
 /** `optimizer.zero_grad(set_to_none=True)`: the gradients' memory goes back before the next step. */
 export function clearGrads(tensors: readonly Tensor[]): void {
   engine().clearGrads(tensors.map((tensor) => tensor.handle));
