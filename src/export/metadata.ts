@@ -20,8 +20,11 @@ const metadataSchema = z.object({
   classes: z.array(z.string()).min(1),
   /** Size, resizing and normalisation of the images. */
   input: inputSchema,
-  /** `normalised`: float32 [N, C, H, W]; `pixels`: uint8 [N, H, W, C], which the graph normalises itself. */
-  takes: z.enum(["normalised", "pixels"]),
+  /**
+   * `normalised`: float32 [N, C, H, W]; `pixels`: uint8 [N, H, W, C], which the graph normalises itself; `pictures`: the same
+   * of any height and width, which it resizes and crops too.
+   */
+  takes: z.enum(["normalised", "pixels", "pictures"]),
   /** What the graph gives. */
   gives: z.enum(["logits", "probabilities"]),
   precision: z.enum(["fp32", "fp16", "int8"]),
@@ -29,7 +32,7 @@ const metadataSchema = z.object({
   licence: z.string(),
   /** Name of the run that it was exported from. */
   run: z.string(),
-  /** Data set that the run was trained on. */
+  /** Name of the data set that the run was trained on. */
   data: z.string(),
 });
 

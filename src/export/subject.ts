@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { KNeighborsClassifier } from "../classical/index.ts";
 import { ThawError } from "../errors.ts";
-import { type Classifier, type ComputeChoice, freeze, models } from "../models/index.ts";
+import { type Classifier, type ComputeChoice, freeze } from "../models/index.ts";
 import { isClassicalModel } from "../run/classical-config.ts";
 import { type ClassicalModelFile, loadClassical } from "../run/classical-model.ts";
 import { openBackbone } from "../run/features.ts";
@@ -13,6 +13,7 @@ import { RunRecord } from "../run/record.ts";
 import type { WeightsPlaces } from "../run/weights.ts";
 import { inference, ops, scope, type Tensor } from "../tensor/index.ts";
 import { knnTail } from "./knn.ts";
+import { licenceOf } from "./licence.ts";
 import type { Tail } from "./lower/lower.ts";
 import type { ExportMetadata } from "./metadata.ts";
 import { type Trace, traceForward } from "./trace/symbolic.ts";
@@ -127,26 +128,13 @@ async function classical(
   };
 }
 
-function common({ name, config }: Run): Pick<ExportMetadata, "model" | "run" | "data" | "licence"> {
+function common(run: Run): Pick<ExportMetadata, "model" | "run" | "data" | "licence"> {
+  const { name, config, summary } = run;
   return {
     model: String(config["model"]),
     run: name,
-    data: String(config["data"]),
-    licence: licenceOf(config),
+    // What is published tells of no folder of this machine: its last part alone, should a record have one.
+    data: basename(summary?.dataset ?? String(config["data"])),
+    licence: licenceOf(run),
   };
-}
-
-/** Of the weights that training began with, where the registry knows them. */
-function licenceOf(config: Run["config"]): string {
-  const { model, pretrained, weights, features } = config as Record<string, string | undefined>;
-  const named = weights ?? (features === "pixels" ? undefined : features);
-  if (!pretrained && named === undefined) return "none: trained from random weights";
-  const all = Object.entries(models).flatMap(([name, spec]) =>
-    spec.weights.map((entry) => ({ name, ...entry })),
-  );
-  const wanted = named?.replace(/^hf-hub:/, "").replace(/@.*$/, "");
-  const known =
-    all.find(({ repo }) => repo === wanted) ??
-    all.find(({ name }) => name === (pretrained ? model : wanted));
-  return known?.licence ?? `unknown: that of ${named}`;
 }

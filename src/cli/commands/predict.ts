@@ -16,7 +16,7 @@ import { findRun } from "../../run/record.ts";
 import { toCell } from "../../run/spreadsheet.ts";
 import type { CliCommand } from "../command.ts";
 import { say } from "../output.ts";
-import { percent } from "../progress.ts";
+import { note, percent } from "../progress.ts";
 import { mirrorHelp, offlineHelp, type WeightsFlags, weightsPlaces } from "../weights.ts";
 import { wholeNumber } from "../whole-number.ts";
 
@@ -34,7 +34,7 @@ export const predict: CliCommand = {
       .argument("<model>", "an exported file (model.onnx), or a run's folder or name")
       .argument("<images...>", "files, folders, or - for paths on standard input, one a line")
       .option("--top <n>", "classes named for each image", wholeNumber("--top", 1), 5)
-      .option("--batch-size <n>", "images at a time", wholeNumber("--batch-size", 1), 16)
+      .option("--batch-size <n>", "images at a time", wholeNumber("--batch-size", 1), 32)
       .option("--out <folder>", "folder of the runs", "runs")
       .option("--mirror <folder or url>", mirrorHelp)
       .option("--offline", offlineHelp)
@@ -45,7 +45,7 @@ export const predict: CliCommand = {
         await using predictor = await openModel(model, options);
         const top = Math.min(options.top, predictor.metadata.classes.length);
         const paths = listImages(images, process.stdin);
-        const answers = predictFiles(predictor, paths, { ...options, top });
+        const answers = predictFiles(predictor, paths, { ...options, top, onNote: note });
         const { told, failed } = await print(answers, top, options);
         if (failed > 0) say(`${failed} of ${told} images could not be read`);
         if (told === 0) say("there is no image to look at");
