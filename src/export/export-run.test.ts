@@ -197,6 +197,19 @@ describe("what cannot be exported", () => {
     expect(readdirSync(at("taken"))).toEqual(["mine.txt"]);
   });
 
+  it("into an export that has something else in it", async () => {
+    const to = at("annotated");
+    await exportRun(at("simple_cnn"), data, { to });
+    writeFileSync(join(to, "notes.txt"), "mine");
+    const error = await exportRun(at("simple_cnn"), data, { to, overwrite: true }).catch((e) => e);
+    expect(error).toBeInstanceOf(UsageError);
+    expect(error.message).toContain("has notes.txt too, which is of no export");
+    rmSync(join(to, "notes.txt"));
+    await exportRun(at("simple_cnn"), data, { to, overwrite: true });
+    expect(readdirSync(to).sort()).toEqual(["README.md", "export.json", "model.onnx"]);
+    expect(readdirSync(out).filter((file) => file.startsWith("."))).toEqual([]);
+  });
+
   it("in int8 without images to calibrate with", async () => {
     const none = {
       ...data,

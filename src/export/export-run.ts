@@ -1,4 +1,12 @@
-import { existsSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import type { DatasetSplits, SplitSet } from "../data/imageset.ts";
 import { ExitCode, ThawError, UsageError } from "../errors.ts";
@@ -82,8 +90,7 @@ export async function exportRun(
   data: DatasetSplits,
   options: ExportOptions = {},
 ): Promise<{ readonly folder: string; readonly report: ExportReport }> {
-  const { precision = "fp32", onNote } = options;
-  const { opset } = options;
+  const { precision = "fp32", opset, onNote } = options;
   if (opset !== undefined) checkOpset(opset);
   const folder = resolve(options.to ?? join(dir, "export"));
   refuseTarget(folder, options.overwrite ?? false);
@@ -133,8 +140,7 @@ export async function exportRun(
     writeFileSync(join(part, "export.json"), `${JSON.stringify(report, null, 2)}\n`);
     writeFileSync(join(part, "README.md"), modelCard(subject.run, metadata, report));
     if (int8 !== undefined && int8.drop > int8.maxDrop) refuseDrop(int8);
-    rmSync(folder, { recursive: true, force: true });
-    renameSync(part, folder);
+    replace(folder, part);
     return { folder, report };
   } catch (error) {
     onNote?.("nothing was written");
@@ -144,9 +150,27 @@ export async function exportRun(
   }
 }
 
+/** An earlier export goes when the new one is in its place. */
+function replace(folder: string, by: string): void {
+  const old = `${by}.old`;
+  const hasOld = existsSync(folder);
+  if (hasOld) renameSync(folder, old);
+  renameSync(by, folder);
+  if (hasOld) rmSync(old, { recursive: true });
+}
+
+const ourFiles: readonly string[] = ["README.md", "export.json", "model.onnx", "model.onnx.data"];
+
 function refuseTarget(folder: string, overwrite: boolean): void {
   if (!existsSync(folder)) return;
-  const isOurs = existsSync(join(folder, "export.json"));
+  const names = statSync(folder).isDirectory() ? readdirSync(folder) : [];
+  const isOurs = names.includes("export.json");
+  const other = names.find((name) => !ourFiles.includes(name));
+  if (overwrite && isOurs && other !== undefined) {
+    throw new UsageError(`${folder} has ${other} too, which is of no export; nothing was touched`, {
+      hint: "move it away, or name another folder with --to",
+    });
+  }
   if (overwrite && isOurs) return;
   throw new UsageError(
     `${folder} exists${isOurs ? "" : " and is no export"}; nothing in it was touched`,

@@ -3,15 +3,24 @@ import { ThawError } from "../errors.ts";
 import type { NetworkInput } from "../run/input.ts";
 import { readModelHeader } from "./onnx/read-model.ts";
 
-const inputSchema = z.object({
-  channels: z.int().min(1),
-  height: z.int().min(1),
-  width: z.int().min(1),
-  mean: z.array(z.number()),
-  std: z.array(z.number()),
-  interpolation: z.enum(["bilinear", "bicubic"]).optional(),
-  cropPct: z.number().optional(),
-});
+/** Larger ones no network takes, and memory is taken for them before the file is asked. */
+const LARGEST_SIDE = 16_384;
+const side = z.int().min(1).max(LARGEST_SIDE);
+
+const inputSchema = z
+  .object({
+    // What pictures are decoded to.
+    channels: z.union([z.literal(1), z.literal(3)]),
+    height: side,
+    width: side,
+    mean: z.array(z.number()),
+    std: z.array(z.number().positive()),
+    interpolation: z.enum(["bilinear", "bicubic"]).optional(),
+    cropPct: z.number().positive().max(1).optional(),
+  })
+  .refine(({ channels, mean, std }) => mean.length === channels && std.length === channels, {
+    message: "mean and std are not of its channels",
+  });
 
 const metadataSchema = z.object({
   /** Name of the architecture, or of the classical model. */

@@ -68,9 +68,8 @@ export async function checkParity(
     }
     const same = own === undefined ? said : answerTo(subject, own.normalised);
     for (const [i, value] of same.entries()) {
-      const difference = Math.abs(value - answers[i]!);
-      // NaN is larger than all: one must not hide in a comparison.
-      if (!(difference <= maxDifference)) maxDifference = difference;
+      // A NaN stays: Math.max gives it on.
+      maxDifference = Math.max(maxDifference, Math.abs(value - answers[i]!));
     }
     for (let row = 0; row < labels.length; row++) {
       if (largest(said, row, count) === largest(answers, row, count)) agreed++;
@@ -147,7 +146,7 @@ class Resizing implements AsyncDisposable {
       const deviation = std[Math.floor(i / (height * width)) % channels]!;
       const levels = 255 * deviation * Math.abs(ours[i]! - theirs[i]!);
       this.#sum += levels;
-      if (!(levels <= this.#largest)) this.#largest = levels;
+      this.#largest = Math.max(this.#largest, levels);
     }
     this.#values += ours.length;
   }

@@ -1,5 +1,6 @@
 import { once } from "node:events";
-import { existsSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
+import { join } from "node:path";
 import { formatCsv } from "../../data/formats/csv.ts";
 import { ExitCode, UsageError } from "../../errors.ts";
 import {
@@ -31,7 +32,7 @@ interface Options extends WeightsFlags {
 export const predict: CliCommand = {
   register(command) {
     command
-      .argument("<model>", "an exported file (model.onnx), or a run's folder or name")
+      .argument("<model>", "an exported file (model.onnx) or its folder, or a run's folder or name")
       .argument("<images...>", "files, folders, or - for paths on standard input, one a line")
       .option("--top <n>", "classes named for each image", wholeNumber("--top", 1), 5)
       .option("--batch-size <n>", "images at a time", wholeNumber("--batch-size", 1), 32)
@@ -55,11 +56,12 @@ export const predict: CliCommand = {
 };
 
 async function openModel(name: string, options: Options): Promise<Predictor> {
-  const isFile = existsSync(name) && statSync(name).isFile();
+  const files = [name, join(name, "model.onnx")];
+  const file = files.find((path) => statSync(path, { throwIfNoEntry: false })?.isFile());
+  const dir = file === undefined ? findRun(name, options.out) : "";
   // Pixels are normalised by the engine in both cases.
-  const dir = isFile ? undefined : findRun(name, options.out);
   await ensureNative();
-  if (dir === undefined) return openFile(name);
+  if (file !== undefined) return openFile(file);
   return ofSubject(await openSubject(dir, { out: options.out, ...weightsPlaces(options) }));
 }
 

@@ -72,7 +72,9 @@ export class PictureReader {
 async function contentOf(path: string): Promise<Uint8Array> {
   try {
     // A pipe or a device could be waited for for ever.
-    if (!(await stat(path)).isFile()) throw new Error("it is no regular file");
+    const found = await stat(path);
+    if (found.isDirectory()) throw new Error("it is a folder whose entries cannot be read");
+    if (!found.isFile()) throw new Error("it is no regular file");
     return await readFile(path);
   } catch (cause) {
     const why =

@@ -87,7 +87,9 @@ describe("labels of photographs", () => {
     const answers = await all(
       predictor,
       ["-"],
-      ["a.png", "b.png", "c.png", "e.png", "d.jpg"].map((name) => join(folder, name)).join("\r\n"),
+      ["a.png", "b.png", "c.png", "e.png", "d.jpg", "x".repeat(5000)]
+        .map((name) => join(folder, name))
+        .join("\r\n"),
     );
     expect(answers.map((answer) => ("error" in answer ? answer.error : answer.top.length))).toEqual(
       [
@@ -96,6 +98,7 @@ describe("labels of photographs", () => {
         "cannot be decoded: the file is empty",
         "cannot be read: it is not there",
         2,
+        expect.stringContaining("ENAMETOOLONG"),
       ],
     );
     const inFolder = await all(predictor, [folder]);

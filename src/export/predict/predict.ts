@@ -55,14 +55,19 @@ export async function* predictFiles(
   const batches = resizes
     ? decodedOnes(paths, reader, input.channels)
     : decodedBatches(paths, reader, input, Math.min(batchSize, most));
-  for await (const batch of batches) {
-    const done = await pending;
-    pending = ask(batch);
-    // Its failure is told by the await above; until then it must not count as unhandled.
-    pending.catch(() => {});
-    if (done !== undefined) yield* done;
+  try {
+    for await (const batch of batches) {
+      const done = await pending;
+      pending = ask(batch);
+      // Its failure is told by the await above; until then it must not count as unhandled.
+      pending.catch(() => {});
+      if (done !== undefined) yield* done;
+    }
+    if (pending !== undefined) yield* await pending;
+  } finally {
+    // Whoever stops reading may free the model next.
+    await pending?.catch(() => {});
   }
-  if (pending !== undefined) yield* await pending;
 }
 
 async function* decodedBatches(

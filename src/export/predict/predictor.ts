@@ -1,4 +1,5 @@
 import { normalizePacked } from "../../data/transforms/normalize.ts";
+import { ThawError } from "../../errors.ts";
 import { ops, scope, Tensor } from "../../tensor/index.ts";
 import { type ExportMetadata, readMetadata } from "../metadata.ts";
 import { OnnxSession } from "../session.ts";
@@ -34,6 +35,13 @@ export async function openFile(path: string): Promise<Predictor> {
             })
           : { data: pixels, shape };
       const { data } = await session.first(feed);
+      const [count = 0] = shape;
+      if (data.length !== count * metadata.classes.length) {
+        throw new ThawError(
+          `${path}: ${data.length} numbers for ${count} images, where it names ${metadata.classes.length} classes`,
+          { hint: "the file is damaged: export the run again" },
+        );
+      }
       return probabilities(Float32Array.from(data), metadata);
     },
     [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),

@@ -73,8 +73,17 @@ function observed(graph: Graph, values: readonly string[]) {
   return { watched: { ...graph, nodes: [...graph.nodes, ...nodes], outputs: ends }, outputs };
 }
 
-/** A graph as a file in memory. */
+/** A graph as a file in memory. @throws ThawError for one whose weights are too large for that. */
 export function bytesOf(graph: Graph): Uint8Array {
-  const { model } = encodeModel(graph, { producerVersion: "", metadata: {}, externalName: "" });
+  const plain = { producerVersion: "", metadata: {}, externalName: "" };
+  const { model, external } = encodeModel(graph, plain);
+  if (external.length > 0) {
+    throw new ThawError(
+      "the model has more than 2 GB of weights, which cannot be judged in memory",
+      {
+        hint: "export it in fp32 or with --half, without --int8",
+      },
+    );
+  }
   return Buffer.concat(model);
 }
