@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { basename, join } from "node:path";
 import { KNeighborsClassifier } from "../classical/index.ts";
 import { ThawError } from "../errors.ts";
-import { type Classifier, type ComputeChoice, freeze } from "../models/index.ts";
+import { type Classifier, type ComputeChoice, embedInParts, freeze } from "../models/index.ts";
 import { isClassicalModel } from "../run/classical-config.ts";
 import { type ClassicalModelFile, loadClassical } from "../run/classical-model.ts";
 import { openBackbone } from "../run/features.ts";
@@ -77,10 +77,17 @@ function network(run: Run): Subject {
     run,
     kind: "network",
     metadata: { ...common(run), classes: [...classes], input, gives: "logits" },
-    answer: (images) => inference(() => scope(() => model.forward(images).toArray("float32"))),
+    answer: answerOf(model),
     trace: () => traceForward(model, (x) => model.forward(x), [channels, height, width]),
     [Symbol.dispose]: () => model[Symbol.dispose](),
   };
+}
+
+/** A frozen network's logits. */
+export function answerOf(model: Classifier): Subject["answer"] {
+  const embed = embedInParts(model);
+  return (images) =>
+    inference(() => scope(() => model.head.forward(embed(images)).toArray("float32")));
 }
 
 async function classical(
@@ -102,6 +109,7 @@ async function classical(
   if (model !== undefined) freeze(model, [channels, height, width], plain);
   const featuresOf = (images: Tensor): Tensor =>
     model === undefined ? ops.flatten(images, { startDim: 1 }) : model.embed(images);
+  const embed = model && embedInParts(model);
   const classifier = pipeline.steps.classifier[1];
   const isKnn = classifier instanceof KNeighborsClassifier;
   const forward = (images: Tensor): Tensor => {
@@ -115,7 +123,8 @@ async function classical(
     answer: (images) =>
       inference(() =>
         scope(() => {
-          const said = pipeline.confidence(featuresOf(images));
+          const seen = embed === undefined ? featuresOf(images) : embed(images);
+          const said = pipeline.confidence(seen);
           return ops.toDtype(said, "float32").toArray("float32");
         }),
       ),
