@@ -7,8 +7,8 @@ import { ofSubject, openFile, predictFiles } from "../../dist/export/index.js";
 import { lower } from "../../dist/export/lower/lower.js";
 import { encodeMetadata } from "../../dist/export/metadata.js";
 import { encodeModel } from "../../dist/export/onnx/encode.js";
+import { answerOf } from "../../dist/export/subject.js";
 import { traceForward } from "../../dist/export/trace/symbolic.js";
-import { inference, scope } from "../../dist/tensor/index.js";
 import { photoFolder } from "../harness/photos.mjs";
 import { classes, input, resnet50 } from "../harness/resnet50.mjs";
 
@@ -46,9 +46,11 @@ rmSync(work, { recursive: true });
 function open() {
   const model = resnet50();
   if (!values.file) {
-    const answer = (images) =>
-      inference(() => scope(() => model.forward(images).toArray("float32")));
-    return ofSubject({ metadata, answer, [Symbol.dispose]: () => model[Symbol.dispose]() });
+    return ofSubject({
+      metadata,
+      answer: answerOf(model),
+      [Symbol.dispose]: () => model[Symbol.dispose](),
+    });
   }
   const graph = lower(traceForward(model, (x) => model.forward(x), [3, 224, 224]));
   const options = { producerVersion: "0", metadata: encodeMetadata(metadata), externalName: "" };

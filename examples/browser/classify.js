@@ -48,15 +48,15 @@ export function sourceBox(width, height, { width: w, height: h, cropPct = 1 }) {
   return { left: (width - across) / 2, top: (height - down) / 2, width: across, height: down };
 }
 
-/** RGBA of the model's size → its input. Grey images are Pillow's L. */
-export function toInput(rgba, { takes, input }) {
-  const { width, height, channels, mean, std } = input;
+/** RGBA of the model's size, or of any where it resizes itself → its input. Grey images are Pillow's L. */
+export function toInput(rgba, [width, height], { takes, input }) {
+  const { channels, mean, std } = input;
   const pixels = width * height;
   const value = (i, c) => {
     if (channels === 3) return rgba[4 * i + c];
     return (rgba[4 * i] * 19595 + rgba[4 * i + 1] * 38470 + rgba[4 * i + 2] * 7471 + 0x8000) >> 16;
   };
-  if (takes === "pixels") {
+  if (takes !== "normalised") {
     const data = Uint8Array.from({ length: pixels * channels }, (_, j) =>
       value(Math.floor(j / channels), j % channels),
     );

@@ -39,16 +39,20 @@ async function classify(file, session, metadata) {
   const bitmap = await createImageBitmap(file).catch(() => {
     throw new Error(`${file.name}: this is no picture that the browser reads`);
   });
-  const { width, height } = metadata.input;
+  // A file that resizes itself takes the picture as it is: no browser's own way of resizing is in the answer.
+  const isWhole = metadata.takes === "pictures";
+  const { width, height } = isWhole ? bitmap : metadata.input;
   const canvas = new OffscreenCanvas(width, height);
   const context = canvas.getContext("2d", { willReadFrequently: true });
   context.imageSmoothingQuality = "high";
-  const box = sourceBox(bitmap.width, bitmap.height, metadata.input);
+  const box = isWhole
+    ? { left: 0, top: 0, width, height }
+    : sourceBox(bitmap.width, bitmap.height, metadata.input);
   context.fillStyle = "white";
   context.fillRect(0, 0, width, height);
   context.drawImage(bitmap, box.left, box.top, box.width, box.height, 0, 0, width, height);
   const { data: rgba } = context.getImageData(0, 0, width, height);
-  const { type, data, shape } = toInput(rgba, metadata);
+  const { type, data, shape } = toInput(rgba, [width, height], metadata);
   const answers = await session.run({ [session.inputNames[0]]: new ort.Tensor(type, data, shape) });
   const values = Array.from(answers[session.outputNames[0]].data);
   const rows = likeliest(values, metadata).map(({ label, probability }) => {

@@ -10,7 +10,7 @@ import type { Graph } from "./graph.ts";
 import { halved } from "./half.ts";
 import { lower } from "./lower/lower.ts";
 import { encodeModel } from "./onnx/encode.ts";
-import { pixelFront } from "./preprocessing.ts";
+import { pictureFront, pixelFront, withFront } from "./preprocessing.ts";
 import { planQuantization } from "./quantize/plan.ts";
 import { quantize } from "./quantize/quantize.ts";
 import { type Trace, traceForward } from "./trace/symbolic.ts";
@@ -48,7 +48,7 @@ describe("onnx's checker", () => {
   for (const [name, size] of families) {
     it.skipIf(!isOldest && /vit|swin/.test(name))(`takes ${name} in every opset and form`, () => {
       const forms = formsOf(name, size);
-      expect(forms.size).toBe(opsets.length + 3);
+      expect(forms.size).toBe(opsets.length + 4);
       for (const [form, graph] of forms) {
         const file = `${name}-${form}`;
         const digest = digestOf(graph);
@@ -64,13 +64,15 @@ function formsOf(name: ModelName, size: number): Map<string, Graph> {
   const plain = lower(trace);
   const three = [0.5, 0.5, 0.5];
   const input = { channels: 3, height: size, width: size, mean: three, std: three };
+  const fitted = { ...input, interpolation: "bicubic", cropPct: 0.875 } as const;
   const plan = planQuantization(plain, new Set());
   const ranges = new Map(plan.values.map((value) => [value, { min: -1, max: 1 }]));
   return new Map([
     ...opsets.map((opset) => [`opset${opset}`, lower(trace, { opset })] as const),
     ["half", halved(plain)],
     ["int8", quantize(plain, plan, ranges)],
-    ["pixels", lower(trace, { input: "pixels", front: pixelFront(input) })],
+    ["pixels", withFront(plain, pixelFront(input), "pixels")],
+    ["pictures", withFront(lower(trace, { opset: 18 }), pictureFront(fitted), "pictures")],
   ]);
 }
 

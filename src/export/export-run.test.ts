@@ -18,6 +18,7 @@ import { liveTensors } from "../tensor/index.ts";
 import { train, trainClassical } from "../train/index.ts";
 import { exportRun } from "./export-run.ts";
 import { readMetadata } from "./metadata.ts";
+import { OnnxSession } from "./session.ts";
 
 const data = sampleSplits({ train: 120, val: 48, test: 60 });
 let out: string;
@@ -90,11 +91,24 @@ describe("exportRun", () => {
     expect(report).toMatchObject({ opset, parity: { agreement: 1, passed: true } });
   });
 
-  it("takes pixels where preprocessing is inside, one image at a time where asked", async () => {
-    const options = { withPreprocessing: true, dynamicBatch: false, to: at("pixels") };
+  it("takes pictures where preprocessing is inside: those of its own size stay as they are", async () => {
+    const options = { withPreprocessing: true, to: at("pictures") };
     const { folder, report } = await exportRun(at("simple_cnn"), data, options);
+    const parity = { agreement: 1, passed: true, resizing: { largest: 0 } };
+    expect(report).toMatchObject({ takes: "pictures", opset: 18, parity });
+    expect(readMetadata(join(folder, "model.onnx")).takes).toBe("pictures");
+  });
+
+  it("takes images of one size before opset 18, and one at a time where asked", async () => {
+    const notes: string[] = [];
+    const { folder, report } = await exportRun(at("simple_cnn"), data, {
+      ...{ withPreprocessing: true, opset: 17, dynamicBatch: false, to: at("pixels") },
+      onNote: (text) => notes.push(text),
+    });
     expect(report).toMatchObject({ takes: "pixels", parity: { agreement: 1, passed: true } });
-    expect(readMetadata(join(folder, "model.onnx")).takes).toBe("pixels");
+    expect(notes).toEqual(["opset 17 cannot resize: the file takes images of 16×16 alone"]);
+    await using session = await OnnxSession.open(join(folder, "model.onnx"));
+    expect(session.batch).toBe(1);
   });
 
   it("puts weights into a file of their own past a limit", async () => {
@@ -181,6 +195,19 @@ describe("what cannot be exported", () => {
     expect(error).toBeInstanceOf(UsageError);
     expect(error.message).toContain("exists and is no export");
     expect(readdirSync(at("taken"))).toEqual(["mine.txt"]);
+  });
+
+  it("into an export that has something else in it", async () => {
+    const to = at("annotated");
+    await exportRun(at("simple_cnn"), data, { to });
+    writeFileSync(join(to, "notes.txt"), "mine");
+    const error = await exportRun(at("simple_cnn"), data, { to, overwrite: true }).catch((e) => e);
+    expect(error).toBeInstanceOf(UsageError);
+    expect(error.message).toContain("has notes.txt too, which is of no export");
+    rmSync(join(to, "notes.txt"));
+    await exportRun(at("simple_cnn"), data, { to, overwrite: true });
+    expect(readdirSync(to).sort()).toEqual(["README.md", "export.json", "model.onnx"]);
+    expect(readdirSync(out).filter((file) => file.startsWith("."))).toEqual([]);
   });
 
   it("in int8 without images to calibrate with", async () => {

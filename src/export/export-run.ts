@@ -1,4 +1,12 @@
-import { existsSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import type { DatasetSplits, SplitSet } from "../data/imageset.ts";
 import { ExitCode, ThawError, UsageError } from "../errors.ts";
@@ -6,7 +14,7 @@ import { thawVersion } from "../libtorch/index.ts";
 import { wilson95 } from "../metrics/index.ts";
 import { writeDurably } from "../run/durable.ts";
 import type { WeightsPlaces } from "../run/weights.ts";
-import { hitsOf } from "./feed.ts";
+import { hitsOf, spread } from "./feed.ts";
 import { fileDigest } from "./file-digest.ts";
 import type { Graph } from "./graph.ts";
 import { halved } from "./half.ts";
@@ -14,8 +22,8 @@ import { checkOpset, lower } from "./lower/lower.ts";
 import { type ExportMetadata, encodeMetadata } from "./metadata.ts";
 import { modelCard } from "./model-card.ts";
 import { encodeModel } from "./onnx/encode.ts";
-import { checkParity, type Parity, tolerances } from "./parity.ts";
-import { pixelFront, withBatch } from "./preprocessing.ts";
+import { checkParity, type Parity, resizingTolerance, tolerances } from "./parity.ts";
+import { pictureFront, pixelFront, RESIZE_OPSET, withBatch, withFront } from "./preprocessing.ts";
 import { bytesOf } from "./quantize/calibrate.ts";
 import { quantizeChecked } from "./quantize/choose.ts";
 import { OnnxSession } from "./session.ts";
@@ -28,7 +36,7 @@ export interface ExportOptions {
   readonly precision?: ExportMetadata["precision"] | undefined;
   /** Batches of any size; default true, else of one image. */
   readonly dynamicBatch?: boolean | undefined;
-  /** The graph takes uint8 pixels and normalises them itself. */
+  /** The graph takes uint8 pictures of any size, and resizes, crops and normalises them itself; needs opset 18. */
   readonly withPreprocessing?: boolean | undefined;
   /** Points of test accuracy that int8 may lose; default 1. */
   readonly maxDrop?: number | undefined;
@@ -97,23 +105,23 @@ export async function exportRun(
   }
   const metadata: ExportMetadata = {
     ...subject.metadata,
-    takes: options.withPreprocessing ? "pixels" : "normalised",
+    takes: takenBy(subject, options),
     precision,
   };
   const part = join(dirname(folder), `.${basename(folder)}.${process.pid}.tmp`);
   rmSync(part, { recursive: true, force: true });
   mkdirSync(part, { recursive: true });
   try {
-    const full = graphOf(subject, metadata, options);
-    const { graph, int8 } = await inPrecision(full, metadata, data, options);
+    const full = graphOf(subject, metadata, opset);
+    const { graph: core, int8 } = await inPrecision(full, metadata, data, options);
+    const graph = takesImages(core, metadata);
     const batched = options.dynamicBatch === false ? withBatch(graph, 1) : graph;
     const path = writeModel(part, batched, metadata, options.largestInside);
     const judged = splitFor(data);
     await using session = await OnnxSession.open(path);
-    const parity = await checkParity(session, subject, judged.set, {
+    const parity = await checkParity(session, subject, spread(judged.set, options.images ?? 512), {
       precision,
       takes: metadata.takes,
-      limit: options.images ?? 512,
       batchSize: options.dynamicBatch === false ? 1 : undefined,
       cache: options.cache,
     });
@@ -132,8 +140,7 @@ export async function exportRun(
     writeFileSync(join(part, "export.json"), `${JSON.stringify(report, null, 2)}\n`);
     writeFileSync(join(part, "README.md"), modelCard(subject.run, metadata, report));
     if (int8 !== undefined && int8.drop > int8.maxDrop) refuseDrop(int8);
-    rmSync(folder, { recursive: true, force: true });
-    renameSync(part, folder);
+    replace(folder, part);
     return { folder, report };
   } catch (error) {
     onNote?.("nothing was written");
@@ -143,9 +150,27 @@ export async function exportRun(
   }
 }
 
+/** An earlier export goes when the new one is in its place. */
+function replace(folder: string, by: string): void {
+  const old = `${by}.old`;
+  const hasOld = existsSync(folder);
+  if (hasOld) renameSync(folder, old);
+  renameSync(by, folder);
+  if (hasOld) rmSync(old, { recursive: true });
+}
+
+const ourFiles: readonly string[] = ["README.md", "export.json", "model.onnx", "model.onnx.data"];
+
 function refuseTarget(folder: string, overwrite: boolean): void {
   if (!existsSync(folder)) return;
-  const isOurs = existsSync(join(folder, "export.json"));
+  const names = statSync(folder).isDirectory() ? readdirSync(folder) : [];
+  const isOurs = names.includes("export.json");
+  const other = names.find((name) => !ourFiles.includes(name));
+  if (overwrite && isOurs && other !== undefined) {
+    throw new UsageError(`${folder} has ${other} too, which is of no export; nothing was touched`, {
+      hint: "move it away, or name another folder with --to",
+    });
+  }
   if (overwrite && isOurs) return;
   throw new UsageError(
     `${folder} exists${isOurs ? "" : " and is no export"}; nothing in it was touched`,
@@ -155,18 +180,36 @@ function refuseTarget(folder: string, overwrite: boolean): void {
   );
 }
 
+/** What the file is to take. @throws UsageError for resizing in operators that cannot say it. */
+function takenBy(
+  { metadata: { input } }: Subject,
+  { withPreprocessing = false, opset = RESIZE_OPSET, onNote }: ExportOptions,
+): ExportMetadata["takes"] {
+  if (!withPreprocessing) return "normalised";
+  if (opset >= RESIZE_OPSET) return "pictures";
+  const { height, width, interpolation } = input;
+  if (interpolation !== undefined) {
+    throw new UsageError(`--with-preprocessing resizes, which opset ${opset} cannot say`, {
+      hint: `ONNX's Resize averages from opset ${RESIZE_OPSET} on: leave --opset out, or --with-preprocessing`,
+    });
+  }
+  onNote?.(`opset ${opset} cannot resize: the file takes images of ${height}×${width} alone`);
+  return "pixels";
+}
+
 function graphOf(
   subject: Subject,
-  { takes, gives, input }: ExportMetadata,
-  { opset }: ExportOptions,
+  { takes, gives }: ExportMetadata,
+  opset = takes === "pictures" ? RESIZE_OPSET : undefined,
 ): Graph {
-  return lower(subject.trace(), {
-    ...(opset !== undefined && { opset }),
-    input: takes === "pixels" ? "pixels" : "images",
-    output: gives,
-    tail: subject.tail,
-    front: takes === "pixels" ? pixelFront(input) : undefined,
-  });
+  return lower(subject.trace(), { opset, output: gives, tail: subject.tail });
+}
+
+/** With the preprocessing before it that the file is to have inside. */
+function takesImages(graph: Graph, { takes, input }: ExportMetadata): Graph {
+  if (takes === "normalised") return graph;
+  const front = takes === "pixels" ? pixelFront(input) : pictureFront(input);
+  return withFront(graph, front, takes);
 }
 
 async function inPrecision(
@@ -231,13 +274,20 @@ async function fileOf(folder: string, name: string): Promise<ExportReport["files
 
 function refuseDifference(parity: Parity, precision: ExportMetadata["precision"]): void {
   if (parity.passed) return;
+  const { maxDifference, agreement, resizing } = parity;
   const allowed = tolerances[precision];
+  const keeps = [
+    ...(Number.isFinite(allowed.maxDifference) ? [String(allowed.maxDifference)] : []),
+    ...(resizing ? [`${resizingTolerance.largest} grey levels`] : []),
+    `${100 * (resizing ? Math.min(allowed.agreement, resizingTolerance.agreement) : allowed.agreement)} %`,
+  ];
   throw new ThawError(
-    `the file does not say what its model says: outputs differ by up to ${parity.maxDifference.toPrecision(3)}, ` +
-      `and ${(100 * parity.agreement).toFixed(2)} % of ${parity.images} images get the same class`,
+    `the file does not say what its model says: outputs differ by up to ${maxDifference.toPrecision(3)}, ` +
+      (resizing ? `its resizing by up to ${resizing.largest} grey levels, ` : "") +
+      `and ${(100 * agreement).toFixed(2)} % of ${parity.images} images get the same class`,
     {
       exitCode: ExitCode.gate,
-      hint: `an export in ${precision} keeps to ${Number.isFinite(allowed.maxDifference) ? `${allowed.maxDifference} and ` : ""}${100 * allowed.agreement} %`,
+      hint: `an export in ${precision} keeps to ${keeps.join(" and ")}`,
     },
   );
 }

@@ -1,76 +1,61 @@
 import type { SplitSet } from "../data/imageset.ts";
 import { subset } from "../data/imageset.ts";
 import { evaluationLoader, type NetworkInput } from "../run/input.ts";
-import { ops, scope, type Tensor } from "../tensor/index.ts";
+import type { Tensor } from "../tensor/index.ts";
 import type { ExportMetadata } from "./metadata.ts";
 import type { OnnxSession, OrtArray } from "./session.ts";
 
-/** Images of a set as a graph takes them, and the same as its model does. */
-export interface FedBatch {
-  readonly feed: OrtArray;
+/** Images of a set as its model sees them. */
+export interface JudgedBatch {
   /** Normalised [n, C, H, W]; freed when the next batch is asked for. */
   readonly images: Tensor;
   readonly labels: Int32Array;
+  /** Which of the set's images the first one is. */
+  readonly first: number;
 }
 
-export interface FeedOptions {
-  readonly takes: ExportMetadata["takes"];
+export interface BatchOptions {
   readonly batchSize?: number | undefined;
-  /** Images at most, spread over the whole set. */
-  readonly limit?: number | undefined;
   readonly cache?: string | undefined;
 }
 
-/** A set's images batch by batch. */
-export async function* feedOf(
+/** A set's images batch by batch, in their order. */
+export async function* batchesOf(
   set: SplitSet,
   input: NetworkInput,
-  { takes, limit, ...options }: FeedOptions,
-): AsyncGenerator<FedBatch> {
-  const chosen = limit === undefined || limit >= set.count ? set : spread(set, limit);
-  await using loader = evaluationLoader(chosen, input, { memoryFormat: "contiguous", ...options });
+  options: BatchOptions,
+): AsyncGenerator<JudgedBatch> {
+  await using loader = evaluationLoader(set, input, { memoryFormat: "contiguous", ...options });
+  let first = 0;
   for await (const batch of loader.epoch(1)) {
     using images = batch.images;
     using labels = batch.labels;
-    yield {
-      feed: takes === "pixels" ? pixelsOf(images, input) : arrayOf(images),
-      images,
-      labels: Int32Array.from(labels.toArray("int64"), Number),
-    };
+    yield { images, labels: Int32Array.from(labels.toArray("int64"), Number), first };
+    first += batch.size;
   }
 }
 
-/** Every k-th image: sets are often in the order of their classes. */
-export function spread(set: SplitSet, count: number): SplitSet {
-  const rows = Int32Array.from({ length: count }, (_, i) => Math.floor((i * set.count) / count));
+/** So many images at most, every k-th: sets are often in the order of their classes. */
+export function spread(set: SplitSet, most: number): SplitSet {
+  if (most >= set.count) return set;
+  const rows = Int32Array.from({ length: most }, (_, i) => Math.floor((i * set.count) / most));
   return subset(set, rows);
 }
 
-function arrayOf(images: Tensor): OrtArray {
+export function arrayOf(images: Tensor): OrtArray {
   return { data: images.toArray("float32"), shape: images.shape };
 }
 
-/** Normalised images back as uint8 [n, H, W, C]: what they were before is whole numbers. */
-function pixelsOf(images: Tensor, { mean, std }: NetworkInput): OrtArray {
-  const [n, c, h, w] = images.shape as [number, number, number, number];
-  const values = scope(() => ops.contiguous(ops.permute(images, [0, 2, 3, 1])).toArray("float32"));
-  const data = Uint8Array.from(values, (value, i) =>
-    Math.max(0, Math.min(255, Math.round((value * std[i % c]! + mean[i % c]!) * 255))),
-  );
-  return { data, shape: [n, h, w, c] };
-}
-
-/** Which of a set's images a graph gets right, one by one. */
+/** Which of a set's images a graph that takes normalised ones gets right, one by one. */
 export async function hitsOf(
   session: OnnxSession,
   set: SplitSet,
-  metadata: Pick<ExportMetadata, "input" | "takes" | "classes">,
-  options: Omit<FeedOptions, "takes"> = {},
+  { input, classes }: Pick<ExportMetadata, "input" | "classes">,
+  options: BatchOptions = {},
 ): Promise<boolean[]> {
-  const { input, takes, classes } = metadata;
   const hits: boolean[] = [];
-  for await (const { feed, labels } of feedOf(set, input, { takes, ...options })) {
-    const { data } = await session.first(feed);
+  for await (const { images, labels } of batchesOf(set, input, options)) {
+    const { data } = await session.first(arrayOf(images));
     for (const [row, label] of labels.entries()) {
       hits.push(classes[largest(data, row, classes.length)] === set.classes[label]);
     }

@@ -46,9 +46,14 @@ export interface Initializer {
   readonly bytes: Uint8Array;
 }
 
+/** Of any size, whatever the batch: an end of the graph alone has such. */
+export interface FreeDim {
+  readonly name: string;
+}
+
 export interface ValueInfo {
   readonly type: ElementType;
-  readonly shape: Shape;
+  readonly shape: readonly (Dim | FreeDim)[];
 }
 
 /** An ONNX graph in the order in which it is computed. */
@@ -74,6 +79,16 @@ export class GraphBuilder {
 
   constructor(opset: number) {
     this.opset = opset;
+  }
+
+  /** For nodes that another graph is to have as well: none of its names is given again. */
+  static beside({ opset, nodes, initializers, inputs, outputs }: Graph): GraphBuilder {
+    const graph = new GraphBuilder(opset);
+    const taken = nodes.flatMap((node) => [node.name, ...node.outputs]);
+    for (const name of [...taken, ...initializers.keys(), ...inputs.keys(), ...outputs.keys()]) {
+      graph.#names.add(name);
+    }
+    return graph;
   }
 
   /** A name that nothing has yet: `wanted`, or with a number behind it. */

@@ -3,15 +3,24 @@ import { ThawError } from "../errors.ts";
 import type { NetworkInput } from "../run/input.ts";
 import { readModelHeader } from "./onnx/read-model.ts";
 
-const inputSchema = z.object({
-  channels: z.int().min(1),
-  height: z.int().min(1),
-  width: z.int().min(1),
-  mean: z.array(z.number()),
-  std: z.array(z.number()),
-  interpolation: z.enum(["bilinear", "bicubic"]).optional(),
-  cropPct: z.number().optional(),
-});
+/** Larger ones no network takes, and memory is taken for them before the file is asked. */
+const LARGEST_SIDE = 16_384;
+const side = z.int().min(1).max(LARGEST_SIDE);
+
+const inputSchema = z
+  .object({
+    // What pictures are decoded to.
+    channels: z.union([z.literal(1), z.literal(3)]),
+    height: side,
+    width: side,
+    mean: z.array(z.number()),
+    std: z.array(z.number().positive()),
+    interpolation: z.enum(["bilinear", "bicubic"]).optional(),
+    cropPct: z.number().positive().max(1).optional(),
+  })
+  .refine(({ channels, mean, std }) => mean.length === channels && std.length === channels, {
+    message: "mean and std are not of its channels",
+  });
 
 const metadataSchema = z.object({
   /** Name of the architecture, or of the classical model. */
@@ -20,8 +29,11 @@ const metadataSchema = z.object({
   classes: z.array(z.string()).min(1),
   /** Size, resizing and normalisation of the images. */
   input: inputSchema,
-  /** `normalised`: float32 [N, C, H, W]; `pixels`: uint8 [N, H, W, C], which the graph normalises itself. */
-  takes: z.enum(["normalised", "pixels"]),
+  /**
+   * `normalised`: float32 [N, C, H, W]; `pixels`: uint8 [N, H, W, C], which the graph normalises itself; `pictures`: the same
+   * of any height and width, which it resizes and crops too.
+   */
+  takes: z.enum(["normalised", "pixels", "pictures"]),
   /** What the graph gives. */
   gives: z.enum(["logits", "probabilities"]),
   precision: z.enum(["fp32", "fp16", "int8"]),
@@ -29,7 +41,7 @@ const metadataSchema = z.object({
   licence: z.string(),
   /** Name of the run that it was exported from. */
   run: z.string(),
-  /** Data set that the run was trained on. */
+  /** Name of the data set that the run was trained on. */
   data: z.string(),
 });
 

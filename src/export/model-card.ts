@@ -4,7 +4,7 @@ import type { ExportMetadata } from "./metadata.ts";
 
 /** `README.md` as the hub reads it: what the model is, how it was judged, and what it is not for. */
 export function modelCard(run: Run, metadata: ExportMetadata, report: ExportReport): string {
-  const { classes, input, licence, model, data, precision } = metadata;
+  const { classes, licence, model, data, precision } = metadata;
   const { summary } = run;
   const test = summary?.test ?? undefined;
   const percent = (share: number) => `${(100 * share).toFixed(2)} %`;
@@ -42,10 +42,6 @@ export function modelCard(run: Run, metadata: ExportMetadata, report: ExportRepo
     ...(test === undefined ? [] : resultOf(run.name, data, test.accuracy)),
     "---",
   ];
-  const resize =
-    input.interpolation === undefined
-      ? `Images of exactly ${input.height}×${input.width} pixels, as they are.`
-      : `The shorter side is resized (${input.interpolation}, antialiased) so that a centre crop of ${input.height}×${input.width} keeps ${input.cropPct} of it.`;
   return [
     ...front,
     "",
@@ -69,13 +65,13 @@ export function modelCard(run: Run, metadata: ExportMetadata, report: ExportRepo
     "",
     "## Use",
     "",
-    `Input: ${metadata.takes === "pixels" ? `\`pixels\`, uint8 [N, ${input.height}, ${input.width}, ${input.channels}]` : `\`images\`, float32 [N, ${input.channels}, ${input.height}, ${input.width}], (pixel/255 − mean)/std with mean ${input.mean.join(", ")} and std ${input.std.join(", ")}`}. Output: \`${metadata.gives}\` [N, ${classes.length}]. ${resize}`,
+    `Input: ${inputOf(metadata)} Output: \`${metadata.gives}\` [N, ${classes.length}].`,
     "",
     "```sh",
     "npx thaw predict model.onnx pictures/",
     "```",
     "",
-    `ONNX Runtime and the model were asked about ${parity.images} ${parity.split} images: outputs differ by at most ${parity.maxDifference.toPrecision(3)}, and ${percent(parity.agreement)} get the same class.`,
+    `ONNX Runtime and the model were asked about ${parity.images} ${parity.split} images: outputs differ by at most ${parity.maxDifference.toPrecision(3)}, and ${percent(parity.agreement)} get the same class.${ownResizing(parity)}`,
     "",
     "## Limits",
     "",
@@ -86,6 +82,30 @@ export function modelCard(run: Run, metadata: ExportMetadata, report: ExportRepo
     `Of the weights that training began with: ${licence}. That of the images is their owner's to tell.`,
     "",
   ].join("\n");
+}
+
+function ownResizing({ resizing }: ExportReport["parity"]): string {
+  return resizing === undefined
+    ? ""
+    : ` Its own resizing differs from that of training by at most ${resizing.largest} of 255 grey levels, ${resizing.mean.toPrecision(2)} on average.`;
+}
+
+/** What the file takes, and what has to be done before. */
+function inputOf({ takes, input }: ExportMetadata): string {
+  const { channels, height, width, mean, std, interpolation, cropPct } = input;
+  const resized =
+    interpolation === undefined
+      ? undefined
+      : `the shorter side resized (${interpolation}, antialiased) so that a centre crop of ${height}×${width} keeps ${cropPct} of it`;
+  const usual = `It was trained on ${resized ?? `images of ${height}×${width} pixels, as they are`}.`;
+  switch (takes) {
+    case "pictures":
+      return `\`pictures\`, uint8 [N, height, width, ${channels}] of any height and width, which the file resizes, crops and normalises itself. ${usual}`;
+    case "pixels":
+      return `\`pixels\`, uint8 [N, ${height}, ${width}, ${channels}]. ${usual}`;
+    case "normalised":
+      return `\`images\`, float32 [N, ${channels}, ${height}, ${width}], (pixel/255 − mean)/std with mean ${mean.join(", ")} and std ${std.join(", ")}. ${usual}`;
+  }
 }
 
 /** The hub knows identifiers in small letters, and `other`. */

@@ -101,7 +101,11 @@ function filesOf(folder: string): Local[] {
   return names
     .filter((name) => !name.startsWith("."))
     .sort()
-    .map((name) => ({ name, path: join(folder, name), bytes: statSync(join(folder, name)).size }));
+    .flatMap((name) => {
+      const path = join(folder, name);
+      const found = statSync(path);
+      return found.isFile() ? [{ name, path, bytes: found.size }] : [];
+    });
 }
 
 /** What of the hub's protocol writes. */

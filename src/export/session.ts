@@ -52,6 +52,13 @@ export class OnnxSession implements AsyncDisposable {
     return this.#session.inputNames;
   }
 
+  /** Images at a time, where the file takes no other number. */
+  get batch(): number | undefined {
+    const [input] = this.#session.inputMetadata;
+    const size = input?.isTensor ? input.shape[0] : undefined;
+    return typeof size === "number" && size > 0 ? size : undefined;
+  }
+
   get outputNames(): readonly string[] {
     return this.#session.outputNames;
   }

@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { KNeighborsClassifier } from "../classical/index.ts";
 import { ThawError } from "../errors.ts";
-import { type Classifier, type ComputeChoice, freeze, models } from "../models/index.ts";
+import { type Classifier, type ComputeChoice, embedInParts, freeze } from "../models/index.ts";
 import { isClassicalModel } from "../run/classical-config.ts";
 import { type ClassicalModelFile, loadClassical } from "../run/classical-model.ts";
 import { openBackbone } from "../run/features.ts";
@@ -13,6 +13,7 @@ import { RunRecord } from "../run/record.ts";
 import type { WeightsPlaces } from "../run/weights.ts";
 import { inference, ops, scope, type Tensor } from "../tensor/index.ts";
 import { knnTail } from "./knn.ts";
+import { licenceOf } from "./licence.ts";
 import type { Tail } from "./lower/lower.ts";
 import type { ExportMetadata } from "./metadata.ts";
 import { type Trace, traceForward } from "./trace/symbolic.ts";
@@ -76,10 +77,17 @@ function network(run: Run): Subject {
     run,
     kind: "network",
     metadata: { ...common(run), classes: [...classes], input, gives: "logits" },
-    answer: (images) => inference(() => scope(() => model.forward(images).toArray("float32"))),
+    answer: answerOf(model),
     trace: () => traceForward(model, (x) => model.forward(x), [channels, height, width]),
     [Symbol.dispose]: () => model[Symbol.dispose](),
   };
+}
+
+/** A frozen network's logits. */
+export function answerOf(model: Classifier): Subject["answer"] {
+  const embed = embedInParts(model);
+  return (images) =>
+    inference(() => scope(() => model.head.forward(embed(images)).toArray("float32")));
 }
 
 async function classical(
@@ -101,6 +109,7 @@ async function classical(
   if (model !== undefined) freeze(model, [channels, height, width], plain);
   const featuresOf = (images: Tensor): Tensor =>
     model === undefined ? ops.flatten(images, { startDim: 1 }) : model.embed(images);
+  const embed = model && embedInParts(model);
   const classifier = pipeline.steps.classifier[1];
   const isKnn = classifier instanceof KNeighborsClassifier;
   const forward = (images: Tensor): Tensor => {
@@ -114,7 +123,8 @@ async function classical(
     answer: (images) =>
       inference(() =>
         scope(() => {
-          const said = pipeline.confidence(featuresOf(images));
+          const seen = embed === undefined ? featuresOf(images) : embed(images);
+          const said = pipeline.confidence(seen);
           return ops.toDtype(said, "float32").toArray("float32");
         }),
       ),
@@ -127,26 +137,13 @@ async function classical(
   };
 }
 
-function common({ name, config }: Run): Pick<ExportMetadata, "model" | "run" | "data" | "licence"> {
+function common(run: Run): Pick<ExportMetadata, "model" | "run" | "data" | "licence"> {
+  const { name, config, summary } = run;
   return {
     model: String(config["model"]),
     run: name,
-    data: String(config["data"]),
-    licence: licenceOf(config),
+    // What is published tells of no folder of this machine: its last part alone, should a record have one.
+    data: basename(summary?.dataset ?? String(config["data"])),
+    licence: licenceOf(run),
   };
-}
-
-/** Of the weights that training began with, where the registry knows them. */
-function licenceOf(config: Run["config"]): string {
-  const { model, pretrained, weights, features } = config as Record<string, string | undefined>;
-  const named = weights ?? (features === "pixels" ? undefined : features);
-  if (!pretrained && named === undefined) return "none: trained from random weights";
-  const all = Object.entries(models).flatMap(([name, spec]) =>
-    spec.weights.map((entry) => ({ name, ...entry })),
-  );
-  const wanted = named?.replace(/^hf-hub:/, "").replace(/@.*$/, "");
-  const known =
-    all.find(({ repo }) => repo === wanted) ??
-    all.find(({ name }) => name === (pretrained ? model : wanted));
-  return known?.licence ?? `unknown: that of ${named}`;
 }

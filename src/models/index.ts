@@ -1,5 +1,6 @@
 export { type ComputeChoice, chooseCompute } from "./compute.ts";
 export { freeze } from "./frozen.ts";
+export { embedInParts } from "./in-parts.ts";
 export { multiplyAdds } from "./multiply-adds.ts";
 export { createModel, type ModelName, modelNames, models, parseModelName } from "./registry.ts";
 export {

@@ -27,6 +27,7 @@ import {
 } from "../together.ts";
 import { announce, mirrorHelp, offlineHelp, type WeightsFlags, weightsPlaces } from "../weights.ts";
 import { weightsTable } from "../weights-table.ts";
+import { wholeNumber } from "../whole-number.ts";
 
 interface Options extends WeightsFlags, Pick<TogetherFlags, "tta" | "ensemble"> {
   out: string;
@@ -68,7 +69,11 @@ export const evaluate: CliCommand = {
       .option("--model <name>", "architecture of the weights; default what their file says")
       .option("--data <name>", "data set to judge the weights on")
       .option("--split <name>", "train, val or test (default test)", split)
-      .option("--limit <n>", "the first so many images of the split; default all", limit)
+      .option(
+        "--limit <n>",
+        "the first so many images of the split; default all",
+        wholeNumber("--limit", 1),
+      )
       .option(
         "--mean <x,y>",
         "mean of each channel, of pixel/255; default the weights'",
@@ -249,12 +254,6 @@ function asksForTogether(runs: readonly string[], options: Options): boolean {
 function split(text: string): "train" | "val" | "test" {
   if (text === "train" || text === "val" || text === "test") return text;
   throw new UsageError(`--split: "${text}" given; allowed: one of train, val, test`);
-}
-
-function limit(text: string): number {
-  const value = Number(text);
-  if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value > 0) return value;
-  throw new UsageError(`--limit: "${text}" given; allowed: a whole number of at least 1`);
 }
 
 function share(text: string): number {

@@ -34,7 +34,7 @@ export const exportCommand: CliCommand = {
       .option("--to <folder>", "folder that is made; default export in the run's")
       .option(
         "--opset <n>",
-        "version of ONNX's operators, 14 to 21; default 17",
+        "version of ONNX's operators, 14 to 21; default 17, with preprocessing 18",
         wholeNumber("--opset", 1),
       )
       .option("--half", "float16: half the size")
@@ -48,7 +48,7 @@ export const exportCommand: CliCommand = {
       .option("--no-dynamic-batch", "batches of one image, for runtimes that need fixed sizes")
       .option(
         "--with-preprocessing",
-        "the file takes uint8 pixels [N, H, W, C] and normalises them itself",
+        "the file takes uint8 pictures [N, H, W, C] of any size, and resizes, crops and normalises them itself",
       )
       .option(
         "--images <n>",
@@ -98,6 +98,12 @@ function tell(
     `ONNX Runtime on ${parity.images} ${parity.split} images: outputs differ by up to ` +
       `${parity.maxDifference.toExponential(2)}, ${percent(parity.agreement)} get the same class`,
   );
+  if (parity.resizing) {
+    const { largest, mean } = parity.resizing;
+    say(
+      `its own resizing differs from ours by up to ${largest} of 255 grey levels, ${mean.toPrecision(2)} on average`,
+    );
+  }
   if (int8 === undefined) return;
   const of = ({ accuracy, accuracy95: [low, high] }: typeof int8.before) =>
     `${percent(accuracy)} (95 % interval ${(100 * low).toFixed(2)} to ${(100 * high).toFixed(2)} %)`;

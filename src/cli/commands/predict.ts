@@ -1,5 +1,6 @@
 import { once } from "node:events";
-import { existsSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
+import { join } from "node:path";
 import { formatCsv } from "../../data/formats/csv.ts";
 import { ExitCode, UsageError } from "../../errors.ts";
 import {
@@ -16,7 +17,7 @@ import { findRun } from "../../run/record.ts";
 import { toCell } from "../../run/spreadsheet.ts";
 import type { CliCommand } from "../command.ts";
 import { say } from "../output.ts";
-import { percent } from "../progress.ts";
+import { note, percent } from "../progress.ts";
 import { mirrorHelp, offlineHelp, type WeightsFlags, weightsPlaces } from "../weights.ts";
 import { wholeNumber } from "../whole-number.ts";
 
@@ -31,10 +32,10 @@ interface Options extends WeightsFlags {
 export const predict: CliCommand = {
   register(command) {
     command
-      .argument("<model>", "an exported file (model.onnx), or a run's folder or name")
+      .argument("<model>", "an exported file (model.onnx) or its folder, or a run's folder or name")
       .argument("<images...>", "files, folders, or - for paths on standard input, one a line")
       .option("--top <n>", "classes named for each image", wholeNumber("--top", 1), 5)
-      .option("--batch-size <n>", "images at a time", wholeNumber("--batch-size", 1), 16)
+      .option("--batch-size <n>", "images at a time", wholeNumber("--batch-size", 1), 32)
       .option("--out <folder>", "folder of the runs", "runs")
       .option("--mirror <folder or url>", mirrorHelp)
       .option("--offline", offlineHelp)
@@ -45,7 +46,7 @@ export const predict: CliCommand = {
         await using predictor = await openModel(model, options);
         const top = Math.min(options.top, predictor.metadata.classes.length);
         const paths = listImages(images, process.stdin);
-        const answers = predictFiles(predictor, paths, { ...options, top });
+        const answers = predictFiles(predictor, paths, { ...options, top, onNote: note });
         const { told, failed } = await print(answers, top, options);
         if (failed > 0) say(`${failed} of ${told} images could not be read`);
         if (told === 0) say("there is no image to look at");
@@ -55,11 +56,12 @@ export const predict: CliCommand = {
 };
 
 async function openModel(name: string, options: Options): Promise<Predictor> {
-  const isFile = existsSync(name) && statSync(name).isFile();
+  const files = [name, join(name, "model.onnx")];
+  const file = files.find((path) => statSync(path, { throwIfNoEntry: false })?.isFile());
+  const dir = file === undefined ? findRun(name, options.out) : "";
   // Pixels are normalised by the engine in both cases.
-  const dir = isFile ? undefined : findRun(name, options.out);
   await ensureNative();
-  if (dir === undefined) return openFile(name);
+  if (file !== undefined) return openFile(file);
   return ofSubject(await openSubject(dir, { out: options.out, ...weightsPlaces(options) }));
 }
 

@@ -27,20 +27,12 @@ const lowerings: Lowerings = {
 };
 
 export interface LowerOptions {
-  readonly opset?: number;
+  readonly opset?: number | undefined;
   /** Names of the graph's ends. */
   readonly input?: string;
   readonly output?: string;
-  /** What comes before the trace's input: takes another kind of images. */
-  readonly front?: Front | undefined;
   /** What comes behind the trace's output: gives its name, and its last dimension. */
   readonly tail?: Tail | undefined;
-}
-
-export interface Front {
-  readonly takes: ValueInfo;
-  /** From the graph's input to what the trace takes. */
-  build(graph: GraphBuilder, name: string): string;
 }
 
 export interface Tail {
@@ -55,9 +47,7 @@ export function lower(trace: Trace, options: LowerOptions = {}): Graph {
   const graph = new GraphBuilder(opset);
   graph.unique(input);
   graph.unique(output);
-  const { front } = options;
-  const first = front === undefined ? input : front.build(graph, input);
-  const values: Values = { names: new Map([[trace.input.id, first]]), constants: new Map(), input };
+  const values: Values = { names: new Map([[trace.input.id, input]]), constants: new Map(), input };
   for (const call of neededCalls(trace)) {
     graph.module = call.module;
     const lowering = Object.hasOwn(lowerings, call.op) ? lowerings[call.op] : undefined;
@@ -78,8 +68,7 @@ export function lower(trace: Trace, options: LowerOptions = {}): Graph {
   const ends = (name: string, { dtype, shape }: Trace["input"]): Map<string, ValueInfo> =>
     new Map([[name, { type: elementTypeOf(dtype), shape }]]);
   graph.rename(last, output);
-  const inputs = front === undefined ? ends(input, trace.input) : new Map([[input, front.takes]]);
-  return graph.finish(inputs, ends(output, { ...trace.output, shape: shapeOut }));
+  return graph.finish(ends(input, trace.input), ends(output, { ...trace.output, shape: shapeOut }));
 }
 
 /** Without those whose results nothing becomes of, as a check that features are finite. */

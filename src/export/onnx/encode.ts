@@ -184,6 +184,7 @@ function writeValueInfo(
   for (const dim of shape) {
     writer.tag(1, WireType.LengthDelimited).fork();
     if (typeof dim === "number") writer.tag(1, WireType.Varint).int64(dim);
+    else if ("name" in dim) text(writer, 2, dim.name);
     else text(writer, 2, dim.perImage === 1 ? "batch" : `batch_${dim.perImage}`);
     writer.join();
   }

@@ -12,6 +12,9 @@ export interface ModelHeader {
 
 /** Of one message that is read whole; a graph may be gigabytes and is passed over. */
 const LARGEST_ENTRY = 16 * 2 ** 20;
+/** Of all that is kept, and fields in all: a file of ours has a dozen small ones. */
+const LARGEST_IN_ALL = 64 * 2 ** 20;
+const MOST_FIELDS = 10_000;
 /** Tag and length. */
 const HEADER = 20;
 
@@ -39,7 +42,9 @@ function open(path: string): number {
 function scan(path: string, fd: number, size: number): ModelHeader {
   const metadata: Record<string, string> = {};
   let [irVersion, producer, opset, hasGraph] = [0, "", 0, false];
+  let [count, kept] = [0, 0];
   for (let at = 0; at < size; ) {
+    if (++count > MOST_FIELDS) throw damaged(path, "it has too many entries");
     const head = new BinaryReader(read(fd, at, Math.min(HEADER, size - at)));
     const { field, wireType, start, end } = attempt(path, () => {
       const [field, wireType] = head.tag();
@@ -60,7 +65,9 @@ function scan(path: string, fd: number, size: number): ModelHeader {
       continue;
     }
     if (![2, 8, 14].includes(field)) continue;
-    if (end - start > LARGEST_ENTRY) throw damaged(path, "an entry is too large");
+    kept += end - start;
+    if (end - start > LARGEST_ENTRY || kept > LARGEST_IN_ALL)
+      throw damaged(path, "an entry is too large");
     const bytes = read(fd, start, end - start);
     if (field === 2) producer = bytes.toString("utf8");
     const pair = () => attempt(path, () => fieldsOf(bytes));

@@ -1,4 +1,4 @@
-import { opendirSync, statSync } from "node:fs";
+import { type Dir, opendirSync, type Stats, statSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
@@ -30,15 +30,26 @@ export async function* listImages(
 }
 
 function* listOne(name: string, isLine = false): Generator<string> {
-  const found = statSync(name, { throwIfNoEntry: false });
+  const found = statOf(name);
   if (found?.isDirectory()) yield* walk(name);
   // A line that names nothing is told when it is opened, and the others go on.
   else if (found !== undefined || isLine) yield name;
   else throw new UsageError(`${name}: there is no such file or folder`);
 }
 
+/** Undefined for what is not there or cannot be a name: of a thousand lines one may be anything. */
+function statOf(name: string): Stats | undefined {
+  try {
+    return statSync(name);
+  } catch {
+    return undefined;
+  }
+}
+
 function* walk(folder: string): Generator<string> {
-  const entries = opendirSync(folder);
+  const entries = opened(folder);
+  // Told when it is read as a picture, and the others go on.
+  if (entries === undefined) return yield folder;
   try {
     for (let entry = entries.readSync(); entry !== null; entry = entries.readSync()) {
       if (isHidden(entry.name)) continue;
@@ -49,5 +60,13 @@ function* walk(folder: string): Generator<string> {
     }
   } finally {
     entries.closeSync();
+  }
+}
+
+function opened(folder: string): Dir | undefined {
+  try {
+    return opendirSync(folder);
+  } catch {
+    return undefined;
   }
 }

@@ -1,55 +1,80 @@
 import { readFile, stat } from "node:fs/promises";
-import { fitPicture, type ImageFit } from "../../data/files/fit.ts";
+import { sideBeforeCrop } from "../../data/files/fit.ts";
 import { decodeImage, PixelBuffer } from "../../data/images/decode.ts";
-import type { DecodedImage } from "../../data/images/decoded.ts";
+import { cropBox } from "../../data/images/picture.ts";
 import { luma } from "../../data/info/thumbnail.ts";
 import { ThawError } from "../../errors.ts";
 import type { NetworkInput } from "../../run/input.ts";
+import { resample } from "../../tensor/index.ts";
+import { fittedBy } from "../fitted.ts";
 
-/** Reads pictures as the network sees them: uint8 [H, W, C]. */
+/** uint8 [height, width, C]. */
+export interface ReadPicture {
+  readonly pixels: Uint8Array;
+  readonly height: number;
+  readonly width: number;
+}
+
+export interface ReaderOptions {
+  /** Pictures stay of their own size. */
+  readonly whole?: boolean;
+  /** Told once where a model of small images, all of one size, is given others. */
+  readonly onNote?: ((text: string) => void) | undefined;
+}
+
+/** Reads pictures as the network sees them; of a grey network as Pillow's L. */
 export class PictureReader {
   readonly #input: NetworkInput;
+  readonly #options: ReaderOptions;
   readonly #scratch = new PixelBuffer();
+  #isTold = false;
 
-  constructor(input: NetworkInput) {
+  constructor(input: NetworkInput, options: ReaderOptions = {}) {
     this.#input = input;
+    this.#options = options;
   }
 
-  /** @throws ThawError that names a file that is damaged, gone, or of a size that is not taken. */
-  async read(path: string): Promise<Uint8Array> {
-    const { channels } = this.#input;
-    const picture = await decodeImage(await contentOf(path), path, { scratch: this.#scratch });
-    const fitted = this.#fit(picture, path);
-    return channels === 3 ? fitted : luma(fitted);
-  }
-
-  #fit(picture: DecodedImage, path: string): Uint8Array {
-    const { height, width, interpolation, cropPct } = this.#input;
-    const length = height * width * 3;
-    if (interpolation === undefined || cropPct === undefined) {
-      if (picture.width === width && picture.height === height)
-        return picture.pixels.slice(0, length);
-      throw new ThawError(
-        `${path}: it has ${picture.height}×${picture.width} pixels, and the model takes ${height}×${width} as they are`,
-      );
+  /** @throws ThawError that names a file that is damaged or gone. */
+  async read(path: string): Promise<ReadPicture> {
+    const { height, width, channels, interpolation } = this.#input;
+    const { whole = false } = this.#options;
+    const memory = whole ? {} : { scratch: this.#scratch };
+    const decoded = await decodeImage(await contentOf(path), path, memory);
+    const own = decoded.pixels.subarray(0, decoded.height * decoded.width * 3);
+    const pixels = channels === 3 ? own : luma(own);
+    const picture = { pixels, height: decoded.height, width: decoded.width };
+    if (interpolation === undefined && (picture.height !== height || picture.width !== width)) {
+      this.#tell(path, picture);
     }
-    const fit: ImageFit = {
-      size: [height, width],
-      interpolation,
-      crop: { kind: "center", pct: cropPct },
-    };
-    const to = new Uint8Array(length);
-    fitPicture(picture, fit, to, () => {
-      throw new Error("nothing is drawn");
-    });
-    return to;
+    return whole ? picture : this.#fit(picture);
+  }
+
+  #fit({ pixels, height: h, width: w }: ReadPicture): ReadPicture {
+    const { height, width, channels } = this.#input;
+    const { interpolation, cropPct } = fittedBy(this.#input);
+    const size = [height, width] as const;
+    const to = new Uint8Array(height * width * channels);
+    const box = cropBox([h, w], sideBeforeCrop({ size }, cropPct), size, "center");
+    resample(pixels, [h, w], to, size, channels, box, interpolation);
+    return { pixels: to, height, width };
+  }
+
+  #tell(path: string, { height: h, width: w }: ReadPicture): void {
+    if (this.#isTold) return;
+    this.#isTold = true;
+    const { height, width } = this.#input;
+    this.#options.onNote?.(
+      `${path} has ${h}×${w} pixels, and the model knows images of ${height}×${width} alone: such are resized, their middle is seen`,
+    );
   }
 }
 
 async function contentOf(path: string): Promise<Uint8Array> {
   try {
     // A pipe or a device could be waited for for ever.
-    if (!(await stat(path)).isFile()) throw new Error("it is no regular file");
+    const found = await stat(path);
+    if (found.isDirectory()) throw new Error("it is a folder whose entries cannot be read");
+    if (!found.isFile()) throw new Error("it is no regular file");
     return await readFile(path);
   } catch (cause) {
     const why =

@@ -1,18 +1,20 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { photographRuns } from "../../../test/support/photograph-runs.ts";
+import { sampleSplits } from "../../../test/support/sample-splits.ts";
 import { writeTiny } from "../../../test/support/tiny-images.ts";
 import { ThawError } from "../../errors.ts";
 import { parseClassicalConfig } from "../../run/classical-config.ts";
-import { trainClassical } from "../../train/index.ts";
+import { parseConfig } from "../../run/config-load.ts";
+import { train, trainClassical } from "../../train/index.ts";
 import { exportRun } from "../export-run.ts";
 import { readMetadata } from "../metadata.ts";
 import { openSubject } from "../subject.ts";
 import { listImages } from "./list-images.ts";
-import { type Answer, predictFiles } from "./predict.ts";
+import { type Answer, type Guess, predictFiles } from "./predict.ts";
 import { ofSubject, openFile, type Predictor } from "./predictor.ts";
 
 let made: Awaited<ReturnType<typeof photographRuns>>;
@@ -85,7 +87,9 @@ describe("labels of photographs", () => {
     const answers = await all(
       predictor,
       ["-"],
-      ["a.png", "b.png", "c.png", "e.png", "d.jpg"].map((name) => join(folder, name)).join("\r\n"),
+      ["a.png", "b.png", "c.png", "e.png", "d.jpg", "x".repeat(5000)]
+        .map((name) => join(folder, name))
+        .join("\r\n"),
     );
     expect(answers.map((answer) => ("error" in answer ? answer.error : answer.top.length))).toEqual(
       [
@@ -94,6 +98,7 @@ describe("labels of photographs", () => {
         "cannot be decoded: the file is empty",
         "cannot be read: it is not there",
         2,
+        expect.stringContaining("ENAMETOOLONG"),
       ],
     );
     const inFolder = await all(predictor, [folder]);
@@ -110,6 +115,114 @@ describe("labels of photographs", () => {
     await expect(all(predictor, [join(made.folder, "nothing")])).rejects.toThrow(
       "there is no such file or folder",
     );
+  });
+});
+
+/** The likeliest class of each, and its probability. */
+const firsts = (answers: readonly Answer[]) =>
+  answers.map((answer) => {
+    if ("error" in answer) throw new Error(answer.error);
+    return answer.top[0]!;
+  });
+
+describe("a file with its preprocessing inside", () => {
+  it("says of photographs of any size what the run says, and differs by a grey level", async () => {
+    const to = join(made.folder, "inside");
+    const options = { withPreprocessing: true, to, cache: made.cache } as const;
+    const { folder, report } = await exportRun(run, made.data, options);
+    expect(report).toMatchObject({ takes: "pictures", opset: 18, parity: { agreement: 1 } });
+    expect(report.parity.resizing!.largest).toBeLessThanOrEqual(1);
+    const others = join(made.folder, "others");
+    mkdirSync(others);
+    for (const [i, [width, height]] of [
+      [40, 40],
+      [33, 90],
+      [210, 75],
+      [20, 31],
+    ].entries()) {
+      await writeTiny(join(others, `${i}.png`), { seed: i, width: width!, height: height! });
+    }
+    await using fromFile = await openFile(join(folder, "model.onnx"));
+    await using fromRun = ofSubject(await openSubject(run));
+    const names = [made.photos, others];
+    const [a, b] = [firsts(await all(fromFile, names)), firsts(await all(fromRun, names))];
+    expect(a).toHaveLength(28);
+    for (const [i, { label, probability }] of a.entries()) {
+      expect(label).toBe(b[i]!.label);
+      expect(Math.abs(probability - b[i]!.probability)).toBeLessThan(0.01);
+    }
+  });
+
+  it("cannot resize before opset 18, and says so", async () => {
+    const options = { withPreprocessing: true, opset: 17, to: join(made.folder, "no") } as const;
+    await expect(exportRun(run, made.data, options)).rejects.toThrow(
+      "--with-preprocessing resizes, which opset 17 cannot say",
+    );
+  });
+});
+
+describe("a model of small images, all of one size", () => {
+  it("is shown the middle of others, resized, with a note: the same by run and by file", async () => {
+    const data = sampleSplits({ train: 60, val: 24, test: 24 });
+    const config = parseConfig({
+      ...{ data: "sample", model: "simple_cnn", out: made.folder, name: "small", epochs: 1 },
+      ...{ precision: "fp32", threads: 1, batchSize: 20 },
+    });
+    const { run: small } = await train(config, data, { cache: made.cache });
+    const notes: string[] = [];
+    const asked = async (predictor: Predictor): Promise<readonly Guess[]> => {
+      const answers: Answer[] = [];
+      const paths = listImages([made.photos], Readable.from([]));
+      const onNote = (text: string) => notes.push(text);
+      for await (const answer of predictFiles(predictor, paths, { onNote })) answers.push(answer);
+      return firsts(answers);
+    };
+    const said: (readonly Guess[])[] = [];
+    for (const more of [{}, { withPreprocessing: true }, { dynamicBatch: false }]) {
+      const { folder } = await exportRun(small.dir, data, { ...more, overwrite: true });
+      await using predictor = await openFile(join(folder, "model.onnx"));
+      said.push(await asked(predictor));
+    }
+    await using predictor = ofSubject(await openSubject(small.dir));
+    const own = await asked(predictor);
+    expect(own).toHaveLength(24);
+    for (const guesses of said) {
+      expect(guesses.map(({ label }) => label)).toEqual(own.map(({ label }) => label));
+      for (const [i, { probability }] of guesses.entries()) {
+        expect(Math.abs(probability - own[i]!.probability)).toBeLessThan(0.01);
+      }
+    }
+    expect(notes).toHaveLength(4);
+    expect(notes[0]).toMatch(/ has 66×74 pixels, and the model knows images of 16×16 alone: /);
+  });
+});
+
+describe("what is published", () => {
+  it("names the data set, and no folder of this machine", async () => {
+    const weights = join(run, "checkpoints/best.safetensors");
+    const { run: tuned } = await made.trained({ name: "tuned", weights, strategy: "full" });
+    const config = parseClassicalConfig({
+      ...{ data: made.photos, model: "logreg", features: run, out: made.out, threads: 1 },
+      ...{ name: "on-run", precision: "fp32" },
+    });
+    const { run: classical } = await trainClassical(config, made.data, { cache: made.cache });
+    for (const [dir, licence] of [
+      [tuned.dir, "unknown: that of best.safetensors"],
+      [classical.dir, "none: trained from random weights"],
+    ] as const) {
+      const { folder } = await exportRun(dir, made.data, { cache: made.cache });
+      const metadata = readMetadata(join(folder, "model.onnx"));
+      expect(metadata).toMatchObject({ data: "photos", licence });
+      expect(readFileSync(join(folder, "README.md"), "utf8")).toContain(
+        "trained with Thaw on photos",
+      );
+      for (const name of readdirSync(folder)) {
+        const text = readFileSync(join(folder, name), "latin1");
+        for (const place of [made.folder, tmpdir(), homedir(), process.cwd()]) {
+          expect(text.includes(place), `${name} has ${place}`).toBe(false);
+        }
+      }
+    }
   });
 });
 

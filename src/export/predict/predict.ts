@@ -1,5 +1,6 @@
 import { ThawError } from "../../errors.ts";
-import { PictureReader } from "./pictures.ts";
+import type { NetworkInput } from "../../run/input.ts";
+import { PictureReader, type ReadPicture } from "./pictures.ts";
 import type { Predictor } from "./predictor.ts";
 
 export interface Guess {
@@ -15,13 +16,17 @@ export type Answer =
 export interface PredictOptions {
   /** Classes named for each image; default 5. */
   readonly top?: number | undefined;
+  /** Images at a time, where the model takes any number; default 32. */
   readonly batchSize?: number | undefined;
+  /** Told once where pictures are resized for a model that was trained on images of one size. */
+  readonly onNote?: ((text: string) => void) | undefined;
 }
 
 interface Decoded {
   readonly files: readonly { readonly file: string; readonly error?: string }[];
   readonly pixels: Uint8Array;
-  readonly count: number;
+  /** [n, H, W, C] */
+  readonly shape: readonly [number, number, number, number];
 }
 
 /**
@@ -31,14 +36,13 @@ interface Decoded {
 export async function* predictFiles(
   predictor: Predictor,
   paths: AsyncIterable<string>,
-  { top = 5, batchSize = 16 }: PredictOptions = {},
+  { top = 5, batchSize = 32, onNote }: PredictOptions = {},
 ): AsyncGenerator<Answer> {
-  const { classes, input } = predictor.metadata;
-  const reader = new PictureReader(input);
-  const image = input.height * input.width * input.channels;
-  let pending: Promise<Answer[]> | undefined;
-  const ask = async ({ files, pixels, count }: Decoded): Promise<Answer[]> => {
-    const said = count === 0 ? new Float32Array() : await predictor.ask(pixels, count);
+  const { metadata, resizes, most = batchSize } = predictor;
+  const { classes, input } = metadata;
+  const reader = new PictureReader(input, { whole: resizes, onNote });
+  const ask = async ({ files, pixels, shape }: Decoded): Promise<Answer[]> => {
+    const said = shape[0] === 0 ? new Float32Array() : await predictor.ask(pixels, shape);
     let row = 0;
     return files.map(({ file, error }): Answer => {
       if (error !== undefined) return { file, error };
@@ -47,40 +51,80 @@ export async function* predictFiles(
       return { file, top: likeliest(own, classes, top) };
     });
   };
-  for await (const batch of decodedBatches(paths, reader, { image, batchSize })) {
-    const done = await pending;
-    pending = ask(batch);
-    // Its failure is told by the await above; until then it must not count as unhandled.
-    pending.catch(() => {});
-    if (done !== undefined) yield* done;
+  let pending: Promise<Answer[]> | undefined;
+  const batches = resizes
+    ? decodedOnes(paths, reader, input.channels)
+    : decodedBatches(paths, reader, input, Math.min(batchSize, most));
+  try {
+    for await (const batch of batches) {
+      const done = await pending;
+      pending = ask(batch);
+      // Its failure is told by the await above; until then it must not count as unhandled.
+      pending.catch(() => {});
+      if (done !== undefined) yield* done;
+    }
+    if (pending !== undefined) yield* await pending;
+  } finally {
+    // Whoever stops reading may free the model next.
+    await pending?.catch(() => {});
   }
-  if (pending !== undefined) yield* await pending;
 }
 
 async function* decodedBatches(
   paths: AsyncIterable<string>,
   reader: PictureReader,
-  { image, batchSize }: { readonly image: number; readonly batchSize: number },
+  { height, width, channels }: NetworkInput,
+  batchSize: number,
 ): AsyncGenerator<Decoded> {
+  const image = height * width * channels;
   let files: { file: string; error?: string }[] = [];
   let pixels = new Uint8Array(image * batchSize);
   let count = 0;
+  const batch = (): Decoded => ({
+    files,
+    pixels: pixels.subarray(0, count * image),
+    shape: [count, height, width, channels],
+  });
   for await (const file of paths) {
-    try {
-      pixels.set(await reader.read(file), count * image);
-      files.push({ file });
-      count++;
-    } catch (error) {
-      if (!(error instanceof ThawError)) throw error;
-      files.push({ file, error: error.message.replace(`${file}: `, "") });
-    }
+    const read = await attempt(reader, file);
+    files.push("error" in read ? { file, error: read.error } : { file });
+    if ("pixels" in read) pixels.set(read.pixels, image * count++);
     if (count < batchSize && files.length < 4 * batchSize) continue;
-    yield { files, pixels: pixels.subarray(0, count * image), count };
+    yield batch();
     files = [];
     pixels = new Uint8Array(image * batchSize);
     count = 0;
   }
-  if (files.length > 0) yield { files, pixels: pixels.subarray(0, count * image), count };
+  if (files.length > 0) yield batch();
+}
+
+/** One by one, each of its own size. */
+async function* decodedOnes(
+  paths: AsyncIterable<string>,
+  reader: PictureReader,
+  channels: number,
+): AsyncGenerator<Decoded> {
+  for await (const file of paths) {
+    const read = await attempt(reader, file);
+    if ("error" in read) {
+      yield { files: [{ file, error: read.error }], pixels: new Uint8Array(), shape: [0, 0, 0, 0] };
+    } else {
+      const { pixels, height, width } = read;
+      yield { files: [{ file }], pixels, shape: [1, height, width, channels] };
+    }
+  }
+}
+
+async function attempt(
+  reader: PictureReader,
+  file: string,
+): Promise<ReadPicture | { readonly error: string }> {
+  try {
+    return await reader.read(file);
+  } catch (error) {
+    if (!(error instanceof ThawError)) throw error;
+    return { error: error.message.replace(`${file}: `, "") };
+  }
 }
 
 function likeliest(probabilities: Float32Array, classes: readonly string[], top: number): Guess[] {

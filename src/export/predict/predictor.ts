@@ -1,4 +1,5 @@
 import { normalizePacked } from "../../data/transforms/normalize.ts";
+import { ThawError } from "../../errors.ts";
 import { ops, scope, Tensor } from "../../tensor/index.ts";
 import { type ExportMetadata, readMetadata } from "../metadata.ts";
 import { OnnxSession } from "../session.ts";
@@ -7,8 +8,12 @@ import type { Subject } from "../subject.ts";
 /** A model that is asked about pictures. */
 export interface Predictor extends AsyncDisposable {
   readonly metadata: Pick<ExportMetadata, "classes" | "input">;
+  /** Does it bring pictures to its size itself? They are then given one by one, as they are. */
+  readonly resizes: boolean;
+  /** Pictures at a time, at most; absent: any number. */
+  readonly most?: number | undefined;
   /** uint8 [n, H, W, C] → probabilities [n, classes]. */
-  ask(pixels: Uint8Array, count: number): Promise<Float32Array>;
+  ask(pixels: Uint8Array, shape: readonly number[]): Promise<Float32Array>;
 }
 
 /** An exported file. @throws ThawError for a file that is none. */
@@ -16,15 +21,27 @@ export async function openFile(path: string): Promise<Predictor> {
   const metadata = readMetadata(path);
   const session = await OnnxSession.open(path);
   const { input, takes } = metadata;
-  const shape = [input.height, input.width, input.channels];
+  const resizes = takes === "pictures";
   return {
     metadata,
-    async ask(pixels, count) {
+    resizes,
+    most: resizes ? 1 : session.batch,
+    async ask(pixels, shape) {
       const feed =
-        takes === "pixels"
-          ? { data: pixels, shape: [count, ...shape] }
-          : normalised(pixels, count, input);
+        takes === "normalised"
+          ? scope(() => {
+              const images = ops.contiguous(normalised(pixels, shape, input));
+              return { data: images.toArray("float32"), shape: images.shape };
+            })
+          : { data: pixels, shape };
       const { data } = await session.first(feed);
+      const [count = 0] = shape;
+      if (data.length !== count * metadata.classes.length) {
+        throw new ThawError(
+          `${path}: ${data.length} numbers for ${count} images, where it names ${metadata.classes.length} classes`,
+          { hint: "the file is damaged: export the run again" },
+        );
+      }
       return probabilities(Float32Array.from(data), metadata);
     },
     [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
@@ -32,14 +49,16 @@ export async function openFile(path: string): Promise<Predictor> {
 }
 
 /** A run's own model, which is disposed with it. */
-export function ofSubject(subject: Subject): Predictor {
-  const { input } = subject.metadata;
+export function ofSubject(
+  subject: Pick<Subject, "metadata" | "answer" | typeof Symbol.dispose>,
+): Predictor {
+  const { metadata } = subject;
   return {
-    metadata: subject.metadata,
-    async ask(pixels, count) {
-      const { data, shape } = normalised(pixels, count, input);
-      const said = scope(() => subject.answer(Tensor.borrow(data, shape)));
-      return probabilities(said, subject.metadata);
+    metadata,
+    resizes: false,
+    async ask(pixels, shape) {
+      const said = scope(() => subject.answer(normalised(pixels, shape, metadata.input)));
+      return probabilities(said, metadata);
     },
     async [Symbol.asyncDispose]() {
       subject[Symbol.dispose]();
@@ -48,13 +67,12 @@ export function ofSubject(subject: Subject): Predictor {
 }
 
 /** uint8 [n, H, W, C] → float32 [n, C, H, W]. */
-function normalised(pixels: Uint8Array, count: number, input: ExportMetadata["input"]) {
-  const { height, width, channels } = input;
-  return scope(() => {
-    const packed = Tensor.borrow(pixels, [count, height, width, channels]);
-    const images = ops.contiguous(normalizePacked(packed, input));
-    return { data: images.toArray("float32"), shape: images.shape };
-  });
+function normalised(
+  pixels: Uint8Array,
+  shape: readonly number[],
+  input: ExportMetadata["input"],
+): Tensor {
+  return normalizePacked(Tensor.borrow(pixels, shape), input);
 }
 
 /** [n, classes] of logits or of probabilities. */

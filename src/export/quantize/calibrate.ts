@@ -1,8 +1,8 @@
 import type { SplitSet } from "../../data/imageset.ts";
 import { ThawError } from "../../errors.ts";
-import { feedOf } from "../feed.ts";
+import type { NetworkInput } from "../../run/input.ts";
+import { arrayOf, batchesOf, spread } from "../feed.ts";
 import { type Graph, int, type Node, type ValueInfo } from "../graph.ts";
-import type { ExportMetadata } from "../metadata.ts";
 import { encodeModel } from "../onnx/encode.ts";
 import { OnnxSession } from "../session.ts";
 
@@ -23,15 +23,7 @@ export async function calibrate(
   graph: Graph,
   values: readonly string[],
   set: SplitSet,
-  {
-    metadata,
-    images,
-    cache,
-  }: {
-    metadata: Pick<ExportMetadata, "input" | "takes">;
-    images: number;
-    cache?: string | undefined;
-  },
+  { input, images, cache }: { input: NetworkInput; images: number; cache?: string | undefined },
 ): Promise<ReadonlyMap<string, Range>> {
   if (set.count === 0) {
     throw new ThawError("--int8: there are no images to calibrate with", {
@@ -42,10 +34,8 @@ export async function calibrate(
   await using session = await OnnxSession.open(bytesOf(watched));
   const sums = new Map(values.map((name) => [name, { min: 0, max: 0 }]));
   let batches = 0;
-  const { input, takes } = metadata;
-  const options = { takes, batchSize: BATCH, limit: images, cache };
-  for await (const { feed } of feedOf(set, input, options)) {
-    const said = await session.run(feed);
+  for await (const batch of batchesOf(spread(set, images), input, { batchSize: BATCH, cache })) {
+    const said = await session.run(arrayOf(batch.images));
     for (const [value, { min, max }] of outputs) {
       const sum = sums.get(value)!;
       sum.min += said.get(min)!.data[0]!;
@@ -83,8 +73,17 @@ function observed(graph: Graph, values: readonly string[]) {
   return { watched: { ...graph, nodes: [...graph.nodes, ...nodes], outputs: ends }, outputs };
 }
 
-/** A graph as a file in memory. */
+/** A graph as a file in memory. @throws ThawError for one whose weights are too large for that. */
 export function bytesOf(graph: Graph): Uint8Array {
-  const { model } = encodeModel(graph, { producerVersion: "", metadata: {}, externalName: "" });
+  const plain = { producerVersion: "", metadata: {}, externalName: "" };
+  const { model, external } = encodeModel(graph, plain);
+  if (external.length > 0) {
+    throw new ThawError(
+      "the model has more than 2 GB of weights, which cannot be judged in memory",
+      {
+        hint: "export it in fp32 or with --half, without --int8",
+      },
+    );
+  }
   return Buffer.concat(model);
 }

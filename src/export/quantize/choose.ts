@@ -1,5 +1,5 @@
 import type { SplitSet } from "../../data/imageset.ts";
-import { feedOf, hitsOf, spread } from "../feed.ts";
+import { arrayOf, batchesOf, hitsOf, spread } from "../feed.ts";
 import type { Graph } from "../graph.ts";
 import type { ExportMetadata } from "../metadata.ts";
 import { OnnxSession, type OrtArray } from "../session.ts";
@@ -12,7 +12,7 @@ export interface QuantizeOptions {
   readonly calibration: SplitSet;
   /** Images whose accuracy tells whether layers have to stay in float. */
   readonly validation: SplitSet;
-  readonly metadata: ExportMetadata;
+  readonly metadata: Pick<ExportMetadata, "input" | "classes">;
   /** Share of right answers that may be lost. */
   readonly maxDrop: number;
   readonly cache?: string | undefined;
@@ -38,17 +38,16 @@ const SENSITIVITY_IMAGES = 8;
 export async function quantizeChecked(graph: Graph, options: QuantizeOptions): Promise<Quantized> {
   const { calibration, metadata, cache, validation, maxDrop, onNote } = options;
   const layers = layersOf(graph);
+  const judged = spread(validation, VALIDATION_IMAGES);
   const all = planQuantization(graph, new Set());
-  const ranges = await calibrate(graph, all.values, calibration, {
-    metadata,
-    images: CALIBRATION_IMAGES,
-    cache,
-  });
+  const { input } = metadata;
+  const images = CALIBRATION_IMAGES;
+  const ranges = await calibrate(graph, all.values, calibration, { input, images, cache });
   const without = (float: readonly string[]): Graph =>
     quantize(graph, planQuantization(graph, new Set(float)), ranges);
   const accuracy = async (of: Graph): Promise<number> => {
     await using session = await OnnxSession.open(bytesOf(of));
-    const hits = await hitsOf(session, validation, metadata, { limit: VALIDATION_IMAGES, cache });
+    const hits = await hitsOf(session, judged, metadata, { cache });
     return hits.filter(Boolean).length / hits.length;
   };
   const before = await accuracy(graph);
@@ -71,11 +70,11 @@ export async function quantizeChecked(graph: Graph, options: QuantizeOptions): P
 async function bySensitivity(
   graph: Graph,
   ranges: ReadonlyMap<string, Range>,
-  { calibration, metadata: { input, takes }, cache }: QuantizeOptions,
+  { calibration, metadata: { input }, cache }: QuantizeOptions,
 ): Promise<readonly string[]> {
   const batches: OrtArray[] = [];
-  const set = spread(calibration, Math.min(SENSITIVITY_IMAGES, calibration.count));
-  for await (const { feed } of feedOf(set, input, { takes, cache })) batches.push(feed);
+  const set = spread(calibration, SENSITIVITY_IMAGES);
+  for await (const { images } of batchesOf(set, input, { cache })) batches.push(arrayOf(images));
   const answers = async (of: Graph): Promise<Float32Array[]> => {
     await using session = await OnnxSession.open(bytesOf(of));
     const said: Float32Array[] = [];

@@ -56,7 +56,7 @@ class QdqWriter {
   }
 
   roundIfPlanned(name: string): void {
-    if (!this.#planned.has(name) || this.#graph.inputs.get(name)?.type === "uint8") return;
+    if (!this.#planned.has(name)) return;
     const { scale, zero } = this.#scaleOf(name);
     const parameters = [
       this.#put(`${name}_scale`, "float32", Float32Array.of(scale), []),
