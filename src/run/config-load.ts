@@ -114,7 +114,8 @@ function contradictions(config: TrainConfig, label: Label): string[] {
   if (weights !== undefined && pretrained === true) {
     problems.push(`${label(["pretrained"])}: --weights gives other weights; one of them is used`);
   }
-  if (strategy !== "scratch" && !hasWeights(config)) {
+  // Who says so wants to know what a frozen random network is worth.
+  if (strategy !== "scratch" && !hasWeights(config) && pretrained !== false) {
     problems.push(
       `${label(["strategy"])}: ${strategy} starts from weights; give --pretrained or --weights`,
     );
