@@ -171,6 +171,7 @@ describe("a classical run", () => {
     const wrong = (document: object) => () => parseClassicalConfig({ ...common, ...document });
     expect(wrong({ model: "knn", C: 1 })).toThrow(/C: only for logreg, linear_svc/);
     expect(wrong({ model: "logreg", epochs: 3 })).toThrow(/epochs: unknown key/);
+    expect(wrong({ model: "logreg", testFrom: "train" })).toThrow(/testFrom: .* give --test-size/);
     expect(wrong({ model: "logreg", cv: 3 })).toThrow(/cv: goes with a grid/);
     expect(wrong({ model: "logreg", grid: ["c=1"] })).toThrow(/logreg has no parameter "c"/);
     expect(wrong({ model: "knn", grid: ["nNeighbors=0"] })).toThrow(/nNeighbors=0 given; allowed/);

@@ -69,3 +69,33 @@ test.each([
   expect(stderr).toContain(what);
   expect([code, readdirSync(out)]).toEqual([2, before]);
 });
+
+test("--test-from train: one test set for all seeds, and evaluate finds it again", () => {
+  const train = (name: string, ...args: string[]) =>
+    thaw(
+      [
+        ...["train", "--data", "fashion-mnist", "--model", "simple_cnn", "--out", out],
+        ...["--epochs", "1", "--train-size", "64", "--val-size", "40", "--batch-size", "32"],
+        ...["--precision", "fp32", "--threads", "1", "--test-from", "train", "--name", name],
+        ...args,
+      ],
+      env,
+    );
+  for (const seed of ["1", "2"]) {
+    const { stderr } = train(`held-${seed}`, "--test-size", "50", "--seed", seed);
+    expect(stderr).toContain("the 50 test images are held out of the training split");
+  }
+  const [one, two] = ["held-1", "held-2"].map((name) => openRun(join(out, name)));
+  expect(one!.config).toMatchObject({ testFrom: "train", testSize: 50 });
+  expect(one!.summary!.test!.images).toBe(two!.summary!.test!.images);
+  const again = evaluate("held-2", "--json");
+  expect(again.stderr).not.toContain("fingerprint");
+  expect(JSON.parse(again.stdout)).toMatchObject({ n: 50, images: one!.summary!.test!.images });
+  expect(evaluate("held-1", "held-2", "--ensemble", "soft").code).toBe(0);
+
+  const missing = train("missing");
+  expect(missing.stderr).toContain("--test-from: train holds test images out");
+  const large = train("large", "--test-size", "400");
+  expect(large.stderr).toContain("--test-size 400: there are 400 training images");
+  expect([missing.code, large.code]).toEqual([2, 2]);
+});

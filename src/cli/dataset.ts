@@ -5,7 +5,9 @@ import { downloadProgress } from "./progress.ts";
 
 /** What of a config chooses the data. */
 type DataChoice = Pick<TrainConfig, "data" | "seed"> &
-  Partial<Pick<TrainConfig, "classes" | "perClass" | "trainSize" | "valSize" | "testSize">>;
+  Partial<
+    Pick<TrainConfig, "classes" | "perClass" | "trainSize" | "valSize" | "testSize" | "testFrom">
+  >;
 
 /**
  * Opens the data that a config names; a download is told on stderr. A classical model chooses by folds of the training
@@ -23,6 +25,7 @@ export async function openConfiguredData(
     trainSize: config.trainSize,
     valSize: config.valSize ?? ("features" in config ? 0 : undefined),
     testSize: config.testSize,
+    testFrom: config.testFrom,
     mirror,
     onProgress: downloadProgress(),
   });

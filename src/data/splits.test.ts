@@ -69,7 +69,39 @@ test("a test split out of the training images", () => {
     [10, 10, 10, 10],
   ]);
   expect(notes[0]).toContain("40 test images are held out of the training split");
-  expect(failure({ testFrom: "train" }).message).toContain("--test-size");
+  expect(notes[0]).toContain("the source's own test split is not used");
+  const missing = failure({ testFrom: "train" });
+  expect([missing.message, missing.hint]).toEqual([
+    "--test-from train: how many of the training images are for the test?",
+    "give --test-size",
+  ]);
+});
+
+test("a test split out of the training images is the same for every seed, class and size of the rest", () => {
+  const held = (choice: Partial<SplitChoice>) =>
+    splitSets(source, { seed: 42, testFrom: "train", testSize: 40, ...choice });
+  const first = held({});
+  const other = held({ seed: 7 });
+  expect([...other.test.images]).toEqual([...first.test.images]);
+  expect([...first.test.indices!]).toEqual([...first.test.images]);
+  expect([...other.val.images]).not.toEqual([...first.val.images]);
+  const small = held({ seed: 3, trainSize: 60, valSize: 20 });
+  expect([...small.test.images]).toEqual([...first.test.images]);
+  const two = held({ classes: ["Trouser", "Dress"], testSize: 20 });
+  expect([...two.test.images]).toEqual([...first.test.images].filter((row) => row % 2 === 1));
+  for (const { train, val, test } of [first, other, small, two]) {
+    const rows = [train, val, test].flatMap((set) => [...set.indices!]);
+    expect(new Set(rows).size).toBe(rows.length);
+  }
+});
+
+test("a test split out of the training images leaves a source's own validation images", () => {
+  const choice = { seed: 42, testFrom: "train", testSize: 40 } as const;
+  const { train, val, test, notes } = splitSets({ train: rows(200), val: rows(20) }, choice);
+  expect([train.count, val.count, test.count]).toEqual([160, 20, 40]);
+  expect(notes).toEqual([
+    "the 40 test images are held out of the training split, by the seed 42 whatever --seed is",
+  ]);
 });
 
 test("classes are picked by name, in the source's order, and renumbered", () => {
@@ -109,6 +141,7 @@ test("impossible sizes are usage errors with the numbers", () => {
   expect(failure({ testSize: 41 }).message).toContain("there are 40 test images");
   expect(failure({ testSize: 0 }).message).toContain("--test-size 0");
   expect(failure({ testFrom: "train", testSize: 200 }).message).toContain("200 training images");
+  expect(failure({ testFrom: "train", testSize: 201 }).hint).toContain("leave some to train on");
   for (const bad of [-1, 2.5, Number.NaN, Number.POSITIVE_INFINITY]) {
     expect(failure({ valSize: bad }).message).toContain(`--val-size ${bad}`);
     expect(failure({ trainSize: bad }).message).toContain(`--train-size ${bad}`);

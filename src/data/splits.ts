@@ -21,7 +21,10 @@ export interface SplitChoice {
   readonly valSize?: number | undefined;
   /** Default: the whole test split; 0.15 of the training images where the source has none. */
   readonly testSize?: number | undefined;
-  /** "train": the test images are held out of the training split, and the source's own not used. */
+  /**
+   * "train": `testSize` images are held out of the training split, by the same seed whatever `seed` is, and the
+   * source's own test split is not used. Then only these depend on `seed`: which images validation and training have.
+   */
   readonly testFrom?: "test" | "train" | undefined;
 }
 
@@ -42,6 +45,8 @@ export interface SplitSets<S extends SplitSet> {
 const DEFAULT_VAL_FRACTION = 0.1;
 /** Of a source without any split, for validation and as much for the test. */
 const HELD_OUT_FRACTION = 0.15;
+/** Of a test set that is asked for out of the training images: runs of all seeds are judged on the same images. */
+const HOLD_OUT_SEED = 42;
 
 /**
  * Splits a source's training and test images as `choice` says: stratified, seeded, of exact sizes.
@@ -53,6 +58,7 @@ export function splitSets<S extends SplitSet>(
   source: SourceSets<S>,
   asked: SplitChoice,
 ): SplitSets<S> {
+  if (asked.testFrom === "train") return splitBesideHeldOut(source, asked);
   const { choice, notes } = withDefaults(source, asked);
   const classes = chosenClasses(source.train.classes, choice.classes);
   const trainPool = withClasses(source.train, classes);
@@ -80,22 +86,39 @@ export function splitSets<S extends SplitSet>(
     "train",
   ) as [Int32Array, Int32Array, Int32Array];
 
-  if (source.test && choice.testFrom === "train") {
-    notes.push(
-      `the ${testRows.length} test images are held out of the training split; the source's own test split is not used`,
-    );
-  }
   return {
     train: subset(trainPool, trainRows),
     val: source.val
       ? ownPart(withClasses(source.val, classes), "val", choice)
       : subset(trainPool, valRows),
-    test:
-      source.test && choice.testFrom !== "train"
-        ? ownPart(withClasses(source.test, classes), "test", choice)
-        : subset(trainPool, testRows),
+    test: source.test
+      ? ownPart(withClasses(source.test, classes), "test", choice)
+      : subset(trainPool, testRows),
     notes,
   };
+}
+
+/** Holds the test images out of the training split, whatever the run's seed, and splits what they leave. */
+function splitBesideHeldOut<S extends SplitSet>(
+  source: SourceSets<S>,
+  choice: SplitChoice,
+): SplitSets<S> {
+  const classes = chosenClasses(source.train.classes, choice.classes);
+  const pool = withClasses(source.train, classes);
+  const quotas = heldOutTest([...classCounts(pool, "training split")], choice).map((n) => [n]);
+  const [rows] = drawStratified(pool.labels, classes, quotas, HOLD_OUT_SEED, "test from train") as [
+    Int32Array,
+  ];
+  const heldOut = new Set(rows);
+  const rest = Int32Array.from({ length: pool.count }, (_, row) => row).filter(
+    (row) => !heldOut.has(row),
+  );
+  const { val } = source;
+  const left = { train: subset(pool, rest), ...(val && { val }), test: subset(pool, rows) };
+  const split = splitSets(left, { ...choice, classes, testFrom: "test", testSize: undefined });
+  const unused = source.test ? "; the source's own test split is not used" : "";
+  const note = `the ${rows.length} test images are held out of the training split, by the seed ${HOLD_OUT_SEED} whatever --seed is${unused}`;
+  return { ...split, notes: [note, ...split.notes] };
 }
 
 /** What is not asked for and not in the source is held out of the training images, and said. */
@@ -165,12 +188,16 @@ export function withClasses<S extends SplitSet>(set: S, classes: readonly string
 function heldOutTest(counts: readonly number[], choice: SplitChoice): number[] {
   if (choice.testFrom !== "train") return counts.map(() => 0);
   if (choice.testSize === undefined) {
-    throw new UsageError("a test split from the training images needs --test-size");
+    throw new UsageError("--test-from train: how many of the training images are for the test?", {
+      hint: "give --test-size",
+    });
   }
   const all = sum(counts);
   const size = resolveSize("--test-size", choice.testSize, all);
   if (size < 1 || size >= all) {
-    throw new UsageError(`--test-size ${choice.testSize}: there are ${all} training images`);
+    throw new UsageError(`--test-size ${choice.testSize}: there are ${all} training images`, {
+      hint: "ask for 1 or more, and leave some to train on",
+    });
   }
   return shareOut(counts, [size, all - size]).map(([share]) => share!);
 }

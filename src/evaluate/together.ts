@@ -126,7 +126,7 @@ function refuseDifferences(members: readonly Member[], runs: readonly Run[]): vo
     const difference = testDifference(first!.data.test, other.data.test);
     if (difference !== undefined) {
       throw new UsageError(`${pair} have other test images: ${difference}`, {
-        hint: "give them the same --data, --classes, --per-class, --test-size and, where test images are drawn, --seed",
+        hint: "give them the same --data, --classes, --per-class, --test-size, --test-from and, where test images are drawn, --seed",
       });
     }
   }

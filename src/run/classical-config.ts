@@ -9,6 +9,7 @@ import {
   labelOf,
   readDocument,
   refused,
+  testSizeProblems,
 } from "./config-load.ts";
 
 /** Models that are not networks, and what they are called. */
@@ -30,6 +31,7 @@ const shared = trainConfigSchema.pick({
   trainSize: true,
   valSize: true,
   testSize: true,
+  testFrom: true,
   imgSize: true,
   cropPct: true,
   interpolation: true,
@@ -140,6 +142,7 @@ export function resolveClassicalConfig(document: Document, label: Label): Classi
       ([key, models]) =>
         `${label([key])}: only for ${models.join(", ")}, and the model is ${config.model}`,
     );
+  problems.push(...testSizeProblems(config, label));
   for (const key of ["cv", "scoring"] as const) {
     if (config[key] !== undefined && config.grid === undefined) {
       problems.push(`${label([key])}: goes with a grid, and there is none`);

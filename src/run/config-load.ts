@@ -88,9 +88,20 @@ function isChoice(by: Applies["by"], value: string): boolean {
   return trainConfigSchema.shape[by].safeParse(value).success;
 }
 
+/** A test set out of the training images has no size of its own. */
+export function testSizeProblems(
+  { testFrom, testSize }: Pick<TrainConfig, "testFrom" | "testSize">,
+  label: Label,
+): string[] {
+  if (testFrom !== "train" || testSize !== undefined) return [];
+  return [
+    `${label(["testFrom"])}: train holds test images out of the training images; give --test-size, how many`,
+  ];
+}
+
 /** What no single key shows. */
 function contradictions(config: TrainConfig, label: Label): string[] {
-  const problems = augmentationProblems(config, label);
+  const problems = [...augmentationProblems(config, label), ...testSizeProblems(config, label)];
   const { warmupEpochs = 0, minLr = 0, nesterov, momentum, epochs, lr, classes } = config;
   const { weights, pretrained, strategy, mean, std } = config;
   if (warmupEpochs > 0 && warmupEpochs >= epochs) {

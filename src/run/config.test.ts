@@ -247,6 +247,14 @@ describe("refusals", () => {
       { interpolation: "nearest" },
       'config: interpolation: "nearest" given; allowed: one of bilinear, bicubic',
     ],
+    [
+      { testFrom: "train" },
+      "config: testFrom: train holds test images out of the training images; give --test-size, how many",
+    ],
+    [
+      { testFrom: "val", testSize: 5 },
+      'config: testFrom: "val" given; allowed: one of test, train',
+    ],
     [{ minLr: 1 }, "config: minLr: 1 is above the learning rate 0.001"],
     [{ opt: "sgd", momentum: 0, nesterov: true }, "config: nesterov: needs a momentum above 0"],
     [{ model: undefined }, "model is missing; give --model, or model in a config file"],

@@ -21,6 +21,12 @@ export const trainConfigSchema = z.strictObject({
   trainSize: count().optional().describe("training images, drawn by the seed"),
   valSize: count().optional().describe("validation images, taken from the training images"),
   testSize: count().optional().describe("test images, drawn by the seed"),
+  testFrom: z
+    .enum(["test", "train"])
+    .optional()
+    .describe(
+      "split of the data that the test images are of; train: test-size of its images are held out, the same for every seed; default test",
+    ),
   model: z.string().min(1).describe("name of the model, as `simple_cnn` or `resnet18`"),
   weights: z
     .string()

@@ -103,10 +103,10 @@ async function trainMember(
 export function lastKept(open: MatrixOptions["openData"]): MatrixOptions["openData"] {
   let last: { readonly key: string; readonly data: DatasetSplits } | undefined;
   return async (config) => {
-    const { data, seed, classes, perClass, trainSize, valSize, testSize } = config;
+    const { data, seed, classes, perClass, trainSize, valSize, testSize, testFrom } = config;
     const kind = "features" in config ? "classical" : "network";
-    const choice = [kind, data, seed, classes, perClass, trainSize, valSize, testSize];
-    const key = JSON.stringify(choice);
+    const sizes = { perClass, trainSize, valSize, testSize, testFrom };
+    const key = JSON.stringify([kind, data, seed, classes, sizes]);
     if (last?.key !== key) {
       // The old data is let go before the new one comes.
       last = undefined;

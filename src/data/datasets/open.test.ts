@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { inMemory } from "../../../test/support/in-memory.ts";
 import { ExitCode, UsageError } from "../../errors.ts";
+import { imagesDigest } from "../images-digest.ts";
 import type { DatasetSplits, ImageSet } from "../imageset.ts";
 import { type DatasetSpec, openDataset } from "./open.ts";
 import { builtinDatasets } from "./registry.ts";
@@ -26,7 +27,7 @@ if (fashionMissing)
   console.log(`skipped: real Fashion-MNIST, because ${fashionFolder} is not there`);
 if (cifarMissing) console.log("skipped: real CIFAR-10, because no THAW_MIRROR folder has it");
 
-const open = async (spec: Omit<DatasetSpec, "seed" | "cache">) =>
+const open = async (spec: Omit<DatasetSpec, "seed" | "cache"> & { readonly seed?: number }) =>
   inMemory(await openDataset({ seed: 42, cache, ...spec }));
 const countsOf = (set: ImageSet) => {
   const counts = new Array<number>(set.classes.length).fill(0);
@@ -112,17 +113,21 @@ test.skipIf(cifarMissing)("CIFAR-10 from a mirror", async () => {
 test.skipIf(cifarMissing)(
   "five classes with the test split held out of the training images",
   async () => {
-    const data = await open({
+    const choice = {
       data: "cifar10",
       mirror: cifarMirror,
       classes: ["airplane", "automobile", "bird", "cat", "dog"],
       testFrom: "train",
       testSize: 5_000,
       valSize: 4_000,
-    });
+    } as const;
+    const data = await open(choice);
     expect(sizesOf(data)).toEqual([16_000, 4_000, 5_000]);
     expect(countsOf(data.test)).toEqual(Array(5).fill(1_000));
     expect(data.train.classes).toEqual(["airplane", "automobile", "bird", "cat", "dog"]);
+    const again = await open({ ...choice, seed: 43 });
+    expect(imagesDigest(again.test)).toBe(imagesDigest(data.test));
+    expect(imagesDigest(again.val)).not.toBe(imagesDigest(data.val));
   },
 );
 
