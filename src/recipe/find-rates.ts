@@ -7,6 +7,8 @@ import { type MatrixMember, type NetworkMember, withRate } from "../run/matrix-m
 import { findLearningRate, type LrFindOptions } from "../train/index.ts";
 
 export interface FindRatesOptions extends LrFindOptions {
+  /** Looks for everyone's rate, and leaves those that do not ask for it with their own. */
+  readonly forAll: boolean;
   readonly openData: (config: MatrixMember["config"]) => Promise<DatasetSplits>;
   readonly onSearch?: ((name: string) => void) | undefined;
   readonly onRate?:
@@ -33,7 +35,7 @@ export async function findRates(
   members: readonly MatrixMember[],
   options: FindRatesOptions,
 ): Promise<FoundRates> {
-  const { openData, onSearch, onRate, onFailed, isStopped, ...searching } = options;
+  const { forAll, openData, onSearch, onRate, onFailed, isStopped, ...searching } = options;
   const known = new Map<string, number | Error>();
   const failed: { name: string; error: Error }[] = [];
   const found = new Set<string>();
@@ -43,11 +45,10 @@ export async function findRates(
     if (isStopped?.()) break;
     if (!member.findsRate || member.kind !== "network") {
       whole.set(member.digest, member);
+      if (forAll && member.kind === "network") await rateOf(member);
       continue;
     }
-    const subject = canonicalJson(lrFindSubject(member.config));
-    const rate = known.get(subject) ?? (await search(member));
-    known.set(subject, rate);
+    const rate = await rateOf(member);
     try {
       if (rate instanceof Error) throw rate;
       const own = withRate(member, rate);
@@ -61,6 +62,13 @@ export async function findRates(
     }
   }
   return { members: [...whole.values()], found, renamed, failed };
+
+  async function rateOf(member: NetworkMember): Promise<number | Error> {
+    const subject = canonicalJson(lrFindSubject(member.config));
+    const rate = known.get(subject) ?? (await search(member));
+    known.set(subject, rate);
+    return rate;
+  }
 
   async function search({ name, config }: NetworkMember): Promise<number | Error> {
     const before = readLrFind(config);

@@ -90,6 +90,7 @@ export async function runRecipe(matrix: Matrix, given: RecipeOptions): Promise<R
   }
   const rates = await findRates(chosen.members, {
     ...shared,
+    forAll: matrix.lrFind,
     onSearch: events.onSearch,
     onRate: events.onRate,
     onStep: ({ step, steps }) => events.onRateStep?.(step, steps),

@@ -204,7 +204,7 @@ export function readDocument(file: string): Document {
   let value: unknown;
   try {
     // YAML 1.2 holds JSON too, but its messages for a JSON file would speak of YAML.
-    value = extname(file) === ".json" ? JSON.parse(text) : parseYaml(text);
+    value = extname(file) === ".json" ? JSON.parse(text) : parseYaml(text, { merge: true });
   } catch (cause) {
     throw new UsageError(`${file}: ${(cause as Error).message}`, { cause });
   }

@@ -52,6 +52,7 @@ const variable = {
   matrix: z.record(z.string(), z.array(z.unknown()).min(1)).default({}),
   prepare: z.array(prepareSchema).default([]),
   sanity: z.boolean().default(false),
+  lrFind: z.boolean().default(false),
   profile: z.union([z.literal(false), profileSchema]).default(false),
   export: z.union([z.literal(false), exportSchema]).default(false),
 };
@@ -65,6 +66,7 @@ const fileSchema = z.strictObject({
       matrix: variable.matrix.unwrap().optional(),
       prepare: variable.prepare.unwrap().optional(),
       sanity: z.boolean().optional(),
+      lrFind: z.boolean().optional(),
       profile: variable.profile.unwrap().optional(),
       export: variable.export.unwrap().optional(),
     })
@@ -81,6 +83,8 @@ export interface Surroundings {
   readonly prepare: readonly PrepareStep[];
   /** `thaw sanity` of every member before it is trained. */
   readonly sanity: boolean;
+  /** `thaw lr-find` for every network, whose rate stays as it is: the report says which are far off. */
+  readonly lrFind: boolean;
   readonly profile: ProfilePlan | false;
   readonly export: ExportPlan | false;
 }
@@ -107,7 +111,7 @@ export function readMatrixFile(file: string, quick: boolean): MatrixFile {
       return `${file}: ${place || "the document"}: ${message}`;
     });
     throw new UsageError(problems.join("\n"), {
-      hint: "a matrix has base: (keys of thaw train) and matrix: (keys with a list of values), and may have title:, out:, prepare:, sanity:, profile:, export: and quick:; docs/recipes.md explains them",
+      hint: "a matrix has base: (keys of thaw train) and matrix: (keys with a list of values), and may have title:, out:, prepare:, sanity:, lrFind:, profile:, export: and quick:; docs/recipes.md explains them",
     });
   }
   const { quick: short, ...rest } = parsed.data;
