@@ -145,6 +145,12 @@ export * as nn from "./nn/index.ts";
 export * as optim from "./optim/index.ts";
 // Comparing.
 export {
+  type RecipeEvents,
+  type RecipeOptions,
+  type RecipeOutcome,
+  runRecipe,
+} from "./recipe/index.ts";
+export {
   type CompareOptions,
   type Comparison,
   compareRuns,
@@ -159,6 +165,7 @@ export {
   parseClassicalConfig,
 } from "./run/classical-config.ts";
 export { type ClassicalModelFile, loadClassical } from "./run/classical-model.ts";
+export { type ComparisonRecord, readComparison } from "./run/comparison.ts";
 // Runs: their config, their record, their models.
 export {
   type Environment,

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { UsageError } from "../errors.ts";
+import { trainConfigSchema } from "./config.ts";
 import { type Document, readDocument } from "./config-load.ts";
 
 const count = () => z.int().min(1);
@@ -9,16 +10,46 @@ const dataKeys = {
   /** Folder or archive that is made. */
   out: path(),
   classes: z.array(z.string().min(1)).min(1).optional(),
+  seed: z.int().min(0).default(42),
 };
+/** As `thaw data prepare`. */
 const prepareSchema = z.strictObject({
-  /** A source as `thaw data prepare` takes it. */
+  /** The source. */
   prepare: path(),
   ...dataKeys,
   /** Training, validation and test; they make 1 or 100. */
-  split: z.tuple([z.number().gt(0), z.number().min(0), z.number().min(0)]).optional(),
-  seed: z.int().min(0).default(42),
+  split: z
+    .tuple([z.number().gt(0), z.number().min(0), z.number().min(0)])
+    .refine((shares) => [1, 100].some((sum) => isAbout(total(shares), sum)), {
+      message: "three shares that make 100 or 1",
+    })
+    .optional(),
   minSize: count().default(64),
 });
+/** As `thaw data pack`. */
+const packSchema = z.strictObject({
+  /** The source. */
+  pack: path(),
+  ...dataKeys,
+  ...trainConfigSchema.pick({
+    perClass: true,
+    trainSize: true,
+    valSize: true,
+    testSize: true,
+    testFrom: true,
+  }).shape,
+});
+const stepSchema = z
+  .looseObject({})
+  .refine((step) => "prepare" in step !== "pack" in step, {
+    message: "either prepare: or pack: with the source, as prepare: stanford-dogs",
+  })
+  .transform((step, context) => {
+    const parsed = ("pack" in step ? packSchema : prepareSchema).safeParse(step);
+    if (parsed.success) return parsed.data;
+    for (const issue of parsed.error.issues) context.addIssue({ ...issue, code: "custom" });
+    return z.NEVER;
+  });
 
 const profileSchema = z.strictObject({
   modes: z
@@ -50,7 +81,7 @@ const exportSchema = z.strictObject({
 const variable = {
   base: z.record(z.string(), z.unknown()).default({}),
   matrix: z.record(z.string(), z.array(z.unknown()).min(1)).default({}),
-  prepare: z.array(prepareSchema).default([]),
+  prepare: z.array(stepSchema).default([]),
   sanity: z.boolean().default(false),
   lrFind: z.boolean().default(false),
   profile: z.union([z.literal(false), profileSchema]).default(false),
@@ -74,13 +105,15 @@ const fileSchema = z.strictObject({
 });
 
 export type PrepareStep = z.output<typeof prepareSchema>;
+export type PackStep = z.output<typeof packSchema>;
+export type DataStep = PrepareStep | PackStep;
 export type ProfilePlan = z.output<typeof profileSchema>;
 export type ExportPlan = z.output<typeof exportSchema>;
 
 /** What is done beside training. */
 export interface Surroundings {
   /** Data that is made first, in this order. */
-  readonly prepare: readonly PrepareStep[];
+  readonly prepare: readonly DataStep[];
   /** `thaw sanity` of every member before it is trained. */
   readonly sanity: boolean;
   /** `thaw lr-find` for every network, whose rate stays as it is: the report says which are far off. */
@@ -126,6 +159,14 @@ export function readMatrixFile(file: string, quick: boolean): MatrixFile {
   const title = `${whole.title ?? file} (quick form: fewer images and epochs)`;
   const replaced = Object.fromEntries(Object.entries(given).filter(([, v]) => v !== undefined));
   return { ...whole, title, ...replaced, over };
+}
+
+function total(shares: readonly number[]): number {
+  return shares.reduce((sum, share) => sum + share, 0);
+}
+
+function isAbout(value: number, whole: number): boolean {
+  return Math.abs(value - whole) < 1e-9 * whole;
 }
 
 /** What is wrong inside, where a value may be of several kinds. */

@@ -92,7 +92,8 @@ export function makeMember(base: Document, own: Document, place: Place): MatrixM
     const saysWeights = has("weights") || has("pretrained") || other["strategy"] === "scratch";
     const kept = (document: Document) =>
       pick(document, (key) => !(saysWeights && ["weights", "pretrained"].includes(key)));
-    const named = keys["name"] === undefined ? {} : { name: `${keys["name"]}-stand-in` };
+    const what = other["model"] ?? (saysWeights && !isFromWeights(other) ? "random" : "stand-in");
+    const named = keys["name"] === undefined ? {} : { name: `${keys["name"]}-${what}` };
     return makeOne(kept(rest), { ...kept(keys), ...named, ...other }, place);
   });
   return { ...member, standIns };
@@ -100,6 +101,10 @@ export function makeMember(base: Document, own: Document, place: Place): MatrixM
 
 function startsFromWeights({ kind, config }: MatrixMember): boolean {
   return kind === "network" && hasWeights(config);
+}
+
+function isFromWeights({ weights, pretrained }: Document): boolean {
+  return weights !== undefined || pretrained === true;
 }
 
 function listOf(value: unknown, { file }: Place): Document[] {

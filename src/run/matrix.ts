@@ -35,9 +35,9 @@ export function loadMatrix(
   const out = given.out ?? (given.quick ? `${usual}-quick` : usual);
   const axes = withSeeds(matrix, shared, given.seeds, file);
   const members = new Map<string, MatrixMember>();
-  for (const combined of combinations(axes, file)) {
+  for (const keys of combinations(axes, file)) {
     // What the short form says is said for all.
-    const own = pick(combined, (key) => !(key in over));
+    const own = pick(keys, (key) => !(key in over));
     const member = makeMember(shared, own, { out, file });
     if (!members.has(member.digest)) members.set(member.digest, member);
   }
@@ -96,9 +96,15 @@ function combinations(
 ): Document[] {
   return axes.reduce<Document[]>(
     (all, [key, values]) =>
-      all.flatMap((before) => values.map((v) => merged(before, entry(key, v, file)))),
+      all.flatMap((before) => values.map((v) => combined(before, entry(key, v, file)))),
     [{}],
   );
+}
+
+/** Names of entries of several lists are joined. */
+function combined(before: Document, own: Document): Document {
+  const names = [before["name"], own["name"]].filter((name) => name !== undefined);
+  return { ...merged(before, own), ...(names.length > 0 && { name: names.join("-") }) };
 }
 
 function entry(key: string, value: unknown, file: string): Document {
