@@ -40,6 +40,7 @@ export type {
 export { examineSurvey, type InfoReport } from "./data/info/report.ts";
 export { type Survey, surveySource } from "./data/info/survey.ts";
 export { type Batch, Loader, type LoaderOptions } from "./data/loader.ts";
+export { type Packed, type PackOptions, packSplits } from "./data/pack/pack.ts";
 export {
   type Prepared,
   type PrepareOptions as PrepareDataOptions,

@@ -1,5 +1,14 @@
 import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -61,6 +70,16 @@ test.each([
   [["preview", "fashion-mnist", "--aa-magnitude", "3"], "--aa-magnitude: only for aa randaugment"],
   [["preview", "fashion-mnist", "--draws", "0"], '--draws: "0" given'],
   [["preview", "fashion-mnist", "--mixup", "1"], "unknown option '--mixup'"],
+  [["pack", "fashion-mnist"], "required option '--out <file>' not specified"],
+  [["pack", "fashion-mnist", "--out", "a.tar"], "--out a.tar: is no .zip by its name"],
+  [["pack", "fashion-mnist", "--out", "no/such/a.zip"], "--out no/such/a.zip: there is no folder"],
+  [["pack", "no-such-thing", "--out", "a.zip"], "--data no-such-thing: there is no such data set"],
+  [
+    ["pack", "fashion-mnist", "--out", "a.zip", "--classes", "Bag,Sandals"],
+    'there is no class "Sandals"\n  → did you mean "Sandal"?',
+  ],
+  [["pack", "fashion-mnist", "--out", "a.zip", "--test-from", "train"], "give --test-size"],
+  [["pack", "fashion-mnist", "--out", "a.zip", "--val-size", "900"], "--val-size 900: nothing of"],
   [["inof"], 'unknown command "data inof"\n  → did you mean `thaw data info`?'],
 ])("%j is wrong usage", (args, message) => {
   const { code, stderr } = run(...args);
@@ -90,6 +109,39 @@ test("preview draws a sheet, and says which", () => {
   expect(readFileSync(out).subarray(1, 4).toString()).toBe("PNG");
   const plain = run("preview", "fashion-mnist", "--out", out);
   expect(plain.stderr).toContain("nothing is changed: give --augment-flip");
+});
+
+test("pack writes an archive that is trained on", () => {
+  const out = join(root, "archive.zip");
+  const args = ["pack", "fashion-mnist", "--out", out, "--per-class", "8"];
+  args.push("--classes", "T-shirt/top,Trouser,Pullover,Dress,Coat,Sandal", "--val-size", "12");
+  const first = run(...args);
+  expect(first.stderr).toMatch(/T-shirt\/top \(T-shirt_top\/\) +6 +2 +2\n/);
+  expect(first.stderr).toMatch(/total +36 +12 +12\n60 images in .*archive\.zip, [\d,]+ bytes/);
+  expect(first.code).toBe(0);
+  expect(run(...args)).toMatchObject({ code: 2, stderr: expect.stringContaining("--overwrite") });
+  const again = run(...args, "--overwrite", "--json");
+  expect(JSON.parse(again.stdout)).toMatchObject({
+    ...{ out, images: 60, seed: 42 },
+    sha256: createHash("sha256").update(readFileSync(out)).digest("hex"),
+    classes: { Sandal: { folder: "Sandal", train: 6, val: 2, test: 2 } },
+  });
+  expect(readdirSync(root).filter((name) => name.startsWith("archive.zip"))).toHaveLength(1);
+
+  const runs = join(root, "runs");
+  const trained = thaw(
+    [
+      ...["train", "--data", out, "--model", "simple_cnn", "--epochs", "1", "--batch-size", "12"],
+      ...["--precision", "fp32", "--threads", "1", "--out", runs, "--name", "packed"],
+    ],
+    env,
+  );
+  expect(trained.code).toBe(0);
+  const summary = JSON.parse(readFileSync(join(runs, "packed", "summary.json"), "utf8"));
+  expect(summary.classes).toEqual(
+    ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal"].sort(),
+  );
+  expect(summary.test.n).toBe(12);
 });
 
 test("a killed prepare is gone on with", async () => {

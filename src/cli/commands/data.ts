@@ -14,6 +14,10 @@ export const data: CliCommand = {
         summary: "say what is in a data set: counts, sizes, duplicates, leaks between splits",
         command: info,
       },
+      pack: {
+        summary: "write a data set's images as PNG files in class folders, in one zip",
+        command: async () => (await import("./data/pack.ts")).pack,
+      },
       preview: {
         summary: "draw training images as augmentation changes them, epoch by epoch",
         command: async () => (await import("./data/preview.ts")).preview,

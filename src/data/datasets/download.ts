@@ -123,13 +123,16 @@ async function request(url: string, stallMs: number): Promise<IncomingMessage> {
 }
 
 /** Writes a file that is never seen half: a temporary one beside it, synced, then renamed. */
-export async function writeWhole(path: string, parts: Iterable<Uint8Array>): Promise<void> {
+export async function writeWhole(
+  path: string,
+  parts: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
   const temporary = temporaryName(path);
   try {
     const file = await open(temporary, "wx");
     try {
-      for (const part of parts) await file.writeFile(part);
+      for await (const part of parts) await file.writeFile(part);
       await file.sync();
     } finally {
       await file.close();

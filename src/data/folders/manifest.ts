@@ -2,7 +2,7 @@ import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { ThawError } from "../../errors.ts";
-import type { ListedFile, Listing, SplitName } from "./listing.ts";
+import { type ListedFile, type Listing, makeListing, type SplitName } from "./listing.ts";
 import { someOf } from "./names.ts";
 
 export const MANIFEST = "manifest.json";
@@ -32,7 +32,7 @@ const schema = z.object({
   ),
 });
 
-/** What `thaw data prepare` writes beside the images. */
+/** What `thaw data prepare` and `thaw data pack` write beside the images. */
 export type Manifest = z.infer<typeof schema>;
 
 /** The folder's manifest, or undefined where there is none, or another program's. */
@@ -51,12 +51,14 @@ export function readManifest(folder: string): Manifest | undefined {
 }
 
 /**
- * Holds a folder that was prepared against its manifest, and stamps its files with their sha256.
+ * Holds a folder that was prepared against its manifest, stamps its files with their sha256, and calls its classes as
+ * they were called: a folder's name has not every letter.
  * @throws ThawError where prepared images are missing or of another size.
  */
-export function withManifest(listing: Listing): Listing {
-  const manifest = readManifest(listing.root);
-  if (manifest === undefined) return listing;
+export function withManifest(found: Listing): Listing {
+  const manifest = readManifest(found.root);
+  if (manifest === undefined) return found;
+  const listing = withClassNames(found, manifest);
   const known = new Map(manifest.files.map((entry) => [entry.file, entry]));
   const unknown: string[] = [];
   const changed: string[] = [];
@@ -81,6 +83,20 @@ export function withManifest(listing: Listing): Listing {
   if (unknown.length === 0) return { ...listing, files };
   const note = `warning: ${unknown.length} images are not in ${MANIFEST}: ${someOf(unknown)}`;
   return { ...listing, files, notes: [...listing.notes, note] };
+}
+
+/** The listing with the manifest's class names in place of folders'. */
+function withClassNames(listing: Listing, { files }: Manifest): Listing {
+  const nameOf = new Map(files.map(({ file, className }) => [file.split("/")[1], className]));
+  if ([...nameOf].every(([folder, name]) => folder === name)) return listing;
+  const named = (folder: string) => nameOf.get(folder) ?? folder;
+  const renamed = <F extends ListedFile>(all: readonly F[]): F[] =>
+    all.map((file) => ({ ...file, className: named(file.className) }));
+  const { passedOver, classes } = listing;
+  return makeListing(
+    { ...listing, files: renamed(listing.files), passedOver: renamed(passedOver) },
+    classes.map(named),
+  );
 }
 
 /** train, val, test: the order in which people read them. */

@@ -2,13 +2,17 @@ import { statfsSync } from "node:fs";
 import { dirname } from "node:path";
 import { ThawError } from "../../errors.ts";
 
-/** Says why nothing can be written into the output folder, and that the work so far is not lost. */
-export function outputError(path: string, cause: unknown): unknown {
+/** Says why nothing can be written at a place, and, of a full disk, what to do and what becomes of the work so far. */
+export function outputError(
+  path: string,
+  cause: unknown,
+  ifFull = "make room and run it again: it goes on from there; or choose another --out",
+): unknown {
   if (cause instanceof ThawError) return cause;
   const { code, message } = cause as NodeJS.ErrnoException;
   if (code === "ENOSPC" || code === "EDQUOT") {
     return new ThawError(`${path}: the disk is full${freeSpace(path)}`, {
-      hint: "make room and run it again: it goes on from there; or choose another --out",
+      hint: ifFull,
       cause,
     });
   }
