@@ -122,7 +122,10 @@ test.skipIf(!hasFashion || weights === undefined)(
     expect(b.runs).toEqual(["cnn-s42", "deit-tiny-head-s42"]);
     for (const run of b.runs) expect(b.accuracyOf(run)).toBeGreaterThan(0.4);
     expect(existsSync(join(folder, "runs/data/fashion-6-quick.zip"))).toBe(true);
-    expect(openRun("cnn-s42", b.out).summary).toMatchObject({ classes: expect.any(Array) });
+    // RandomResizedCrop and RandomHorizontalFlip.
+    expect(openRun("cnn-s42", b.out).config).toMatchObject({
+      ...{ scale: [0.5, 1], ratio: [3 / 4, 4 / 3], hflip: 0.5, imgSize: 28, logHistograms: 1 },
+    });
     for (const member of ["cnn", "deit-tiny-head"]) {
       const kept = JSON.parse(readFileSync(join(b.out, "sanity", `${member}.json`), "utf8"));
       expect(kept).toMatchObject({ ok: true });

@@ -56,7 +56,7 @@ export async function compareRuns(options: CompareOptions): Promise<Comparison> 
       },
     );
   }
-  const into = options.into ?? shared ?? out;
+  const into = options.into ?? sharedFolder(read) ?? out;
   mkdirSync(into, { recursive: true });
   const html = join(into, "report.html");
   const markdown = join(into, "report.md");
