@@ -58,6 +58,7 @@ matrix: {model: [simple_cnn, logreg], seed: [1, 2]}
 test("what fails its sanity check is not trained, and named; the others are exported and profiled", () => {
   const text = `
 sanity: true
+lrFind: true
 base: {${base}}
 matrix: {model: [{name: good, model: simple_cnn}, {name: wild, model: simple_cnn, lr: 1.0e30}]}
 export: {precisions: [fp32, fp16], opset: 15}
@@ -69,6 +70,9 @@ profile: {batchSizes: [4], steps: 3, warmup: 1, seconds: 1, trace: 1}
   expect(stderr).toMatch(/✓ overfit[\s\S]*✗ /);
   expect(stderr).toMatch(/failed: wild-s42: its sanity check failed: /);
   expect(existsSync(join(place, "wild-s42"))).toBe(false);
+  // The range test was made, once for what differs in its rate alone, and changed no rate.
+  expect(readdirSync(join(place, "lr-find"))).toHaveLength(1);
+  expect(openRun("good-s42", place).config["lr"]).toBe(0.01);
   expect(JSON.parse(readFileSync(join(place, "sanity/wild.json"), "utf8"))).toMatchObject({
     ok: false,
   });

@@ -1,3 +1,4 @@
+import { homedir } from "node:os";
 import { DamagedFileError } from "../data/formats/damaged.ts";
 import { ThawError, UsageError } from "../errors.ts";
 import { pretrainedReference } from "../models/weights/hub/index.ts";
@@ -75,7 +76,8 @@ async function tryToOpen(
   } catch (error) {
     const isAbsence = error instanceof ThawError && !(error instanceof UsageError);
     if (!isAbsence || error instanceof DamagedFileError) return undefined;
-    return error.message.split("\n")[0]!;
+    // It stands in a report that others read: whose machine it was is not their business.
+    return error.message.split("\n")[0]!.replaceAll(homedir(), "~");
   }
 }
 
