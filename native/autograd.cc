@@ -64,6 +64,19 @@ Napi::Value GradOf(const Napi::CallbackInfo& info) {
   });
 }
 
+// gradsOf(tensors): handles or nulls, of all parameters in one call.
+Napi::Value GradsOf(const Napi::CallbackInfo& info) {
+  return Guarded(info, [&]() -> Napi::Value {
+    const auto tensors = TensorsFromJs(info, 0, "tensors");
+    auto result = Napi::Array::New(info.Env(), tensors.size());
+    for (size_t i = 0; i < tensors.size(); ++i) {
+      result.Set(static_cast<uint32_t>(i),
+                 Napi::Value(info.Env(), TensorToJs(info.Env(), tensors[i].grad())));
+    }
+    return result;
+  });
+}
+
 // setGrad(tensor, gradient | null)
 Napi::Value SetGrad(const Napi::CallbackInfo& info) {
   return Guarded(info, [&]() -> Napi::Value {
@@ -104,6 +117,7 @@ Napi::Value IsLeaf(const Napi::CallbackInfo& info) {
 
 // setGradMode(enabled): returns what it was.
 Napi::Value SetGradMode(const Napi::CallbackInfo& info) {
+  const ProfiledCall call("setGradMode");
   const bool before = c10::GradMode::is_enabled();
   c10::GradMode::set_enabled(Flag(info, 0));
   return Napi::Boolean::New(info.Env(), before);
@@ -113,6 +127,7 @@ Napi::Value SetGradMode(const Napi::CallbackInfo& info) {
 thread_local std::vector<std::unique_ptr<c10::InferenceMode>> inference_guards;
 
 Napi::Value EnterInference(const Napi::CallbackInfo& info) {
+  const ProfiledCall call("enterInference");
   inference_guards.push_back(std::make_unique<c10::InferenceMode>(true));
   return Napi::Number::New(info.Env(), static_cast<double>(inference_guards.size()));
 }
@@ -150,6 +165,7 @@ void InitAutograd(Napi::Env env, Napi::Object exports) {
   exports.Set("backward", Napi::Function::New(env, Backward, "backward"));
   exports.Set("grad", Napi::Function::New(env, Grad, "grad"));
   exports.Set("gradOf", Napi::Function::New(env, GradOf, "gradOf"));
+  exports.Set("gradsOf", Napi::Function::New(env, GradsOf, "gradsOf"));
   exports.Set("setGrad", Napi::Function::New(env, SetGrad, "setGrad"));
   exports.Set("clearGrads", Napi::Function::New(env, ClearGrads, "clearGrads"));
   exports.Set("requiresGrad", Napi::Function::New(env, RequiresGrad, "requiresGrad"));

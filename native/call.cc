@@ -100,6 +100,7 @@ napi_value Call(napi_env env, napi_callback_info info) {
     napi_throw_error(env, nullptr, "call: the operator was never resolved");
     return nullptr;
   }
+  const ProfiledCall call(op->name.c_str());
   torch::jit::Stack stack;
   // The stack is consumed by the call; for the message of an error the tensors are read before.
   std::string description;

@@ -6,6 +6,8 @@
 
 #include <string>
 
+#include "profiler.h"
+
 namespace thaw {
 
 inline std::string MessageOf(const std::exception& error) {
@@ -22,9 +24,12 @@ inline std::string MessageOf(const std::exception& error) {
   return error.what();
 }
 
-// Runs `body`; anything it throws becomes a JavaScript exception.
+// Runs `body`, what the function `name` is called for; anything it throws becomes a JavaScript
+// exception.
 template <typename Body>
-Napi::Value Guarded(const Napi::CallbackInfo& info, Body body) {
+Napi::Value Guarded(const Napi::CallbackInfo& info, Body body,
+                    const char* name = __builtin_FUNCTION()) {
+  const ProfiledCall call(name);
   try {
     return body();
   } catch (const Napi::Error&) {

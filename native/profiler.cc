@@ -1,9 +1,12 @@
-// Operator events by libtorch's own observers: name, start, duration, thread, sequence, input
-// shapes.
+// Operator events by libtorch's own observers (name, start, duration, thread, sequence, input
+// shapes), and calls from JavaScript.
+#include "profiler.h"
+
 #include <ATen/record_function.h>
 #include <napi.h>
 
 #include <atomic>
+#include <cctype>
 #include <chrono>
 #include <memory>
 #include <mutex>
@@ -19,9 +22,12 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+enum class EventKind { kOperator, kBackward, kCall };
+constexpr const char* kKindNames[] = {"operator", "backward", "call"};
+
 struct Event {
   std::string name;
-  int scope;
+  EventKind kind;
   int64_t start;  // nanoseconds since the profiler was started
   int64_t duration;
   uint64_t thread;
@@ -46,8 +52,13 @@ struct Pending final : public at::ObserverContext {
   std::string shapes;
 };
 
-int64_t Now() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - origin).count();
+void Keep(Event event) {
+  std::lock_guard<std::mutex> lock(mutex);
+  if (events.size() >= kMaxEvents) {
+    ++dropped;
+    return;
+  }
+  events.push_back(std::move(event));
 }
 
 std::unique_ptr<at::ObserverContext> OnStart(const at::RecordFunction& function) {
@@ -58,23 +69,19 @@ std::unique_ptr<at::ObserverContext> OnStart(const at::RecordFunction& function)
       pending->shapes += (pending->shapes.empty() ? "" : ", ") + Describe(input.toTensor());
     }
   }
-  pending->start = Now();
+  pending->start = ProfilerNow();
   return pending;
 }
 
 void OnEnd(const at::RecordFunction& function, at::ObserverContext* context) {
-  const int64_t end = Now();
+  const int64_t end = ProfilerNow();
   // libtorch ends what failed to start with no context.
   if (context == nullptr) return;
   auto* pending = static_cast<Pending*>(context);
-  std::lock_guard<std::mutex> lock(mutex);
-  if (events.size() >= kMaxEvents) {
-    ++dropped;
-    return;
-  }
-  events.push_back({function.name(), static_cast<int>(function.scope()), pending->start,
-                    end - pending->start, function.threadId(), function.seqNr(),
-                    std::move(pending->shapes)});
+  const auto kind = function.scope() == at::RecordScope::BACKWARD_FUNCTION ? EventKind::kBackward
+                                                                           : EventKind::kOperator;
+  Keep({function.name(), kind, pending->start, end - pending->start, function.threadId(),
+        function.seqNr(), std::move(pending->shapes)});
 }
 
 // startProfiler(withShapes): the calling thread, as events name it.
@@ -93,6 +100,7 @@ Napi::Value StartProfiler(const Napi::CallbackInfo& info) {
             .needsInputs(with_shapes.load())
             .scopes({at::RecordScope::FUNCTION, at::RecordScope::BACKWARD_FUNCTION,
                      at::RecordScope::USER_SCOPE}));
+    profiling = true;
     return Napi::Number::New(info.Env(),
                              static_cast<double>(at::RecordFunction::currentThreadId()));
   });
@@ -100,14 +108,15 @@ Napi::Value StartProfiler(const Napi::CallbackInfo& info) {
 
 // profilerClock(): nanoseconds since the profiler was last started, by the events' own clock.
 Napi::Value ProfilerClock(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), static_cast<double>(Now()));
+  return Napi::Number::New(info.Env(), static_cast<double>(ProfilerNow()));
 }
 
-// stopProfiler(): {events: [{name, backward, start, duration, thread, sequence, shapes}], dropped};
+// stopProfiler(): {events: [{name, kind, start, duration, thread, sequence, shapes}], dropped};
 // times in ns.
 Napi::Value StopProfiler(const Napi::CallbackInfo& info) {
   return Guarded(info, [&]() -> Napi::Value {
     if (handle == 0) throw std::logic_error("the profiler does not run");
+    profiling = false;
     at::removeCallback(handle);
     handle = 0;
     std::lock_guard<std::mutex> lock(mutex);
@@ -118,7 +127,7 @@ Napi::Value StopProfiler(const Napi::CallbackInfo& info) {
       Napi::HandleScope scope(env);
       auto entry = Napi::Object::New(env);
       entry.Set("name", event.name);
-      entry.Set("backward", event.scope == static_cast<int>(at::RecordScope::BACKWARD_FUNCTION));
+      entry.Set("kind", kKindNames[static_cast<int>(event.kind)]);
       entry.Set("start", static_cast<double>(event.start));
       entry.Set("duration", static_cast<double>(event.duration));
       entry.Set("thread", static_cast<double>(event.thread));
@@ -136,6 +145,23 @@ Napi::Value StopProfiler(const Napi::CallbackInfo& info) {
 }
 
 }  // namespace
+
+std::atomic<bool> profiling{false};
+
+int64_t ProfilerNow() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - origin).count();
+}
+
+void RecordCall(const char* name, int64_t start) {
+  const int64_t end = ProfilerNow();
+  // The one that stops the profiler ends after it.
+  if (!profiling.load(std::memory_order_relaxed)) return;
+  // C++ functions are called as JavaScript's, but for their first letter; operators are small.
+  std::string text(name);
+  text[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[0])));
+  Keep({std::move(text), EventKind::kCall, start, end - start,
+        at::RecordFunction::currentThreadId(), -1, ""});
+}
 
 void InitProfiler(Napi::Env env, Napi::Object exports) {
   exports.Set("startProfiler", Napi::Function::New(env, StartProfiler, "startProfiler"));

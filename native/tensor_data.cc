@@ -130,8 +130,36 @@ Napi::Value ToArrayBuffer(const Napi::CallbackInfo& info) {
   });
 }
 
+// sameDenseLayouts(lists): of tensors at the same place of each list, do they fill one stretch of
+// memory each, with their elements in the same order?
+Napi::Value SameDenseLayouts(const Napi::CallbackInfo& info) {
+  return Guarded(info, [&]() -> Napi::Value {
+    const auto lists = info[0].As<Napi::Array>();
+    const auto at = [&](uint32_t list, uint32_t i) {
+      return TensorFromJs(info.Env(), lists.Get(list).As<Napi::Array>().Get(i), "tensor");
+    };
+    const uint32_t count = lists.Get(0u).As<Napi::Array>().Length();
+    auto result = Napi::Array::New(info.Env(), count);
+    for (uint32_t i = 0; i < count; ++i) {
+      const at::Tensor first = at(0, i);
+      bool same = first.is_contiguous() || first.is_contiguous(at::MemoryFormat::ChannelsLast);
+      for (uint32_t list = 1; same && list < lists.Length(); ++list) {
+        const at::Tensor other = at(list, i);
+        same = other.sizes() == first.sizes();
+        // The stride of a dimension of size 1 is never used, and libtorch leaves anything there.
+        for (int64_t d = 0; same && d < first.dim(); ++d) {
+          same = first.size(d) == 1 || first.stride(d) == other.stride(d);
+        }
+      }
+      result.Set(i, same);
+    }
+    return result;
+  });
+}
+
 // release(tensor): lets one handle go; false if it was let go before.
 Napi::Value Release(const Napi::CallbackInfo& info) {
+  const ProfiledCall call("release");
   const bool released = Tensors().Release(info[0].As<Napi::Number>().DoubleValue());
   auto lender = LenderOf(info.Env());
   lender->Drain(info.Env());
@@ -207,6 +235,7 @@ void InitTensorData(Napi::Env env, Napi::Object exports) {
   exports.Set("strides", Napi::Function::New(env, Strides, "strides"));
   exports.Set("dtype", Napi::Function::New(env, DType, "dtype"));
   exports.Set("device", Napi::Function::New(env, Device, "device"));
+  exports.Set("sameDenseLayouts", Napi::Function::New(env, SameDenseLayouts, "sameDenseLayouts"));
   exports.Set("isContiguous", Napi::Function::New(env, IsContiguous, "isContiguous"));
 }
 

@@ -111,8 +111,8 @@ describe("thaw train --profile", () => {
       {
         ...{ model: "simple_cnn", input: [1, 28, 28], classes: 10 },
         batches: [{ batchSize: 16, steps: 4, warmup: 3 }],
-        // The epoch's last three steps.
-        shares: { steps: 3, batchSize: 16 },
+        // The epoch's last three steps without the first of them.
+        shares: { steps: 2, batchSize: 16 },
       },
     ]);
     expect(existsSync(join(out, "with", "trace.json"))).toBe(true);
@@ -126,6 +126,24 @@ describe("thaw train --profile", () => {
     const markdown = readFileSync(join(out, "report.md"), "utf8");
     expect(markdown).toMatch(/## Where the time goes[^#]*\| with \| 16 \| [\d.]+ \([\d.]+\) \|/);
     expect(markdown).not.toMatch(/## Where the time goes[^#]*\| without \|/);
+  });
+
+  it("stands there with what thaw profile wrote beside the runs, or where it is told", () => {
+    const report = (...flags: string[]) =>
+      thaw(["report", join(out, "with"), "--out", out, "--into", folder, "--json", ...flags], env);
+    const { profiles } = JSON.parse(report().stdout) as { profiles: string[] };
+    expect(profiles).toEqual([join(out, "profile")]);
+    const markdown = readFileSync(join(folder, "report.md"), "utf8");
+    expect(markdown).toMatch(
+      /## Profile\n\n- Forward passes in fp32[^#]*### Models\n[^#]*\| simple\\_cnn \|/,
+    );
+    // The run is of the other model.
+    expect(markdown).not.toContain("resnet20");
+    report("--profile", join(out, "profile", "profile.json"));
+    expect(readFileSync(join(folder, "report.md"), "utf8")).toContain("| resnet20\\_cifar |");
+    const { code, stderr } = report("--profile", out);
+    expect(stderr).toContain(`${out}: there is no profile.json`);
+    expect(code).toBe(2);
   });
 
   it("keeps a window that the run did not fill, marked", () => {

@@ -57,7 +57,7 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     load: async () => (await import("./commands/track.ts")).track,
   },
   data: {
-    summary: "look into a data set, or prepare one from a folder of images",
+    summary: "look into a data set, prepare one from a folder of images, or pack one",
     load: async () => (await import("./commands/data.ts")).data,
   },
   models: {

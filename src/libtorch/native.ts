@@ -53,8 +53,10 @@ export interface AllocatorStatistics {
 }
 
 export interface ProfilerEvent {
+  /** An operator's, `aten::conv2d`; of a call, the addon's function, or the operator that it calls with its overload. */
   readonly name: string;
-  readonly backward: boolean;
+  /** A node of autograd's graph is `backward`; `call` is a call from JavaScript, first to last line in the addon. */
+  readonly kind: "operator" | "backward" | "call";
   /** Nanoseconds since the profiler was started. */
   readonly start: number;
   readonly duration: number;
@@ -92,6 +94,8 @@ export interface Native {
   dtype(tensor: Handle): string;
   device(tensor: Handle): string;
   isContiguous(tensor: Handle, memoryFormat: string): boolean;
+  /** Of tensors at the same place of each list: dense, of one shape and with the same strides? */
+  sameDenseLayouts(lists: readonly (readonly Handle[])[]): boolean[];
 
   backward(
     tensors: readonly Handle[],
@@ -109,6 +113,7 @@ export interface Native {
     allowUnused: boolean,
   ): (Handle | null)[];
   gradOf(tensor: Handle): Handle | null;
+  gradsOf(tensors: readonly Handle[]): (Handle | null)[];
   setGrad(tensor: Handle, gradient: Handle | null): void;
   clearGrads(tensors: readonly Handle[]): void;
   requiresGrad(tensor: Handle): boolean;

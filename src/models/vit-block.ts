@@ -1,4 +1,14 @@
-import { attention, DropPath, LayerNorm, Linear, Mlp, Module } from "../nn/index.ts";
+import {
+  attention,
+  DropPath,
+  joinHeads,
+  LayerNorm,
+  Linear,
+  Mlp,
+  Module,
+  selfAttention,
+  splitHeads,
+} from "../nn/index.ts";
 import { type Generator, ops, scope, type Tensor } from "../tensor/index.ts";
 import type { ModelRandom } from "./spec.ts";
 
@@ -25,19 +35,15 @@ export class Attention extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    return scope(() => {
-      const mixed = scope(() => {
-        const [q, k, v] = this.#split(this.qkv.forward(x), 3) as [Tensor, Tensor, Tensor];
-        return attention(q, k, v);
-      });
-      return this.proj.forward(joinHeads(mixed));
-    });
+    return scope(() =>
+      this.proj.forward(scope(() => selfAttention(this.qkv.forward(x), this.#heads))),
+    );
   }
 
   /** How much each token takes of each other, [N, heads, tokens, tokens]: rows sum to 1. */
   weights(x: Tensor): Tensor {
     return scope(() => {
-      const [q, k] = this.#split(this.qkv.forward(x), 3) as [Tensor, Tensor];
+      const [q, k] = splitHeads(this.qkv.forward(x), 3, this.#heads) as [Tensor, Tensor];
       const scores = ops.matmul(q, ops.transpose(k, -2, -1));
       return ops.softmax(ops.mulScalar(scores, q.size(-1) ** -0.5), -1);
     });
@@ -54,29 +60,17 @@ export class Attention extends Module {
     };
     return scope(() => {
       const mixed = scope(() => {
-        const [q] = this.#split(part(0, 1, ops.contiguous(ops.narrow(x, 1, 0, 1))), 1) as [Tensor];
-        const [k, v] = this.#split(part(1, 2, x), 2) as [Tensor, Tensor];
+        const [q] = splitHeads(
+          part(0, 1, ops.contiguous(ops.narrow(x, 1, 0, 1))),
+          1,
+          this.#heads,
+        ) as [Tensor];
+        const [k, v] = splitHeads(part(1, 2, x), 2, this.#heads) as [Tensor, Tensor];
         return attention(q, k, v);
       });
       return this.proj.forward(joinHeads(mixed));
     });
   }
-
-  /** [N, tokens, parts·width] → each part as [N, heads, tokens, width of a head]. */
-  #split(x: Tensor, parts: number): Tensor[] {
-    const [batch, tokens, width] = x.shape as [number, number, number];
-    const heads = [batch, tokens, parts, this.#heads, width / parts / this.#heads];
-    // One copy puts the parts one after the other, each as batched products want it.
-    return scope(() =>
-      ops.unbind(ops.contiguous(ops.permute(ops.view(x, heads), [2, 0, 3, 1, 4]))),
-    );
-  }
-}
-
-/** [N, heads, tokens, width of a head] → [N, tokens, width]. */
-function joinHeads(x: Tensor): Tensor {
-  const [batch, heads, tokens, width] = x.shape as [number, number, number, number];
-  return scope(() => ops.reshape(ops.transpose(x, 1, 2), [batch, tokens, heads * width]));
 }
 
 /** Attention and MLP, each behind a layer norm and beside a shortcut. (Dosovitskiy et al. 2021, eq. 2 and 3) */
@@ -91,10 +85,10 @@ export class Block extends Module {
   constructor(size: ViTSize, dropPath: number, random: ModelRandom) {
     super();
     const { width } = size;
-    this.norm1 = new LayerNorm(width, LAYER_NORM);
+    this.norm1 = new LayerNorm(width, { ...LAYER_NORM, beforeProduct: true });
     this.attn = new Attention(size, random.init);
     this.drop_path1 = new DropPath(dropPath, { random: random.dropout });
-    this.norm2 = new LayerNorm(width, LAYER_NORM);
+    this.norm2 = new LayerNorm(width, { ...LAYER_NORM, beforeProduct: true });
     this.mlp = new Mlp(width, 4 * width, { random: random.init });
     this.drop_path2 = new DropPath(dropPath, { random: random.dropout });
   }

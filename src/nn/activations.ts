@@ -1,4 +1,5 @@
 import { ops, type Tensor } from "../tensor/index.ts";
+import { isBFloat16OnCpu } from "./bfloat16.ts";
 import { Module } from "./module.ts";
 
 export class ReLU extends Module {
@@ -17,6 +18,8 @@ export class GELU extends Module {
   }
 
   forward(x: Tensor): Tensor {
+    // One pass over memory forward and one backward; of other inputs libtorch's kernels are as fast.
+    if (this.approximate === "none" && isBFloat16OnCpu(x)) return ops.fusedGelu(x);
     return ops.gelu(x, { approximate: this.approximate });
   }
 }

@@ -1,8 +1,35 @@
 import { engine, hasOperator, Operator } from "../tensor/engine.ts";
 import { ops, scope, Tensor } from "../tensor/index.ts";
+import { isBFloat16OnCpu } from "./bfloat16.ts";
 
 // libtorch 2.0 and later; not in the oldest libtorch that the facades are generated from.
 const fused = new Operator("aten::scaled_dot_product_attention");
+
+/**
+ * softmax(q·kᵀ/√d)·v of queries, keys and values that one linear layer gave side by side, [N, tokens, 3·heads·d] →
+ * [N, tokens, heads·d]. In bf16 on the CPU one operator, unless libtorch has its own. (Vaswani et al. 2017, §3.2.2)
+ */
+export function selfAttention(qkv: Tensor, heads: number): Tensor {
+  if (!hasOperator(fused.name) && isBFloat16OnCpu(qkv)) return ops.selfAttention(qkv, heads);
+  return scope(() => {
+    const [q, k, v] = splitHeads(qkv, 3, heads) as [Tensor, Tensor, Tensor];
+    return joinHeads(attention(q, k, v));
+  });
+}
+
+/** [N, tokens, parts·width] → each part as [N, heads, tokens, width of a head]. */
+export function splitHeads(x: Tensor, parts: number, heads: number): Tensor[] {
+  const [batch, tokens, width] = x.shape as [number, number, number];
+  const shape = [batch, tokens, parts, heads, width / parts / heads];
+  // One copy puts the parts one after the other, each as batched products want it.
+  return scope(() => ops.unbind(ops.contiguous(ops.permute(ops.view(x, shape), [2, 0, 3, 1, 4]))));
+}
+
+/** [N, heads, tokens, width of a head] → [N, tokens, width]. */
+export function joinHeads(x: Tensor): Tensor {
+  const [batch, heads, tokens, width] = x.shape as [number, number, number, number];
+  return scope(() => ops.reshape(ops.transpose(x, 1, 2), [batch, tokens, heads * width]));
+}
 
 /**
  * softmax(q·kᵀ/√d + bias)·v of queries, keys and values [B, heads, N, d] (of the queries there may be

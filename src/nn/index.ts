@@ -8,7 +8,7 @@ export {
   silu,
 } from "./activate.ts";
 export { GELU, Hardswish, ReLU, Sigmoid, SiLU } from "./activations.ts";
-export { attention } from "./attention.ts";
+export { attention, joinHeads, selfAttention, splitHeads } from "./attention.ts";
 export { BatchNorm2d } from "./batch-norm.ts";
 export { chain, type Step } from "./chain.ts";
 export { Conv2d, type Conv2dOptions } from "./conv2d.ts";

@@ -1,4 +1,4 @@
-import { ops, scope, type Tensor } from "../tensor/index.ts";
+import { autocastDtype, ops, scope, type Tensor } from "../tensor/index.ts";
 import { lasting, Module, Parameter } from "./module.ts";
 
 /**
@@ -11,9 +11,15 @@ export class LayerNorm extends Module {
   readonly bias: Parameter;
   readonly features: number;
   readonly eps: number;
+  readonly #beforeProduct: boolean;
 
-  constructor(features: number, options: { eps?: number } = {}) {
+  /**
+   * @param options.beforeProduct A matrix product comes next: under autocast in bf16 on the CPU the answer is bf16, as the
+   *   product would make it, in one pass over memory.
+   */
+  constructor(features: number, options: { eps?: number; beforeProduct?: boolean } = {}) {
     super();
+    this.#beforeProduct = options.beforeProduct ?? false;
     this.features = features;
     this.eps = options.eps ?? 1e-5;
     this.weight = lasting(() => new Parameter(ops.ones([features])));
@@ -21,6 +27,10 @@ export class LayerNorm extends Module {
   }
 
   forward(x: Tensor): Tensor {
+    if (this.#beforeProduct && x.device === "cpu" && autocastDtype("cpu") === "bfloat16") {
+      const full = [x, this.weight, this.bias].every(({ dtype }) => dtype === "float32");
+      if (full) return ops.layerNormToBfloat16(x, this.weight, this.bias, this.eps);
+    }
     if (!isHalf(x)) return this.#normalise(x, this.weight, this.bias);
     return scope(() => {
       const [full, weight, bias] = [x, this.weight, this.bias].map((tensor) =>

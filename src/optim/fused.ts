@@ -97,16 +97,9 @@ export function fusedSgd(
 }
 
 /**
- * Do the tensors, of one shape, fill one stretch of memory each, with their elements in the same
- * order? Fused kernels take them as flat memory and do not look at their strides.
+ * Of tensors at the same place of each list: are they of one shape, and do they fill one stretch of memory each, with their
+ * elements in the same order? Fused kernels take them as flat memory and do not look at their strides.
  */
-export function sameDenseLayout(tensors: readonly Tensor[]): boolean {
-  const [first, ...others] = tensors as readonly [Tensor, ...Tensor[]];
-  if (!first.isContiguous() && !first.isContiguous("channels_last")) return false;
-  const { shape, strides } = first;
-  return others.every((tensor) => {
-    const its = tensor.strides;
-    // The stride of a dimension of size 1 is never used, and libtorch leaves anything there.
-    return shape.every((size, i) => size === 1 || its[i] === strides[i]);
-  });
+export function sameDenseLayouts(lists: readonly (readonly Tensor[])[]): boolean[] {
+  return engine().sameDenseLayouts(lists.map(handles));
 }

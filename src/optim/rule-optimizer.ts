@@ -1,7 +1,7 @@
 import { ThawError } from "../errors.ts";
-import { clearGrads, noGrad, ops, scope, type Tensor, unscoped } from "../tensor/index.ts";
+import { clearGrads, gradsOf, noGrad, ops, scope, type Tensor, unscoped } from "../tensor/index.ts";
 import { checked } from "./checked.ts";
-import { fusedOperator, sameDenseLayout } from "./fused.ts";
+import { fusedOperator, sameDenseLayouts } from "./fused.ts";
 import {
   type GroupOptions,
   type Optimizer,
@@ -50,14 +50,15 @@ export class RuleOptimizer implements Optimizer {
     const due = this.#due(group);
     const device = due[0]?.parameter.device;
     const operator = device && fusedOperator(this.#rule.fused.operator, device);
-    const fused = new Set(operator && due.filter(isFusable));
+    const fused = new Set(operator && fusable(due, this.#rule.buffers.length));
     if (operator && fused.size > 0) this.#rule.fused.update(operator, [...fused], group);
     for (const one of due) if (!fused.has(one)) scope(() => this.#rule.update(one, group));
   }
 
   #due(group: ParameterGroup): Due[] {
+    const gradients = gradsOf(group.parameters);
     return group.parameters.flatMap((parameter, i) => {
-      const gradient = parameter.grad;
+      const gradient = gradients[i]!;
       if (gradient === null) return [];
       const state = this.#stateOf(group.parameterNames[i]!, parameter);
       state.step++;
@@ -155,5 +156,12 @@ function describe({ dtype, shape }: Tensor): string {
   return `${dtype} [${shape.join(", ")}]`;
 }
 
-const isFusable = ({ parameter, gradient, buffers }: Due): boolean =>
-  parameter.dtype === "float32" && sameDenseLayout([parameter, gradient, ...buffers]);
+/** Those that fused kernels take. */
+function fusable(due: readonly Due[], buffers: number): Due[] {
+  const layouts = sameDenseLayouts([
+    due.map(({ parameter }) => parameter),
+    due.map(({ gradient }) => gradient),
+    ...Array.from({ length: buffers }, (_, i) => due.map((one) => one.buffers[i]!)),
+  ]);
+  return due.filter(({ parameter }, i) => parameter.dtype === "float32" && layouts[i]);
+}

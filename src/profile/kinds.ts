@@ -3,7 +3,7 @@ const kinds: readonly (readonly [kind: string, name: RegExp])[] = [
   ["batch norm", /batch_?norm/i],
   ["layer norm", /layer_?norm|group_?norm/i],
   ["convolution", /conv(?!ert)/i],
-  ["attention", /attention|(?<!log_)softmax|(?<!Log)SoftmaxBackward/],
+  ["attention", /[Aa]ttention|(?<!log_)softmax|(?<!Log)SoftmaxBackward/],
   ["loss", /nll_?loss|cross_?entropy|log_?softmax/i],
   [
     "matrix product",

@@ -42,6 +42,7 @@ export async function profileModels(options: ProfileOptions): Promise<Profile> {
   const mode = options.trainStep === undefined ? "infer" : "train";
   const head = { ...machineOf(compute), mode, data, gemm } as const;
   const done: ProfiledModel[] = [];
+  let underWay: ProfiledModel[] = [];
   const recordings: { name: string; recording: Recording }[] = [];
   const write = (status: Profile["status"], models: readonly ProfiledModel[]): Profile => {
     const profile = { ...head, status, models: [...models], notes: notesOn(models) };
@@ -52,13 +53,18 @@ export async function profileModels(options: ProfileOptions): Promise<Profile> {
     for (const name of models) {
       if (stopRequested?.()) break;
       const plan = { ...options, compute, gemm, window };
-      const onProgress = (model: ProfiledModel) => void write("running", [...done, model]);
+      const onProgress = (model: ProfiledModel) => {
+        underWay = [model];
+        write("running", [...done, model]);
+      };
       const { model, recording } = await profileModel(name, plan, { ...options, onProgress });
       done.push(model);
+      underWay = [];
       if (recording !== undefined) recordings.push({ name, recording });
     }
   } catch (error) {
-    if (done.length > 0) write("interrupted", done);
+    const kept = [...done, ...underWay];
+    if (kept.length > 0) write("interrupted", kept);
     throw error;
   } finally {
     if (recordings.length > 0) writeTrace(into, recordings);

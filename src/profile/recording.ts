@@ -55,11 +55,17 @@ export class Recorder implements Disposable {
     this.#clock.pause();
   }
 
+  /** The first step is left out where there are others: what records it runs for the first time, and takes its time. */
   stop(): Recording {
     this.#hooks[Symbol.dispose]();
     const { events, dropped } = this.#profiler.stop();
     const { thread } = this.#profiler;
-    return { steps: this.#clock.steps, modules: this.#modules, events, thread, dropped };
+    const all = this.#clock.steps;
+    const steps = all.length > 1 ? all.slice(1) : all;
+    const from = steps[0]?.start ?? 0;
+    const isIn = ({ start }: { readonly start: number }) => start >= from;
+    const modules = this.#modules.filter(isIn);
+    return { steps, modules, events: events.filter(isIn), thread, dropped };
   }
 
   [Symbol.dispose](): void {

@@ -12,11 +12,12 @@ interface Node extends Span {
   readonly module?: ModuleSpan;
 }
 
-/** An operator's own time, and whose it is. */
+/** The own time of an operator or of a call from JavaScript, and whose it is. */
 interface Attributed {
   readonly name: string;
   readonly kind: string;
-  /** Nanoseconds without the operators inside it. */
+  readonly isCall: boolean;
+  /** Nanoseconds without the operators and calls inside it. */
   readonly self: number;
   readonly backward: boolean;
   readonly module: ModuleSpan | undefined;
@@ -26,13 +27,14 @@ interface Attributed {
 const MOST_OPERATORS = 40;
 const MOST_MODULES = 60;
 const OUTSIDE = "(outside of modules)";
+const CALLS = "calls from JavaScript";
 
 /** Where the time of the recorded steps went; undefined where no step was finished. */
 export function sharesOf(recording: Recording, model: Classifier): Shares | undefined {
   const { steps, dropped } = recording;
   if (steps.length === 0) return undefined;
   const whole = steps.reduce((sum, step) => sum + computingMs(step), 0);
-  const operators = attribute(recording);
+  const attributed = attribute(recording);
   const stageOf = stagesByModule(model);
   const row = (items: readonly Attributed[]) => {
     const ms = sum(items) / 1e6;
@@ -43,27 +45,28 @@ export function sharesOf(recording: Recording, model: Classifier): Shares | unde
     backwardMs: row(items.filter(({ backward }) => backward)).ms,
     share: row(items).share,
   });
-  const inModules = operators.filter(({ module }) => module !== undefined);
-  const stages = groups(operators, ({ module }) => (module && stageOf(module.name)) ?? OUTSIDE);
+  const inModules = attributed.filter(({ module }) => module !== undefined);
+  const stages = groups(attributed, ({ module }) => (module && stageOf(module.name)) ?? OUTSIDE);
   const stageNames = [...model.stages.map(({ name }) => name), OUTSIDE];
   return {
     batchSize: Math.max(...steps.map(({ images }) => images)),
     steps: steps.length,
     stepMs: whole / steps.length,
-    inOperators: sum(operators) / 1e6 / whole,
+    inOperators: row(attributed.filter(({ isCall }) => !isCall)).share,
+    inCalls: row(attributed.filter(({ isCall }) => isCall)).share,
     dropped,
     kinds: largest(
-      groups(operators, ({ kind }) => kind).map(([kind, items]) => ({ kind, ...row(items) })),
+      groups(attributed, ({ kind }) => kind).map(([kind, items]) => ({ kind, ...row(items) })),
     ),
     operators: largest(
-      groups(operators, ({ name, kind }) => `${kind}\n${name}`).map(([, items]) => {
+      groups(attributed, ({ name, kind }) => `${kind}\n${name}`).map(([, items]) => {
         const { name, kind } = items[0]!;
         return { name, kind, calls: items.length / steps.length, ...row(items) };
       }),
       MOST_OPERATORS,
     ),
     layers: largest(
-      groups(operators, ({ module }) => module?.type ?? OUTSIDE).map(([type, items]) => ({
+      groups(attributed, ({ module }) => module?.type ?? OUTSIDE).map(([type, items]) => ({
         ...{ type, ...passes(items) },
       })),
     ),
@@ -80,7 +83,7 @@ export function sharesOf(recording: Recording, model: Classifier): Shares | unde
 }
 
 /**
- * Every operator's own time in the steps, without the wait for data. What runs in a module's forward pass is the
+ * The own time of every operator and call in the steps, without the wait for data. What runs in a module's forward pass is the
  * module's; what differentiates it is found by autograd's sequence numbers.
  */
 function attribute({ steps, modules, events, thread }: Recording): Attributed[] {
@@ -94,22 +97,24 @@ function attribute({ steps, modules, events, thread }: Recording): Attributed[] 
   const bySequence = new Map<number, ModuleSpan | undefined>();
   const result: Attributed[] = [];
   const phaseAt = phaseFinder(steps);
-  // Modules take time of their own, which is no operator's: children are taken off operators only.
+  // Modules take time of their own, which is JavaScript's.
   for (const node of nested) {
     const { event } = node.span;
     if (event === undefined) continue;
     const around = ancestor(node, ({ span }) => span.module !== undefined)?.span.module;
     // The last one with a number is the one that made the node.
-    if (event.sequence >= 0 && !event.backward && around !== undefined) {
+    if (event.sequence >= 0 && event.kind !== "backward" && around !== undefined) {
       bySequence.set(event.sequence, around);
     }
     const phase = phaseAt(event.start);
     if (phase === undefined || phase === "data") continue;
+    const isCall = event.kind === "call";
     const differentiates = phase === "backward" ? ancestor(node, isDifferentiating) : undefined;
     const sequence = differentiates?.span.event?.sequence ?? -1;
     result.push({
       name: event.name,
-      kind: phase === "optimizer" ? "optimizer" : kindOf(event.name),
+      kind: isCall ? CALLS : phase === "optimizer" ? "optimizer" : kindOf(event.name),
+      isCall,
       self: node.self,
       backward: phase === "backward",
       module: around ?? bySequence.get(sequence),
@@ -119,7 +124,7 @@ function attribute({ steps, modules, events, thread }: Recording): Attributed[] 
 }
 
 function isDifferentiating({ span: { event } }: Nested<Node>): boolean {
-  return event?.backward === true && event.sequence >= 0;
+  return event?.kind === "backward" && event.sequence >= 0;
 }
 
 /** Itself or the nearest around it. */

@@ -10,7 +10,7 @@ export interface WindowPlan {
   readonly timed: number;
   /** Timing ends sooner after so many seconds, with three steps at least. */
   readonly seconds: number;
-  /** Steps that are recorded with their modules and operators, which makes them a little slower. */
+  /** Steps that are recorded with their modules and operators, after one that is recorded and left out. */
   readonly traced: number;
 }
 
@@ -50,11 +50,11 @@ export class StepWindow implements Disposable {
 
   /** Steps that have ended, and how many there are at most. */
   get progress(): { readonly done: number; readonly total: number } {
-    const { warmup, timed, traced } = this.#plan;
+    const { warmup, timed } = this.#plan;
     const done = this.#isTimed
       ? warmup + timed + (this.#recorder?.steps ?? 0)
       : this.#clock.steps.length;
-    return { done, total: warmup + timed + traced };
+    return { done, total: warmup + timed + this.#recorded };
   }
 
   phase(name: PhaseName): void {
@@ -68,7 +68,7 @@ export class StepWindow implements Disposable {
     }
     if (name === "data") this.#recorder ??= new Recorder(this.#model);
     this.#recorder?.phase(name);
-    if (this.#recorder !== undefined && this.#recorder.steps >= this.#plan.traced) this.close();
+    if (this.#recorder !== undefined && this.#recorder.steps >= this.#recorded) this.close();
   }
 
   batch(images: number): void {
@@ -93,6 +93,11 @@ export class StepWindow implements Disposable {
     if (recorder.steps > 0) this.#recording = recorder.stop();
     else recorder[Symbol.dispose]();
     this.#recorder = undefined;
+  }
+
+  get #recorded(): number {
+    const { traced } = this.#plan;
+    return traced === 0 ? 0 : traced + 1;
   }
 
   #hasEnough(): boolean {

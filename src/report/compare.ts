@@ -4,12 +4,13 @@ import { ThawError, UsageError } from "../errors.ts";
 import { readComparison } from "../run/comparison.ts";
 import { writeDurably } from "../run/durable.ts";
 import { openRun, type Run } from "../run/read.ts";
-import { listRuns } from "../run/record.ts";
+import { isPartOfRun, listRuns } from "../run/record.ts";
 import { writeComparisonPlots } from "./draw-comparison.ts";
 import { comparisonFindings } from "./findings/comparison.ts";
 import { type Analysis, analyse, type LeftOut } from "./findings/findings.ts";
 import { htmlReport } from "./html.ts";
 import { markdownReport } from "./markdown.ts";
+import { findProfiles, isProfile, profileSections } from "./profiles.ts";
 
 export interface Comparison extends Pick<Analysis, "runs" | "findings" | "pairs" | "groups"> {
   /** Paths of the written files. */
@@ -17,11 +18,18 @@ export interface Comparison extends Pick<Analysis, "runs" | "findings" | "pairs"
   readonly markdown: string;
   /** What was named and is no run, or a damaged one. */
   readonly leftOut: readonly LeftOut[];
+  /** Folders of the profiles that are shown. */
+  readonly profiles: readonly string[];
 }
 
 export interface CompareOptions {
   /** Folders of runs, or names under `out`; none means all runs of `out`. */
   readonly runs?: readonly string[];
+  /**
+   * Folders of `thaw profile`, or their `profile.json`s, that are shown as a whole; without any, those that stand among
+   * `runs` or beside the runs' folders, with the models that the runs have.
+   */
+  readonly profiles?: readonly string[];
   /** Folder of the runs. */
   readonly out: string;
   /** Folder that gets `report.html` and `report.md`; default the one that all runs are in, else `out`. */
@@ -56,18 +64,23 @@ export async function compareRuns(options: CompareOptions): Promise<Comparison> 
       },
     );
   }
+  const shown = findProfiles({ asked: options.profiles, named: options.runs }, analysis.runs);
+  const profiles = profileSections(shown.found);
   const into = options.into ?? sharedFolder(read) ?? out;
   mkdirSync(into, { recursive: true });
   const html = join(into, "report.html");
   const markdown = join(into, "report.md");
   // The pictures are made on other threads while the page is written.
   const [page] = await Promise.all([
-    htmlReport(title, analysis),
+    htmlReport(title, analysis, profiles),
     writeComparisonPlots(title, analysis.runs, into),
   ]);
   writeDurably(html, page);
-  writeDurably(markdown, markdownReport(title, analysis));
-  return { html, markdown, ...analysis, leftOut: [...damaged, ...foreign] };
+  writeDurably(markdown, markdownReport(title, analysis, profiles));
+  return {
+    ...{ html, markdown, ...analysis, profiles: shown.found.map(({ dir }) => dir) },
+    leftOut: [...damaged, ...foreign, ...shown.damaged],
+  };
 }
 
 interface Readings {
@@ -77,7 +90,9 @@ interface Readings {
 }
 
 function readAll({ runs: asked, out }: CompareOptions): Readings {
-  const names = asked?.length ? [...new Set(asked)] : listRuns(out);
+  // What `runs/*` names beside runs: a profile is shown as such.
+  const named = [...new Set(asked ?? [])].filter((name) => !isProfile(name));
+  const names = named.length > 0 ? named : listRuns(out);
   if (names.length === 0) {
     throw new UsageError(`there are no runs in ${out}`, {
       hint: "Train one first: thaw train --data fashion-mnist --model simple_cnn",
@@ -99,18 +114,12 @@ function readAll({ runs: asked, out }: CompareOptions): Readings {
       const left = { name: basename(name), reason: error.message };
       if (!isUnknown) damaged.push(left);
       // What `runs/*` names beside runs: an earlier report, results of lr-find.
-      else if (!isPart(name)) foreign.push({ ...left, reason: "it is no run’s folder" });
+      else if (!isPartOfRun(name)) foreign.push({ ...left, reason: "it is no run’s folder" });
       else damaged.push({ ...left, reason: "config.json or environment.json is missing" });
     }
   }
   if (runs.size === 0) throw firstError;
   return { runs: [...runs.values()], damaged, foreign };
-}
-
-function isPart(path: string): boolean {
-  return ["config.json", "environment.json", "summary.json"].some((file) =>
-    existsSync(join(path, file)),
-  );
 }
 
 function sharedFolder(runs: readonly Run[]): string | undefined {

@@ -5,7 +5,7 @@ import { count, escapeMarkdown } from "./format.ts";
 import { markdownTable } from "./markdown.ts";
 import { stackedBars } from "./plots/profile-bars.ts";
 import { throughputPlot } from "./plots/profile-speed.ts";
-import { writePlot, writeSvg } from "./plots/render.ts";
+import { type Drawing, writePlot } from "./plots/render.ts";
 import type { Svg } from "./plots/svg.ts";
 import { profileTables } from "./profile-tables.ts";
 
@@ -19,16 +19,23 @@ export async function writeProfileReport(dir: string, profile?: Profile): Promis
   if (known === undefined) return [];
   const files = [join(dir, "profile.md")];
   writeDurably(files[0]!, markdownProfile(known));
-  for (const [name, picture] of [
-    ["profile-step", stepBars(known)],
-    ["profile-operators", operatorBars(known)],
-  ] as const) {
-    if (picture !== undefined) files.push(...(await writeSvg(picture.svg, join(dir, name))));
-  }
-  if (known.models.some(({ batches }) => batches.filter(isMeasured).length > 1)) {
-    files.push(...(await writePlot(throughputPlot(known), join(dir, "profile-throughput"))));
+  for (const { name, drawing } of profilePictures(known)) {
+    files.push(...(await writePlot(drawing, join(dir, name))));
   }
   return files.map((path) => basename(path));
+}
+
+/** The pictures of a profile before they are drawn, by their files' names. */
+export function profilePictures(
+  profile: Profile,
+): { readonly name: string; readonly drawing: Drawing }[] {
+  const [step, operators] = [stepBars(profile), operatorBars(profile)];
+  const isSeveral = profile.models.some(({ batches }) => batches.filter(isMeasured).length > 1);
+  return [
+    ...(step ? [{ name: "profile-step", drawing: step }] : []),
+    ...(operators ? [{ name: "profile-operators", drawing: operators }] : []),
+    ...(isSeveral ? [{ name: "profile-throughput", drawing: throughputPlot(profile) }] : []),
+  ];
 }
 
 /** What a person reads of a profile in a terminal. */
@@ -64,8 +71,12 @@ export function markdownProfile(profile: Profile): string {
   return parts.join("\n");
 }
 
-function headLines({ status, mode, data, ...profile }: Profile): string[] {
+/** Of what, on what, and how fast that is. */
+export function headLines({ status, mode, data, models, ...profile }: Profile): string[] {
   const { gemm, cpu, threads, libtorch, precision, device } = profile;
+  const warmup = models
+    .flatMap(({ batches }) => batches)
+    .find((batch) => batch.kind === "measured")?.warmup;
   const images = data === "drawn" ? "drawn images" : `images of ${data}`;
   return [
     ...(status === "finished" ? [] : ["Interrupted: this is what was measured until then."]),
@@ -75,6 +86,11 @@ function headLines({ status, mode, data, ...profile }: Profile): string[] {
       ? []
       : [
           `a matrix product reaches ${count(gemm.fp32)} GFLOP/s in fp32, ${count(gemm.used)} in ${precision}`,
+        ]),
+    ...(warmup === undefined
+      ? []
+      : [
+          `medians of the timed steps, after ${warmup} step${warmup === 1 ? "" : "s"} of warm-up; spread: their middle half over the median`,
         ]),
   ];
 }
@@ -118,8 +134,9 @@ function operatorBars({ models }: Profile): Svg | undefined {
     .slice(0, MOST_KINDS);
   const bars = profiled.map(({ model, shares }) => {
     const own = kinds.map((kind) => shares.kinds.find((row) => row.kind === kind)?.share ?? 0);
-    const rest = Math.max(0, shares.inOperators - own.reduce((sum, value) => sum + value, 0));
-    const values = [...own, rest, Math.max(0, 1 - shares.inOperators)];
+    const known = shares.inOperators + shares.inCalls;
+    const rest = Math.max(0, known - own.reduce((sum, value) => sum + value, 0));
+    const values = [...own, rest, Math.max(0, 1 - known)];
     const total = `${Number(shares.stepMs.toPrecision(3))} ms`;
     return {
       label: `${model.model}, ${largestMeasured(model)?.batchSize ?? shares.batchSize}`,
@@ -127,6 +144,6 @@ function operatorBars({ models }: Profile): Svg | undefined {
       values,
     };
   });
-  const parts = [...kinds, "other operators", "between operators"];
+  const parts = [...kinds, "other operators", "in JavaScript"];
   return stackedBars("Share of a step by kind of operator (model, batch size)", parts, bars);
 }

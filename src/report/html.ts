@@ -10,6 +10,7 @@ import { type Drawing, type Plot, renderSvg } from "./plots/render.ts";
 import { themed } from "./plots/theme.ts";
 import { readPng } from "./png.ts";
 import { profiledRuns } from "./profile-tables.ts";
+import type { ProfileSection } from "./profiles.ts";
 import { runPlots } from "./run-plots.ts";
 import { columnsOf, type PlainTable, settings, statisticsTables } from "./table.ts";
 import { isFinished } from "./test-sets.ts";
@@ -18,6 +19,8 @@ import { isFinished } from "./test-sets.ts";
 const MOST_CURVES = 12;
 /** With more runs, the parts of all but the first are closed at first, and only so many have pictures of images. */
 const MOST_OPEN = 6;
+/** Of a profile's tables: models, speed and memory, the parts of a step. What follows is long. */
+const MOST_OPEN_TABLES = 3;
 
 /** Files of a run's folder, and what they show. */
 const drawnOfImages = { "misclassified.png": "Mistakes of", "explain.png": "What counts for" };
@@ -26,7 +29,11 @@ const drawnOfImages = { "misclassified.png": "Mistakes of", "explain.png": "What
  * The comparison as one page that needs no network: style, script and plots stand in it. Text from records is escaped, and
  * the page's policy lets nothing be loaded.
  */
-export async function htmlReport(title: string, analysis: Analysis): Promise<string> {
+export async function htmlReport(
+  title: string,
+  analysis: Analysis,
+  profiles: readonly ProfileSection[] = [],
+): Promise<string> {
   const { runs, findings, pairs, groups } = analysis;
   const sections: string[] = [];
   for (const [i, run] of runs.entries()) sections.push(await runSection(run, i, runs.length));
@@ -37,8 +44,11 @@ export async function htmlReport(title: string, analysis: Analysis): Promise<str
     "<h2>Runs</h2>",
     '<p class="muted">A press on a column’s head sorts by it.</p>',
     runTable(runs),
-    ...[...statisticsTables(pairs, groups), ...profiledRuns(runs)].map(statisticsTable),
+    ...[...statisticsTables(pairs, groups), ...profiledRuns(runs)].map((table) =>
+      plainTable(table, "h2"),
+    ),
     ...(await comparedPlots(runs)),
+    ...(await Promise.all(profiles.map(profileSection))),
     "<h2>Settings</h2>",
     '<p class="muted">Settings that differ come first and are marked.</p>',
     settingsTable(runs),
@@ -71,13 +81,29 @@ function subtitle(runs: readonly Run[]): string {
   return `${runs.length} run${runs.length === 1 ? "" : "s"} on ${datasets.join(", ") || "no data yet"}${tested}`;
 }
 
-function statisticsTable({ title, note, head, rows }: PlainTable): string {
+function plainTable({ title, note, head, rows }: PlainTable, level: "h2" | "h3"): string {
   const kind = (i: number) => (i === 0 ? ' class="name"' : ' class="number"');
   const heads = head.map((text, i) => `<th scope="col"${kind(i)}>${escapeHtml(text)}</th>`);
   const body = rows.map(
     (row) => `<tr>${row.map((text, i) => `<td${kind(i)}>${escapeHtml(text)}</td>`).join("")}</tr>`,
   );
-  return `<h2>${escapeHtml(title)}</h2>\n<p class="muted">${escapeHtml(note)}</p>\n<div class="scroll"><table><thead><tr>${heads.join("")}</tr></thead><tbody>${body.join("\n")}</tbody></table></div>`;
+  return `<${level}>${escapeHtml(title)}</${level}>\n<p class="muted">${escapeHtml(note)}</p>\n<div class="scroll"><table><thead><tr>${heads.join("")}</tr></thead><tbody>${body.join("\n")}</tbody></table></div>`;
+}
+
+async function profileSection(section: ProfileSection): Promise<string> {
+  const { title, facts, pictures, tables } = section;
+  const parts = [
+    `<h2>${escapeHtml(title)}</h2>`,
+    `<ul>${facts.map((text) => `<li>${escapeHtml(text)}</li>`).join("")}</ul>`,
+    ...(await Promise.all(pictures.map(figure))),
+    ...tables.slice(0, MOST_OPEN_TABLES).map((table) => plainTable(table, "h3")),
+  ];
+  const more = tables.slice(MOST_OPEN_TABLES).map((table) => plainTable(table, "h3"));
+  if (more.length > 0) {
+    const summary = "<summary>Shares of operators, layers, stages and modules</summary>";
+    parts.push(`<details>${summary}\n${more.join("\n")}</details>`);
+  }
+  return parts.join("\n");
 }
 
 function runTable(runs: readonly Run[]): string {

@@ -1,10 +1,15 @@
 import type { Analysis } from "./findings/findings.ts";
 import { count, escapeMarkdown, percent } from "./format.ts";
 import { profiledRuns } from "./profile-tables.ts";
+import type { ProfileSection } from "./profiles.ts";
 import { columnsOf, settings, statisticsTables } from "./table.ts";
 
 /** The comparison as Markdown. */
-export function markdownReport(title: string, analysis: Analysis): string {
+export function markdownReport(
+  title: string,
+  analysis: Analysis,
+  profiles: readonly ProfileSection[] = [],
+): string {
   const { runs, findings, pairs, groups } = analysis;
   const columns = columnsOf(runs);
   const parts = [`# ${escapeMarkdown(title)}`, ""];
@@ -21,6 +26,14 @@ export function markdownReport(title: string, analysis: Analysis): string {
     ...profiledRuns(runs),
   ]) {
     parts.push(`## ${escapeMarkdown(title)}`, "", note, "", markdownTable(head, rows));
+  }
+  for (const { title, facts, tables } of profiles) {
+    parts.push(`## ${escapeMarkdown(title)}`, "");
+    parts.push(...facts.map((text) => `- ${escapeMarkdown(text)}`), "");
+    for (const { title, note, head, rows } of tables) {
+      parts.push(`### ${escapeMarkdown(title)}`, "", escapeMarkdown(note), "");
+      parts.push(markdownTable(head, rows));
+    }
   }
   parts.push("## Settings", "");
   parts.push(

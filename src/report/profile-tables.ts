@@ -120,7 +120,9 @@ const MOST = 15;
 
 function shareTables({ model, shares }: ProfiledModel): PlainTable[] {
   if (shares === null) return [];
-  const inOperators = percent(shares.inOperators, 1);
+  const [inOperators, inCalls] = [shares.inOperators, shares.inCalls].map((share) =>
+    percent(share, 1),
+  );
   const steps = `${shares.steps} recorded step${shares.steps === 1 ? "" : "s"} of ${shares.batchSize} images, ${ms(shares.stepMs)} ms each`;
   const passes = (row: { forwardMs: number; backwardMs: number; share: number }) => [
     ...[ms(row.forwardMs), ms(row.backwardMs), percent(row.share, 1)],
@@ -129,7 +131,7 @@ function shareTables({ model, shares }: ProfiledModel): PlainTable[] {
   return [
     {
       title: `${model}: by kind of operator`,
-      note: `${steps}; operators are ${inOperators} of it. Times without the operators inside.`,
+      note: `${steps}; operators are ${inOperators} of it, calls of them from JavaScript ${inCalls}. Times without the operators inside.`,
       head: ["Kind", "ms", "Share"],
       rows: shares.kinds.map((row) => [row.kind, ms(row.ms), percent(row.share, 1)]),
     },

@@ -56,8 +56,13 @@ const sharesSchema = z.object({
   steps: z.int().min(1),
   /** Milliseconds of a step, without data. */
   stepMs: positive,
-  /** Times of operators without the operators inside them, ÷ the step. The rest goes by between operators. */
+  /** Times of operators without the operators inside them, ÷ the step. */
   inOperators: positive,
+  /**
+   * Calls from JavaScript into the addon, without the operators inside them, ÷ the step: arguments, handles, dispatch,
+   * autograd's engine. The rest goes by in JavaScript. Profiles of before they were measured have none.
+   */
+  inCalls: positive.default(0),
   /** Events that came after the profiler's bound, and are in no number. */
   dropped: count,
   kinds: z.array(z.object({ kind: z.string(), ms: positive, share: positive })),

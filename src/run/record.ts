@@ -188,6 +188,13 @@ function isRun(dir: string): boolean {
   return ["config.json", "environment.json"].every((file) => existsSync(join(dir, file)));
 }
 
+/** Is it a run, or what is left of one? */
+export function isPartOfRun(dir: string): boolean {
+  return ["config.json", "environment.json", "summary.json"].some((file) =>
+    existsSync(join(dir, file)),
+  );
+}
+
 function clearFor(run: RunRecord, overwrite: boolean): void {
   const files = readdirSync(run.dir);
   if (!isRun(run.dir)) {

@@ -43,6 +43,11 @@ export function autocast<T>(
   }
 }
 
+/** What autocast computes in on a type of device now; undefined while it is off. */
+export function autocastDtype(device: "cpu" | "cuda"): "bfloat16" | "float16" | undefined {
+  return autocasting.get(device);
+}
+
 /** Each region is left before the next is entered, so that libtorch drops the weights cast for it. */
 function switchAutocast(device: string, dtype: "bfloat16" | "float16" | undefined): void {
   const before = autocasting.get(device);
@@ -69,6 +74,12 @@ export function grad(
     false,
   );
   return handles.map((handle) => new Tensor(handle as number));
+}
+
+/** Every tensor's accumulated gradient as a new handle on it, or null, in one call. */
+export function gradsOf(tensors: readonly Tensor[]): (Tensor | null)[] {
+  const handles = engine().gradsOf(tensors.map((tensor) => tensor.handle));
+  return handles.map((handle) => (handle === null ? null : new Tensor(handle)));
 }
 
 /** `optimizer.zero_grad(set_to_none=True)`: the gradients' memory goes back before the next step. */

@@ -1,5 +1,13 @@
 export type { Handle } from "../libtorch/native.ts";
-export { autocast, clearGrads, grad, inference, noGrad } from "./autograd.ts";
+export {
+  autocast,
+  autocastDtype,
+  clearGrads,
+  grad,
+  gradsOf,
+  inference,
+  noGrad,
+} from "./autograd.ts";
 export { type Device, deviceType, type MemoryFormat } from "./device.ts";
 export { bytesPerElement, type DType, type TypedArrayOf } from "./dtype.ts";
 export { hasOperator, type OperatorCall, observeCalls } from "./engine.ts";

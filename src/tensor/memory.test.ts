@@ -7,6 +7,7 @@ import {
   limitMemory,
   memory,
   ops,
+  Profiler,
   profile,
   resetPeakMemory,
   scope,
@@ -99,21 +100,19 @@ describe("the allocator", () => {
 });
 
 describe("profile", () => {
-  const { events, dropped } = profile(
-    () =>
-      scope(() => {
-        const w = ops.ones([4, 3, 3, 3]);
-        w.requiresGrad = true;
-        ops.sum(ops.conv2d(ops.ones([2, 3, 8, 8]), w)).backward();
-      }),
-    { shapes: true },
-  );
+  const body = () =>
+    scope(() => {
+      const w = ops.ones([4, 3, 3, 3]);
+      w.requiresGrad = true;
+      ops.sum(ops.conv2d(ops.ones([2, 3, 8, 8]), w)).backward();
+    });
+  const { events, dropped } = profile(body, { shapes: true });
 
   it("lists operators of the forward and backward pass with shapes and durations", () => {
     const conv = events.find((event) => event.name === "aten::conv2d")!;
+    expect(conv.kind).toBe("operator");
     expect(conv.shapes).toBe("float32[2, 3, 8, 8], float32[4, 3, 3, 3]");
-    expect(conv.backward).toBe(false);
-    const backward = events.filter((event) => event.backward);
+    const backward = events.filter(({ kind }) => kind === "backward");
     expect(backward.map((event) => event.name).join()).toMatch(/ConvolutionBackward0/);
     expect(events.every((event) => event.duration >= 0 && event.start >= 0)).toBe(true);
     expect(conv.duration).toBeGreaterThan(0);
@@ -125,6 +124,29 @@ describe("profile", () => {
     const inner = events.find((event) => event.name === "aten::convolution")!;
     expect(inner.start).toBeGreaterThanOrEqual(outer.start);
     expect(inner.start + inner.duration).toBeLessThanOrEqual(outer.start + outer.duration);
+  });
+
+  it("tells, where it is kept open, of calls from JavaScript, around the operators that they run", () => {
+    using profiler = new Profiler();
+    body();
+    const { events } = profiler.stop();
+    const calls = events.filter(({ kind }) => kind === "call");
+    expect(
+      calls.map(({ name }) => name).filter((name) => !/^(?:resolve|release)$/.test(name)),
+    ).toEqual([
+      ...["aten::ones", "setRequiresGrad", "aten::ones", "aten::conv2d", "aten::sum"],
+      "backward",
+    ]);
+    const inside = (call: (typeof calls)[number]) =>
+      events.filter(
+        ({ kind, start, duration }) =>
+          kind !== "call" && start >= call.start && start + duration <= call.start + call.duration,
+      );
+    const conv = calls.find(({ name }) => name === "aten::conv2d")!;
+    expect(inside(conv).map(({ name }) => name)).toContain("aten::conv2d");
+    // Nothing is computed outside of them, the backward pass neither.
+    const reached = calls.reduce((sum, call) => sum + inside(call).length, 0);
+    expect(reached).toBe(events.length - calls.length);
   });
 
   it("can run again after its body threw, leaves out shapes unasked, refuses to nest", () => {

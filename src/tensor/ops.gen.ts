@@ -1485,6 +1485,24 @@ export function linearGradient(x: Tensor, derivative: Tensor): Tensor {
   return one(engine().call(linearGradientOperator.index, x.handle, derivative.handle));
 }
 
+const fusedGeluOperator = new Operator("thaw::fused_gelu");
+/** `thaw::fused_gelu(Tensor x) -> Tensor` */
+export function fusedGelu(x: Tensor): Tensor {
+  return one(engine().call(fusedGeluOperator.index, x.handle));
+}
+
+const layerNormToBfloat16Operator = new Operator("thaw::layer_norm_to_bfloat16");
+/** `thaw::layer_norm_to_bfloat16(Tensor x, Tensor weight, Tensor bias, float eps) -> Tensor` */
+export function layerNormToBfloat16(x: Tensor, weight: Tensor, bias: Tensor, eps: number): Tensor {
+  return one(engine().call(layerNormToBfloat16Operator.index, x.handle, weight.handle, bias.handle, eps));
+}
+
+const selfAttentionOperator = new Operator("thaw::self_attention");
+/** `thaw::self_attention(Tensor qkv, int heads) -> Tensor` */
+export function selfAttention(qkv: Tensor, heads: number | bigint): Tensor {
+  return one(engine().call(selfAttentionOperator.index, qkv.handle, heads));
+}
+
 // foreach
 
 const foreachAdd_ListOperator = new Operator("aten::_foreach_add_.List");

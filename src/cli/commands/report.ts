@@ -8,6 +8,7 @@ interface Options {
   out: string;
   into?: string;
   title?: string;
+  profile?: string[];
   force?: true;
   json?: true;
 }
@@ -23,17 +24,25 @@ export const report: CliCommand = {
       )
       .option("--title <text>", "title of the page")
       .option(
+        "--profile <folder>",
+        "what thaw profile wrote, to be shown with the runs; may be given several times; default folders beside the runs",
+        (folder: string, before: string[] = []) => [...before, folder],
+      )
+      .option(
         "--force",
         "set runs beside each other though their test sets or classes differ, without paired tests between them",
       )
       .option("--json", "print files and findings as JSON")
-      .action(async (runs: string[], { json, ...options }: Options) => {
-        const written = await compareRuns({ ...options, runs });
+      .action(async (runs: string[], { json, profile = [], ...options }: Options) => {
+        const written = await compareRuns({ ...options, runs, profiles: profile });
         for (const { name, reason } of written.leftOut) note(`${name} is left out: ${reason}`);
-        const { html, markdown, findings } = written;
+        const { html, markdown, findings, profiles } = written;
         if (json) {
           const names = written.runs.map((run) => run.name);
-          printJson({ html, markdown, runs: names, leftOut: written.leftOut, findings });
+          printJson({
+            ...{ html, markdown, runs: names, leftOut: written.leftOut, findings },
+            profiles,
+          });
           return;
         }
         for (const finding of findings) process.stdout.write(`- ${finding}\n`);
