@@ -83,6 +83,7 @@ profile: {batchSizes: [4], steps: 3, warmup: 1, seconds: 1, trace: 1}
     status: "finished",
     models: [{ model: "simple_cnn", input: [1, 28, 28], classes: 10 }],
   });
+  expect(readFileSync(join(place, "report.md"), "utf8")).toContain("Speed and memory");
   const again = compare(text, "checked");
   // The one that failed may be mended: it is looked at again. All else is there.
   expect(again.stderr.match(/: sanity$/gm)).toHaveLength(1);
