@@ -146,6 +146,12 @@ export * as nn from "./nn/index.ts";
 export * as optim from "./optim/index.ts";
 // Comparing.
 export {
+  type RecipeEvents,
+  type RecipeOptions,
+  type RecipeOutcome,
+  runRecipe,
+} from "./recipe/index.ts";
+export {
   type CompareOptions,
   type Comparison,
   compareRuns,
@@ -160,6 +166,7 @@ export {
   parseClassicalConfig,
 } from "./run/classical-config.ts";
 export { type ClassicalModelFile, loadClassical } from "./run/classical-model.ts";
+export { type ComparisonRecord, readComparison } from "./run/comparison.ts";
 // Runs: their config, their record, their models.
 export {
   type Environment,
@@ -189,7 +196,8 @@ export type { JudgedRun } from "./run/judged-run.ts";
 export { measureLatency } from "./run/latency.ts";
 export { loadBestModel, type ModelFile } from "./run/load-model.ts";
 export { type LrFind, lrFindFolder, readLrFind } from "./run/lr-find.ts";
-export { loadMatrix, type Matrix, type MatrixMember } from "./run/matrix.ts";
+export { loadMatrix, type Matrix } from "./run/matrix.ts";
+export type { MatrixMember } from "./run/matrix-member.ts";
 export type { Histogram, PngImage } from "./run/track/event.ts";
 export { sendToMlflow } from "./run/track/send.ts";
 export type { Tracker } from "./run/track/tracker.ts";

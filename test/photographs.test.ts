@@ -117,7 +117,12 @@ describe("refused before anything is written", () => {
     [{ augment: { flip: true } }, false, "--augment-flip: for small images in memory, and photos"],
     [{ model: "vit_tiny_patch16_224", imgSize: 200 }, false, "do not fill 200×200"],
     [{ model: "simple_cnn", imgSize: 4 }, false, "4×4 is too small"],
-    [{ hflip: 0.5 }, true, "--hflip: for photographs in files, and sample is"],
+    [{ keepSide: 20 }, true, "--keep-side: for photographs in files, and sample is"],
+    [
+      { hflip: 0.5, imgSize: undefined, cropPct: undefined },
+      true,
+      "--hflip: sample is of small images in memory, which stay as they are",
+    ],
     [{ imgSize: undefined }, true, "--crop-pct: small images are taken as they are"],
   ])("%j", async (more, isSmall, message) => {
     const asked = config({ name: "refused", ...more });

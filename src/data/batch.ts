@@ -56,13 +56,16 @@ export function prepareBatch(
     const picked = Tensor.from(rows, [rows.length]);
     const labels = ops.indexSelect(split.labels, 0, picked);
     const stored = ops.indexSelect(split.images, 0, picked);
+    const { augment, fit } = plan;
+    const isCropped = fit?.crop.kind === "random";
     const streams =
-      plan.augment && isAugmented(plan.augment)
+      isCropped || (augment && isAugmented(augment))
         ? Array.from(rows, sampleStreams(plan.seed, epoch))
         : [];
-    let pixels = augmented(stored, plan.augment, streams);
-    if (plan.fit) pixels = fitPlanes(pixels, plan.fit);
-    const images = normalize(pixels, plan);
+    // Random crops come first, as of photographs.
+    const cropped = isCropped ? fitPlanes(stored, fit, streams) : stored;
+    const changed = augmented(cropped, augment, streams);
+    const images = normalize(fit && !isCropped ? fitPlanes(changed, fit) : changed, plan);
     finishBatch(images, plan, request, streams);
     return { images: inMemoryFormat(images, plan.memoryFormat), labels };
   });

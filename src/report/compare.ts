@@ -1,10 +1,12 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { ThawError, UsageError } from "../errors.ts";
+import { readComparison } from "../run/comparison.ts";
 import { writeDurably } from "../run/durable.ts";
 import { openRun, type Run } from "../run/read.ts";
 import { isPartOfRun, listRuns } from "../run/record.ts";
 import { writeComparisonPlots } from "./draw-comparison.ts";
+import { comparisonFindings } from "./findings/comparison.ts";
 import { type Analysis, analyse, type LeftOut } from "./findings/findings.ts";
 import { htmlReport } from "./html.ts";
 import { markdownReport } from "./markdown.ts";
@@ -46,7 +48,14 @@ export interface CompareOptions {
 export async function compareRuns(options: CompareOptions): Promise<Comparison> {
   const { out, title = "Comparison of image classifiers", force = false } = options;
   const { runs: read, damaged, foreign } = readAll(options);
-  const analysis = analyse(read, damaged);
+  const computed = analyse(read, damaged);
+  const shared = sharedFolder(read);
+  const told = comparisonFindings(
+    shared === undefined ? undefined : readComparison(shared),
+    new Set(read.map(({ name }) => name)),
+  );
+  const findings = [...told.opening, ...computed.findings, ...told.closing];
+  const analysis: Analysis = { ...computed, findings };
   if (analysis.testDifferences.length > 0 && !force) {
     throw new UsageError(
       `these runs cannot be set beside each other:\n${analysis.testDifferences.slice(0, 10).join("\n")}`,

@@ -125,7 +125,8 @@ function contradictions(config: TrainConfig, label: Label): string[] {
   if (weights !== undefined && pretrained === true) {
     problems.push(`${label(["pretrained"])}: --weights gives other weights; one of them is used`);
   }
-  if (strategy !== "scratch" && !hasWeights(config)) {
+  // Who says so wants to know what a frozen random network is worth.
+  if (strategy !== "scratch" && !hasWeights(config) && pretrained !== false) {
     problems.push(
       `${label(["strategy"])}: ${strategy} starts from weights; give --pretrained or --weights`,
     );
@@ -203,7 +204,7 @@ export function readDocument(file: string): Document {
   let value: unknown;
   try {
     // YAML 1.2 holds JSON too, but its messages for a JSON file would speak of YAML.
-    value = extname(file) === ".json" ? JSON.parse(text) : parseYaml(text);
+    value = extname(file) === ".json" ? JSON.parse(text) : parseYaml(text, { merge: true });
   } catch (cause) {
     throw new UsageError(`${file}: ${(cause as Error).message}`, { cause });
   }

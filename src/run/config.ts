@@ -83,19 +83,19 @@ export const trainConfigSchema = z.strictObject({
     .tuple([positive().max(1), positive().max(1)])
     .optional()
     .describe(
-      "photographs: share of the area that a random training crop keeps, from and to; default 0.08,1, with freeze no crop",
+      "photographs, and small images with imgSize: share of the area that a random training crop keeps, from and to; default 0.08,1, with freeze no crop",
     ),
   ratio: z
     .tuple([positive(), positive()])
     .optional()
-    .describe("photographs: width by height of a random training crop; default 3/4 to 4/3"),
+    .describe("of a random training crop: width by height; default 3/4 to 4/3"),
   hflip: z
     .number()
     .min(0)
     .max(1)
     .optional()
     .describe(
-      "photographs: how often a training image is mirrored; default 0.5, with freeze never",
+      "beside random training crops: how often an image is mirrored; default 0.5, with freeze never",
     ),
   keepSide: count()
     .optional()

@@ -1,10 +1,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { writeSampleRun } from "../../test/support/run-records.ts";
 import { UsageError } from "../errors.ts";
 import { loadMatrix } from "./matrix.ts";
+import { type NetworkMember, withRate } from "./matrix-member.ts";
 import { placeMembers } from "./member-state.ts";
 
 let folder: string;
@@ -117,4 +118,148 @@ it("finds runs by their configs, and takes no name of another's", () => {
     [`${members[2]!.name}-${members[2]!.digest.slice(0, 6)}`, "new"],
     [members[3]!.name, "new"],
   ]);
+});
+
+describe("a recipe", () => {
+  const base = "base: {data: fashion-mnist, model: simple_cnn}\n";
+  const refusal = (text: string, given: Parameters<typeof loadMatrix>[1] = {}) => {
+    try {
+      load(text, given);
+    } catch (error) {
+      expect(error).toBeInstanceOf(UsageError);
+      const { message, hint } = error as UsageError;
+      return `${message} → ${hint}`;
+    }
+    throw new Error("it was taken");
+  };
+
+  it("has its surroundings with defaults, and none that are not asked for", () => {
+    expect(load(base)).toMatchObject({
+      ...{ prepare: [], sanity: false, lrFind: false, profile: false, export: false },
+    });
+    const {
+      prepare,
+      profile,
+      export: exported,
+    } = load(`${base}
+prepare:
+  - {prepare: stanford-dogs, classes: [beagle, boxer], split: [70, 15, 15], out: a}
+  - {pack: fashion-mnist, trainSize: 100, out: b.zip}
+profile: {modes: [infer]}
+export: {opset: 14}
+`);
+    expect(prepare).toMatchObject([
+      { prepare: "stanford-dogs", seed: 42, minSize: 64, split: [70, 15, 15] },
+      { pack: "fashion-mnist", trainSize: 100, seed: 42 },
+    ]);
+    expect(profile).toMatchObject({ modes: ["infer"], steps: 30 });
+    expect(exported).toMatchObject({ which: "all", opset: 14, precisions: ["fp32"] });
+  });
+
+  it.each([
+    ["prepare: [{out: a}]", "prepare.0: either prepare: or pack: with the source"],
+    ["prepare: [{prepare: x, pack: y, out: a}]", "prepare.0: either prepare: or pack:"],
+    ["prepare: [{prepare: x}]", "prepare.0.out: "],
+    ["prepare: [{prepare: x, out: a, split: [70, 15, 10]}]", "prepare.0.split: three shares"],
+    ["prepare: [{pack: x, out: a, split: [70, 15, 15]}]", 'prepare.0: Unrecognized key: "split"'],
+    ["profile: {mode: train}", 'profile: Unrecognized key: "mode"'],
+    ["profile: {batchSizes: [0]}", "profile.batchSizes.0: "],
+    ["export: {opset: 13}", "export.opset: "],
+    ["export: true", "export: false or a group of keys"],
+    ["quick: {epochs: 1}", 'quick: Unrecognized key: "epochs"'],
+    ["sanity: 3", "sanity: "],
+  ])("%s is told by its place", (more, what) => {
+    const said = refusal(base + more);
+    expect(said).toContain(`m.yaml: ${what}`);
+    expect(said).toContain("docs/recipes.md");
+  });
+
+  it("finds a rate for every seed and model, and is another run once it has it", () => {
+    const { members } = load(
+      "base: {data: fashion-mnist, lr: find, C: 2}\nmatrix: {model: [simple_cnn, logreg], seed: [1, 2]}",
+    );
+    expect(members.map(({ findsRate }) => findsRate)).toEqual([true, true, false, false]);
+    const [first] = members as [NetworkMember];
+    const found = withRate(first, 0.012345);
+    expect(found).toMatchObject({ findsRate: false, config: { lr: 0.012 } });
+    const [written] = load(
+      "base: {data: fashion-mnist, lr: 0.012, seed: 1}\nmatrix: {model: [simple_cnn]}",
+    ).members;
+    expect(found.digest).toBe(written!.digest);
+    expect(first.digest).not.toBe(written!.digest);
+    expect(() => withRate({ ...first, config: { ...first.config, minLr: 0.1 } }, 0.01)).toThrow(
+      "minLr 0.1 is above the rate that was found, 0.01",
+    );
+  });
+
+  it.each([
+    ["base: {data: x, lr: find}\nmatrix: {model: [logreg]}", "no member of the matrix has a rate"],
+    ["base: {data: x}\nmatrix: {m: [{model: knn, lr: find}]}", "knn has no learning rate"],
+    ["base: {data: x, model: simple_cnn, lr: fnd}", 'lr: "fnd" given; allowed: a number'],
+  ])("refuses %j", (text, what) => expect(refusal(text)).toContain(what));
+
+  it("has stand-ins in the order of preference, each a whole member", () => {
+    const { members } = load(`
+base: {data: fashion-mnist, pretrained: true, strategy: freeze}
+matrix:
+  model:
+    - name: large
+      model: vit_small_patch16_224
+      standIn: [{model: deit_tiny_patch16_224}, {pretrained: false}, {name: cnn, model: simple_cnn, strategy: scratch}]
+    - {name: other, model: resnet18}
+  seed: [1, 2]
+`);
+    expect(members.map(({ name, standIns }) => [name, standIns.map((s) => s.name)])).toEqual([
+      ["large-s1", ["large-deit_tiny_patch16_224-s1", "large-random-s1", "cnn-s1"]],
+      ["large-s2", ["large-deit_tiny_patch16_224-s2", "large-random-s2", "cnn-s2"]],
+      ["other-s1", []],
+      ["other-s2", []],
+    ]);
+    expect(members[1]!.standIns.map(({ config }) => config)).toMatchObject([
+      { model: "deit_tiny_patch16_224", pretrained: true, strategy: "freeze", seed: 2 },
+      { model: "vit_small_patch16_224", pretrained: false, strategy: "freeze" },
+      { model: "simple_cnn", strategy: "scratch" },
+    ]);
+    expect(members[1]!.standIns[2]!.config).not.toHaveProperty("pretrained");
+  });
+
+  it.each([
+    [`${base}matrix: {m: [{standIn: {model: resnet18}}]}`, "starts from no published weights"],
+    [
+      "base: {data: x, model: simple_cnn, standIn: {model: resnet18}}",
+      "base.standIn: no member starts from published weights",
+    ],
+    ["base: {data: x, model: resnet18, pretrained: true, standIn: resnet34}", '"resnet34" given'],
+    [
+      "base: {data: x, model: resnet18, pretrained: true, standIn: {modl: resnet34}}",
+      "modl: unknown key; did you mean model?",
+    ],
+  ])("a stand-in that has no use, or is none: %j", (text, what) =>
+    expect(refusal(text)).toContain(what),
+  );
+
+  it("has a short form, laid over every member's own keys where they have them", () => {
+    const text = `
+title: Long
+base: {data: fashion-mnist, epochs: 20, opt: adam}
+matrix:
+  model: [{name: a, model: simple_cnn, epochs: 1}, {name: b, model: simple_cnn, epochs: 9}, logreg]
+  seed: [1, 2, 3]
+export: {opset: 14}
+quick:
+  base: {epochs: 2, trainSize: 50, seed: 4}
+  export: false
+`;
+    const { members, out, title, export: exported } = load(text, { quick: true });
+    expect([out, title, exported]).toEqual([
+      join("runs", "m-quick"),
+      "Long (quick form: fewer images and epochs)",
+      false,
+    ]);
+    expect(members.map(({ name }) => name)).toEqual(["a-s4", "fashion-mnist-logreg-pixels-s4"]);
+    expect(members[0]!.config).toMatchObject({ epochs: 2, trainSize: 50, seed: 4 });
+    expect(load(text).members).toHaveLength(9);
+    expect(load(text, { quick: true, out: "elsewhere" }).out).toBe("elsewhere");
+    expect(refusal(base, { quick: true })).toContain("has no quick:");
+  });
 });

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { configDigest } from "./config.ts";
-import type { MatrixMember } from "./matrix.ts";
+import type { MatrixMember } from "./matrix-member.ts";
 import { listRuns } from "./record.ts";
 
 /** Where a member of a matrix stands, and in which run's folder. */

@@ -9,7 +9,7 @@ export type {
   TrainResult,
 } from "./events.ts";
 export { findLearningRate, type LrFindOptions } from "./lr-find.ts";
-export { type MatrixOptions, type MatrixOutcome, trainMatrix } from "./matrix.ts";
+export { lastKept, type MatrixOptions, type MatrixOutcome, trainMatrix } from "./matrix.ts";
 export { OutOfMemoryError } from "./out-of-memory.ts";
 export { examineModel, type SanitySubject } from "./sanity/examine.ts";
 export type { SanityCheck, SanityReport } from "./sanity/report.ts";

@@ -51,13 +51,19 @@ export function withInput(
       cropPct: resizing.cropPct,
       interpolation: resizing.interpolation,
     }),
-    ...(data.kind === "files" && cropsAtRandom(config) && withDefaults(config)),
+    ...((data.kind === "files" ? cropsAtRandom(config) : asksForCrops(config)) &&
+      withDefaults(config)),
   };
 }
 
 /** A probe sees each photograph as it is judged, unless something is said of crops. */
-function cropsAtRandom({ strategy, scale, ratio, hflip, views }: TrainConfig): boolean {
-  return strategy !== "freeze" || [scale, ratio, hflip, views].some((given) => given !== undefined);
+function cropsAtRandom(config: TrainConfig): boolean {
+  return config.strategy !== "freeze" || config.views !== undefined || asksForCrops(config);
+}
+
+/** Small images are cropped so where they are resized and something is said of it. */
+function asksForCrops({ scale, ratio, hflip }: TrainConfig): boolean {
+  return [scale, ratio, hflip].some((given) => given !== undefined);
 }
 
 function withDefaults({ scale, ratio, hflip }: TrainConfig): typeof randomCrop {
@@ -68,7 +74,7 @@ function withDefaults({ scale, ratio, hflip }: TrainConfig): typeof randomCrop {
   };
 }
 
-/** Photographs are cropped and mirrored as they are read, small images only where they are in memory. */
+/** Photographs are cropped and mirrored as they are read, small images in memory where they are resized. */
 function refuseOtherKinds(config: TrainConfig, { kind, name }: DatasetSplits): void {
   if (kind === "files") {
     if (config.keepSide !== undefined && !cropsAtRandom(config)) {
@@ -82,13 +88,18 @@ function refuseOtherKinds(config: TrainConfig, { kind, name }: DatasetSplits): v
       { hint: "those are mirrored by --hflip" },
     );
   }
-  const keys = ["scale", "ratio", "hflip", "keepSide"] as const;
-  const key = keys.find((name) => config[name] !== undefined);
+  const which = `${name} is of small images in memory`;
+  if (config.keepSide !== undefined) {
+    throw new UsageError(`${flagOf(["keepSide"])}: for photographs in files, and ${which}`, {
+      hint: "leave it out: nothing has to be read again",
+    });
+  }
+  if (config.imgSize !== undefined) return;
+  const key = (["scale", "ratio", "hflip"] as const).find((name) => config[name] !== undefined);
   if (key === undefined) return;
-  throw new UsageError(
-    `${flagOf([key])}: for photographs in files, and ${name} is of small images in memory`,
-    { hint: "those are cropped and mirrored by --augment-crop and --augment-flip" },
-  );
+  throw new UsageError(`${flagOf([key])}: ${which}, which stay as they are`, {
+    hint: "give --img-size to have them cropped to that size, or take --augment-crop and --augment-flip",
+  });
 }
 
 /** What the network sees, of a config that is complete. */

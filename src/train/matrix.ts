@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { DatasetSplits } from "../data/imageset.ts";
 import { ThawError } from "../errors.ts";
 import { loadConfig } from "../run/config-load.ts";
-import type { MatrixMember } from "../run/matrix.ts";
+import type { MatrixMember } from "../run/matrix-member.ts";
 import { type Placed, placeMembers } from "../run/member-state.ts";
 import { emptyCache, getThreads, setThreads } from "../tensor/index.ts";
 import { type ClassicalOptions, trainClassical } from "./classical.ts";
@@ -100,7 +100,7 @@ async function trainMember(
 }
 
 /** Members that want the same data as the one before get the same. */
-function lastKept(open: MatrixOptions["openData"]): MatrixOptions["openData"] {
+export function lastKept(open: MatrixOptions["openData"]): MatrixOptions["openData"] {
   let last: { readonly key: string; readonly data: DatasetSplits } | undefined;
   return async (config) => {
     const { data, seed, classes, perClass, trainSize, valSize, testSize, testFrom } = config;

@@ -16,12 +16,17 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-/** Runs the built `thaw` to its end. */
-export function thaw(args: readonly string[], env: Readonly<Record<string, string>>): Outcome {
+/** Runs the built `thaw` to its end. `cwd`: the folder that it is run in. */
+export function thaw(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+  cwd?: string,
+): Outcome {
   requireBuild();
   const { status, stdout, stderr } = spawnSync(process.execPath, [thawMain, ...args], {
     encoding: "utf8",
     env: childEnvironment(env),
+    cwd,
   });
   return { code: status, stdout, stderr };
 }

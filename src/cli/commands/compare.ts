@@ -1,21 +1,24 @@
 import { relative } from "node:path";
 import { ExitCode, UsageError } from "../../errors.ts";
 import { ensureNative } from "../../libtorch/index.ts";
-import { type Comparison, compareRuns, drawRun } from "../../report/index.ts";
+import { type RecipeOutcome, runRecipe, withKnownRates } from "../../recipe/index.ts";
+import { describeProfile, drawRun } from "../../report/index.ts";
 import { loadMatrix, type Matrix } from "../../run/matrix.ts";
 import { type Placed, placeMembers } from "../../run/member-state.ts";
-import { type MatrixOutcome, openStartWeights, trainMatrix } from "../../train/index.ts";
+import { openStartWeights } from "../../train/index.ts";
 import { describeFit } from "../classical.ts";
 import type { CliCommand } from "../command.ts";
 import { openConfiguredData } from "../dataset.ts";
 import { Interrupt } from "../interrupt.ts";
 import { colors, printJson, say } from "../output.ts";
-import { note, percent, trainingProgress } from "../progress.ts";
+import { counter, note, percent, trainingProgress } from "../progress.ts";
+import { describeCheck } from "../sanity-check.ts";
 import { announce, mirrorHelp, offlineHelp, type WeightsFlags, weightsPlaces } from "../weights.ts";
 
 interface Options extends WeightsFlags {
   out?: string;
   seeds?: number;
+  quick?: true;
   dryRun?: true;
   json?: true;
 }
@@ -25,13 +28,14 @@ export const compare: CliCommand = {
     command
       .argument(
         "<file>",
-        "YAML or JSON: base: with keys of thaw train, matrix: with lists of values",
+        "YAML or JSON: base: with keys of thaw train, matrix: with lists of values; or a recipe",
       )
       .option(
         "--out <folder>",
         "folder of the runs and the report; default runs/<name of the file>",
       )
       .option("--seeds <n>", "train every member with so many seeds", seeds)
+      .option("--quick", "the short form that the file has under quick:, in <out>-quick")
       .option("--dry-run", "say what would be trained, and train nothing")
       .option("--mirror <folder or url>", mirrorHelp)
       .option("--offline", offlineHelp)
@@ -40,26 +44,17 @@ export const compare: CliCommand = {
         const matrix = loadMatrix(file, options);
         if (options.dryRun) return listMembers(matrix, options);
         await ensureNative();
-        const outcome = await trainAll(matrix, options);
-        const report =
-          outcome.finished.length === 0
-            ? undefined
-            : // Runs that took hours are reported even where their test sets differ; the page says so.
-              await compareRuns({
-                out: matrix.out,
-                runs: outcome.finished,
-                force: true,
-                ...(matrix.title !== undefined && { title: matrix.title }),
-              });
-        tell(outcome, report, file, options);
+        tell(await run(matrix, options), file, options);
       });
   },
 };
 
-async function trainAll({ members, out }: Matrix, options: Options): Promise<MatrixOutcome> {
+async function run(matrix: Matrix, options: Options): Promise<RecipeOutcome> {
   const { mirror } = options;
   using interrupt = new Interrupt();
-  return await trainMatrix(members, out, {
+  const rateSteps = counter("learning rates, step");
+  const images = counter("learning one batch by heart, image");
+  return await runRecipe(matrix, {
     ...trainingProgress(),
     places: weightsPlaces(options),
     openData: (config) => openConfiguredData(config, mirror),
@@ -79,11 +74,38 @@ async function trainAll({ members, out }: Matrix, options: Options): Promise<Mat
       if (summary.test !== null) say(`  test accuracy ${percent(summary.test.accuracy)}`);
     },
     onFailed: (name, error) => note(`warning: ${name} failed: ${error.message}`),
+    events: {
+      onPrepared: (folder, count, unchanged) =>
+        say(`data: ${count} images in ${folder}${unchanged ? ", as they were" : ""}`),
+      onStandIn: (sentence) => note(`warning: ${sentence}`),
+      onSearch: (name) => say(`${name}: looking for its learning rate`),
+      onRateStep: (step, steps) => rateSteps.draw(step, steps),
+      onRate: (name, lr, folder, isKnown) => {
+        rateSteps.clear();
+        const how = isKnown ? "was found before" : "was found";
+        say(`${name}: learning rate ${Number(lr.toPrecision(2))} ${how} (${folder})`);
+      },
+      onCheck: (name) => say(`${name}: sanity`),
+      onCheckStep: (correct, of) => images.draw(correct, of),
+      onChecked: (_name, { checks }) => {
+        images.clear();
+        for (const check of checks) say(describeCheck(check));
+      },
+      onExported: (folder, { files, precision, parity }) => {
+        const size = files.reduce((sum, file) => sum + file.bytes, 0);
+        say(
+          `${folder}: ${(size / 1e6).toFixed(1)} MB in ${precision}, ${percent(parity.agreement)} of ${parity.images} images get the same class`,
+        );
+      },
+      onExportFailed: (name, error) => note(`warning: ${name} was not exported: ${error.message}`),
+      onProfile: (mode, models) => say(`profiling ${models.join(", ")} (${mode})`),
+      onProfiled: (folder, profile) => say(`${describeProfile(profile)}written to ${folder}`),
+    },
   });
 }
 
 function listMembers({ members, out }: Matrix, { json }: Options): void {
-  const placed = placeMembers(members, out);
+  const placed = placeMembers(withKnownRates(members), out);
   if (json) printJson(placed.map(({ name, state, member }) => ({ name, state, ...member.config })));
   else for (const { name, state } of placed) say(`${describeState(state)}  ${name}`);
 }
@@ -93,16 +115,16 @@ function describeState(state: Placed["state"]): string {
 }
 
 function tell(
-  { finished, skipped, failed, stopped }: MatrixOutcome,
-  report: Comparison | undefined,
+  { finished, skipped, failed, stopped, report, record }: RecipeOutcome,
   file: string,
-  { json }: Options,
+  { json, quick }: Options,
 ): void {
   if (json) {
     printJson({
       finished,
       skipped,
       failed: failed.map(({ name, error }) => ({ name, reason: error.message })),
+      notExported: record.notExported,
       ...(stopped !== undefined && { stopped }),
       report: report?.html ?? null,
       findings: report?.findings ?? [],
@@ -112,9 +134,12 @@ function tell(
     if (report !== undefined) say(`open ${relative(process.cwd(), report.html)}`);
   }
   for (const { name, error } of failed) say(`${colors.red("failed:")} ${name}: ${error.message}`);
-  if (failed.length > 0) process.exitCode = ExitCode.failed;
+  for (const { run, precision, reason } of record.notExported) {
+    say(`${colors.red("not exported:")} ${run} (${precision}): ${reason}`);
+  }
+  if (failed.length + record.notExported.length > 0) process.exitCode = ExitCode.failed;
   if (stopped === undefined) return;
-  say(`${stopped}; go on with: thaw compare ${file}`);
+  say(`${stopped}; go on with: thaw compare ${file}${quick ? " --quick" : ""}`);
   process.exitCode = ExitCode[stopped];
 }
 

@@ -1,8 +1,9 @@
 import { ExitCode } from "../../errors.ts";
-import { checkSanity, type SanityCheck } from "../../train/index.ts";
+import { checkSanity } from "../../train/index.ts";
 import type { CliCommand } from "../command.ts";
-import { colors, printJson, say } from "../output.ts";
+import { printJson, say } from "../output.ts";
 import { counter, note } from "../progress.ts";
+import { describeCheck } from "../sanity-check.ts";
 import { addTrainFlags, type ConfiguredOptions, openConfigured } from "../train-flags.ts";
 import { weightsTable } from "../weights-table.ts";
 
@@ -20,14 +21,8 @@ export const sanity: CliCommand = {
       });
       progress.clear();
       if (options.json) printJson(report);
-      else for (const check of report.checks) say(describe(check));
+      else for (const check of report.checks) say(describeCheck(check));
       if (!report.ok) process.exitCode = ExitCode.failed;
     });
   },
 };
-
-function describe({ check, status, detail, hint }: SanityCheck): string {
-  const sign = { passed: colors.green("✓"), failed: colors.red("✗"), skipped: "–" }[status];
-  const line = `${sign} ${check.padEnd(13)} ${status === "skipped" ? "skipped: " : ""}${detail}`;
-  return hint === undefined ? line : `${line}\n  ${colors.dim("→")} ${hint}`;
-}

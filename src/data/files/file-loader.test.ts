@@ -12,6 +12,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { expectNoLeaks } from "../../../test/support/no-leaks.ts";
 import { ThawError } from "../../errors.ts";
 import { scope, Tensor } from "../../tensor/index.ts";
+import { prepareBatch } from "../batch.ts";
 import type { FileImageSet } from "../fileset.ts";
 import { statStamp } from "../folders/stamp.ts";
 import { decodeImage, PixelBuffer } from "../images/decode.ts";
@@ -263,6 +264,53 @@ describe("images in memory", () => {
         }
       });
     }
+  });
+});
+
+describe("images in memory, cropped at random", () => {
+  const crop = { kind: "random", scale: [0.1, 1], ratio: [0.75, 4 / 3], hflip: 0.5 } as const;
+  const fit = { size: [16, 12], interpolation: "bilinear", crop } as const;
+  const [h, w] = [20, 30];
+  const planes = Uint8Array.from({ length: 6 * 3 * h * w }, (_, i) => (i * 37 + (i >> 5)) % 256);
+
+  it("are what pictures of the same pixels are, by the same draws", () => {
+    const streamOf = sampleStreams(3, 1);
+    scope(() => {
+      const streams = [0, 1, 2, 3, 4, 5].map(streamOf);
+      const fitted = fitPlanes(Tensor.from(planes, [6, 3, h, w]), fit, streams);
+      expect(fitted.shape).toEqual([6, 3, 16, 12]);
+      const pixels = fitted.toArray("uint8");
+      for (let n = 0; n < 6; n++) {
+        const own = planes.subarray(n * 3 * h * w, (n + 1) * 3 * h * w);
+        const packed = own.map((_, i) => own[(i % 3) * h * w + Math.floor(i / 3)]!);
+        const expected = new Uint8Array(16 * 12 * 3);
+        fitPicture({ width: w, height: h, pixels: packed }, fit, expected, () => streamOf(n));
+        const got = pixels.subarray(n * expected.length, (n + 1) * expected.length);
+        expect(expected.map((_, i) => got[(i % 3) * 192 + Math.floor(i / 3)]!)).toEqual(expected);
+      }
+    });
+  });
+
+  it("differ from epoch to epoch, and not with their batch", () => {
+    const rows = (...of: number[]) => Int32Array.from(of);
+    const plan = {
+      mean: [0, 0, 0],
+      std: [1, 1, 1],
+      memoryFormat: "contiguous",
+      seed: 3,
+      fit,
+    } as const;
+    scope(() => {
+      const images = Tensor.from(planes, [6, 3, h, w]);
+      const labels = Tensor.from(new BigInt64Array(6), [6]);
+      const read = (epoch: number, of: Int32Array) =>
+        prepareBatch({ images, labels }, plan, { epoch, index: 0, rows: of }).images.toArray(
+          "float32",
+        );
+      const both = read(1, rows(4, 2));
+      expect(both.subarray(both.length / 2)).toEqual(read(1, rows(2)));
+      expect(read(2, rows(2))).not.toEqual(read(1, rows(2)));
+    });
   });
 });
 

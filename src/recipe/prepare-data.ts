@@ -1,0 +1,86 @@
+import { existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
+import { dirname } from "node:path";
+import { locateData, openDataset } from "../data/datasets/index.ts";
+import { chooseClasses } from "../data/folders/choose-classes.ts";
+import { packSplits } from "../data/pack/pack.ts";
+import { prepareImages } from "../data/prepare/prepare.ts";
+import { UsageError } from "../errors.ts";
+import { canonicalJson } from "../run/config.ts";
+import { writeDurably } from "../run/durable.ts";
+import type { DataStep, PackStep, PrepareStep } from "../run/matrix-file.ts";
+
+export interface PrepareEvents {
+  readonly mirror?: string | undefined;
+  readonly onPrepared?: ((out: string, images: number, unchanged: boolean) => void) | undefined;
+  readonly onNote?: ((text: string) => void) | undefined;
+}
+
+/**
+ * Makes the data of a recipe, step by step; what is there already stays.
+ * @throws UsageError for a source that is nothing, and where something else lies in the place.
+ */
+export async function prepareData(
+  steps: readonly DataStep[],
+  events: PrepareEvents,
+): Promise<void> {
+  for (const step of steps) {
+    if ("pack" in step) await pack(step, events);
+    else await prepare(step, events);
+  }
+}
+
+async function prepare(
+  { prepare: source, classes, split, out, ...options }: PrepareStep,
+  { mirror, onPrepared, onNote }: PrepareEvents,
+): Promise<void> {
+  const found = await locateData({ data: source, mirror });
+  if (found.kind === "memory") {
+    throw new UsageError(`prepare: ${source} is whole and split already`, {
+      hint: `train on it with data: ${source}, or write its images with pack: ${source}`,
+    });
+  }
+  const listing = chooseClasses(found.listing, classes && [...classes]);
+  const total = split?.reduce((sum, share) => sum + share, 0) ?? 1;
+  const prepared = await prepareImages(listing, {
+    ...{ out, ...options },
+    ...(split && { split: [split[0] / total, split[1] / total, split[2] / total] as const }),
+  });
+  for (const text of prepared.notes) onNote?.(text);
+  const { manifest, linked, copied } = prepared;
+  onPrepared?.(out, manifest.files.length, linked + copied === 0);
+}
+
+/** What lies beside an archive, and says what it was packed of. */
+interface Packing {
+  readonly step: PackStep;
+  readonly images: number;
+  readonly bytes: number;
+}
+
+async function pack(step: PackStep, { mirror, onPrepared, onNote }: PrepareEvents): Promise<void> {
+  const { pack: source, out, ...choice } = step;
+  const beside = `${out}.json`;
+  if (existsSync(out)) {
+    const before = existsSync(beside)
+      ? (JSON.parse(readFileSync(beside, "utf8")) as Packing)
+      : undefined;
+    const isSame =
+      before !== undefined &&
+      canonicalJson(before.step) === canonicalJson(step) &&
+      before.bytes === statSync(out).size;
+    if (!isSame) {
+      throw new UsageError(`${out} is there, and was not packed by this step`, {
+        hint: "remove it, or give the step another out:",
+      });
+    }
+    onPrepared?.(out, before.images, true);
+    return;
+  }
+  const data = await openDataset({ data: source, mirror, ...choice });
+  for (const text of data.notes) onNote?.(text);
+  mkdirSync(dirname(out), { recursive: true });
+  const { images, bytes } = await packSplits(data, { out, seed: choice.seed });
+  const packing: Packing = { step, images, bytes };
+  writeDurably(beside, `${JSON.stringify(packing, null, 2)}\n`);
+  onPrepared?.(out, images, false);
+}

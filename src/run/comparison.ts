@@ -1,0 +1,79 @@
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import { writeDurably } from "./durable.ts";
+
+const subject = z.object({ model: z.string(), strategy: z.string() });
+
+const comparisonSchema = z.looseObject({
+  version: z.literal(1),
+  /** Members that are trained in the place of others, whose published weights could not be had. */
+  standIns: z.array(
+    z.object({
+      run: z.string(),
+      wanted: subject.extend({ weights: z.string() }),
+      /** One line. */
+      reason: z.string(),
+      /** Weights null: from random ones. */
+      standIn: subject.extend({ weights: z.string().nullable() }),
+    }),
+  ),
+  /** Learning rates that the range test found. */
+  rates: z.array(subject.extend({ opt: z.string(), lr: z.number(), runs: z.array(z.string()) })),
+  /** Members without a finished run. */
+  failed: z.array(z.object({ run: z.string(), reason: z.string() })),
+  exports: z.array(
+    z.object({
+      run: z.string(),
+      precision: z.enum(["fp32", "fp16", "int8"]),
+      opset: z.number(),
+      bytes: z.number(),
+      /** Share of images that get the same class as from the model. */
+      agreement: z.number(),
+    }),
+  ),
+  /** Exports that failed. */
+  notExported: z.array(z.object({ run: z.string(), precision: z.string(), reason: z.string() })),
+});
+/** What a comparison did beside the runs: `comparison.json` beside them. */
+export type ComparisonRecord = z.output<typeof comparisonSchema>;
+export type StandIn = ComparisonRecord["standIns"][number];
+
+const FILE = "comparison.json";
+
+export function writeComparison(out: string, record: ComparisonRecord): void {
+  mkdirSync(out, { recursive: true });
+  writeDurably(join(out, FILE), `${JSON.stringify(record, null, 2)}\n`);
+}
+
+/** Undefined where there is none, or none that can be read: it stands beside the runs and must not hide them. */
+export function readComparison(out: string): ComparisonRecord | undefined {
+  const path = join(out, FILE);
+  if (!existsSync(path)) return undefined;
+  try {
+    return comparisonSchema.parse(JSON.parse(readFileSync(path, "utf8")));
+  } catch {
+    return undefined;
+  }
+}
+
+/** "vit_small_patch16_224: its weights … could not be had (…); deit_tiny_patch16_224 stands in", once for all runs of it. */
+export function standInSentences(standIns: readonly StandIn[]): string[] {
+  const all = standIns.map(({ wanted, reason, standIn }) => {
+    const strategies = standIns
+      .filter(
+        (other) => other.wanted.model === wanted.model && other.standIn.model === standIn.model,
+      )
+      .map((other) => other.standIn.strategy);
+    const frozen = ["freeze", "partial", "gradual"].filter((name) => strategies.includes(name));
+    const by =
+      standIn.weights !== null
+        ? `${standIn.model} with ${standIn.weights} stands in.`
+        : `${standIn.model === wanted.model ? "it" : standIn.model} starts from random weights instead` +
+          (frozen.length === 0
+            ? "."
+            : `: what ${frozen.join(" and ")} keep${frozen.length === 1 ? "s" : ""} frozen of it has learned nothing, and such a run says little.`);
+    return `${wanted.model}: its weights ${wanted.weights} could not be had (${reason}); ${by}`;
+  });
+  return [...new Set(all)];
+}
