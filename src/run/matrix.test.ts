@@ -73,6 +73,21 @@ matrix: {weightDecay: [0.1, 0.2], classes: [["a b", c], ["a/b", c]]}
   expect(a).not.toBe(b);
 });
 
+it("only takes the members that are named, with all of their seeds", () => {
+  const text = `
+base: {data: fashion-mnist}
+matrix: {model: [{name: small, model: simple_cnn}, {name: flat, model: logreg}]}
+`;
+  const { members } = load(text, { only: ["small"], seeds: 2 });
+  expect(members.map(({ name }) => name)).toEqual(["small-s42", "small-s43"]);
+  expect(() => load(text, { only: ["small", "smal"] })).toThrow(
+    expect.objectContaining({
+      message: expect.stringContaining('no member "smal"'),
+      hint: "it has small, flat",
+    }),
+  );
+});
+
 it.each([
   ["base: [1]", "base: "],
   ["matrix: {lr: 0.1}", "matrix.lr: "],

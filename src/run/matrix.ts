@@ -27,6 +27,8 @@ export function loadMatrix(
     readonly out?: string | undefined;
     readonly seeds?: number | undefined;
     readonly quick?: boolean | undefined;
+    /** Names of the members that are meant, without their seeds; default all. */
+    readonly only?: readonly string[] | undefined;
   } = {},
 ): Matrix {
   const { base, matrix, over, ...rest } = readMatrixFile(file, given.quick === true);
@@ -43,7 +45,23 @@ export function loadMatrix(
   }
   const all = distinctNames([...members.values()]);
   refuseUnused(shared, all, file);
-  return { ...rest, out, members: all };
+  return { ...rest, out, members: given.only === undefined ? all : chosen(all, given.only, file) };
+}
+
+function chosen(
+  members: readonly MatrixMember[],
+  only: readonly string[],
+  file: string,
+): MatrixMember[] {
+  const stem = ({ name }: MatrixMember): string => name.replace(/-s\d+$/, "");
+  const stems = [...new Set(members.map(stem))];
+  const unknown = only.find((name) => !stems.includes(name));
+  if (unknown !== undefined) {
+    throw new UsageError(`--only: ${file} has no member "${unknown}"`, {
+      hint: `it has ${stems.join(", ")}`,
+    });
+  }
+  return members.filter((member) => only.includes(stem(member)));
 }
 
 /**

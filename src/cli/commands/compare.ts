@@ -19,6 +19,7 @@ interface Options extends WeightsFlags {
   out?: string;
   seeds?: number;
   quick?: true;
+  only?: string[];
   dryRun?: true;
   json?: true;
 }
@@ -36,6 +37,7 @@ export const compare: CliCommand = {
       )
       .option("--seeds <n>", "train every member with so many seeds", seeds)
       .option("--quick", "the short form that the file has under quick:, in <out>-quick")
+      .option("--only <names>", "these members alone, by their names without seeds", list)
       .option("--dry-run", "say what would be trained, and train nothing")
       .option("--mirror <folder or url>", mirrorHelp)
       .option("--offline", offlineHelp)
@@ -141,6 +143,10 @@ function tell(
   if (stopped === undefined) return;
   say(`${stopped}; go on with: thaw compare ${file}${quick ? " --quick" : ""}`);
   process.exitCode = ExitCode[stopped];
+}
+
+function list(text: string): string[] {
+  return text.split(",").map((name) => name.trim());
 }
 
 function seeds(text: string): number {
