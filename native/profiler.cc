@@ -156,11 +156,17 @@ void RecordCall(const char* name, int64_t start) {
   const int64_t end = ProfilerNow();
   // The one that stops the profiler ends after it.
   if (!profiling.load(std::memory_order_relaxed)) return;
-  // C++ functions are called as JavaScript's, but for their first letter; operators are small.
-  std::string text(name);
-  text[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[0])));
-  Keep({std::move(text), EventKind::kCall, start, end - start,
-        at::RecordFunction::currentThreadId(), -1, ""});
+  // From a destructor: without memory for the event the process goes on without it.
+  try {
+    // C++ functions are called as JavaScript's, but for their first letter; operators are small.
+    std::string text(name);
+    text[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[0])));
+    Keep({std::move(text), EventKind::kCall, start, end - start,
+          at::RecordFunction::currentThreadId(), -1, ""});
+  } catch (const std::bad_alloc&) {
+    std::lock_guard<std::mutex> lock(mutex);
+    ++dropped;
+  }
 }
 
 void InitProfiler(Napi::Env env, Napi::Object exports) {

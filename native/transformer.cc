@@ -40,9 +40,9 @@ void ForEachPiece(const at::Tensor& x, const Body& body) {
 }
 
 // The kernels' gradients would stand in no graph.
-void RefuseSecondDerivative() {
-  TORCH_CHECK(!at::GradMode::is_enabled(),
-              "has no second derivative in bfloat16: compute in float32");
+void RefuseSecondDerivative(const char* operation) {
+  TORCH_CHECK(!at::GradMode::is_enabled(), operation,
+              " has no second derivative in bfloat16: compute in float32");
 }
 
 struct Gelu : torch::autograd::Function<Gelu> {
@@ -59,7 +59,7 @@ struct Gelu : torch::autograd::Function<Gelu> {
   }
 
   static variable_list backward(AutogradContext* context, variable_list gradients) {
-    RefuseSecondDerivative();
+    RefuseSecondDerivative("thaw::fused_gelu");
     const auto slope = context->get_saved_variables()[0];
     const auto g = gradients[0].to(at::kBFloat16).contiguous();
     auto dx = at::empty_like(slope);
@@ -89,7 +89,7 @@ struct LayerNorm : torch::autograd::Function<LayerNorm> {
   }
 
   static variable_list backward(AutogradContext* context, variable_list gradients) {
-    RefuseSecondDerivative();
+    RefuseSecondDerivative("thaw::layer_norm_to_bfloat16");
     const auto saved = context->get_saved_variables();
     const auto &x = saved[0], &weight = saved[1], &mean = saved[2], &inverse_std = saved[3];
     const int64_t width = x.size(-1), rows = x.numel() / width;
@@ -125,7 +125,6 @@ struct AttentionShape {
     constexpr int64_t kScores = 1 << 20;
     return std::max<int64_t>(1, kScores / (heads * tokens * tokens));
   }
-  int64_t Rows() const { return batch * heads * tokens; }
   float Scale() const { return static_cast<float>(1 / std::sqrt(static_cast<double>(width))); }
 };
 
@@ -223,7 +222,7 @@ struct SelfAttention : torch::autograd::Function<SelfAttention> {
   }
 
   static variable_list backward(AutogradContext* context, variable_list gradients) {
-    RefuseSecondDerivative();
+    RefuseSecondDerivative("thaw::self_attention");
     const auto saved = context->get_saved_variables();
     const auto &apart = saved[0], &probabilities = saved[1];
     const int64_t heads = context->saved_data["heads"].toInt();

@@ -15,8 +15,8 @@ Floats Splat(float value) { return Floats{} + value; }
 
 Floats Larger(Floats a, Floats b) { return a > b ? a : b; }
 
-// e^y to two units in the last place; at least e^-87, the smallest with a normal result, and NaN of
-// NaN. For y <= 88.
+// e^y to two units in the last place; at least e^-78, of which a share of a row's sum is a normal
+// number still, and NaN of NaN. For y <= 88.
 Floats Exp(Floats y) {
   constexpr float kLog2E = 1.44269504F;
   // ln 2 in two parts, of which the first times a small whole number is exact.
@@ -24,7 +24,7 @@ Floats Exp(Floats y) {
   constexpr float kLn2Low = -2.12194440e-4F;
   // Added to a small number, its last bits are the nearest whole number's.
   constexpr float kRound = 12582912.0F;
-  const Floats bounded = y < -87.0F ? Splat(-87.0F) : y;
+  const Floats bounded = y < -78.0F ? Splat(-78.0F) : y;
   const Floats shifted = bounded * kLog2E + kRound;
   const Floats whole = shifted - kRound;
   const Floats f = (bounded - whole * kLn2High) - whole * kLn2Low;
@@ -49,7 +49,8 @@ struct Normal {
 Normal NormalOf(Floats x) {
   constexpr float kSqrtHalf = 0.70710678F;
   const Floats z = (x < 0.0F ? -x : x) * kSqrtHalf;
-  const Floats bell = Exp(-z * z);
+  // Beyond 13 there is nothing left, whatever it is multiplied by.
+  const Floats bell = z > 13.0F ? Floats{} : Exp(-z * z);
   const Floats t = 1.0F / (1.0F + 0.3275911F * z);
   Floats p = Splat(1.061405429F);
   p = p * t - 1.453152027F;
@@ -140,7 +141,7 @@ void Softmax(uint16_t* rows, int64_t count, int64_t width, float scale) {
       Store(row.values + i, e);
       sum += e;
     }
-    // The padding's e^-87 each is far below one rounding of a sum that has the largest's 1.
+    // The padding's e^-78 each is far below one rounding of a sum that has the largest's 1.
     const float inverse = 1.0F / Sum(sum);
     for (int64_t i = 0; i < row.padded; i += kLanes) {
       Store(row.values + i, Load(row.values + i) * inverse);

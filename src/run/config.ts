@@ -135,6 +135,10 @@ export const trainConfigSchema = z.strictObject({
   decayRate: positive().lt(1).optional().describe("factor of a fall of the learning rate"),
   decayEpochs: positive().optional().describe("epochs between two falls"),
   patienceEpochs: z.int().min(0).optional().describe("epochs without progress before a fall"),
+  plateauMetric: z
+    .enum(["loss", "accuracy"])
+    .optional()
+    .describe("what has to make progress, of the validation images; default loss"),
   minLr: z.number().min(0).optional().describe("lowest learning rate"),
   smoothing: share().default(0).describe("label smoothing"),
   clipGrad: positive().optional().describe("largest norm of the gradient"),
@@ -294,6 +298,7 @@ export const onlyWith: Readonly<Partial<Record<TrainConfigKey, Applies>>> = {
   decayRate: { by: "sched", to: ["step", "plateau"], fallback: 0.1 },
   decayEpochs: { by: "sched", to: ["step"], fallback: 30 },
   patienceEpochs: { by: "sched", to: ["plateau"], fallback: 5 },
+  plateauMetric: { by: "sched", to: ["plateau"], fallback: undefined },
   minLr: { by: "sched", to: ["linear", "cosine", "plateau"], fallback: 0 },
   aaNumOps: { by: "aa", to: randAugment, fallback: 2 },
   aaMagnitude: { by: "aa", to: randAugment, fallback: 9 },

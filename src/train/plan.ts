@@ -49,7 +49,7 @@ export function makeSchedule(config: TrainConfig, stepsPerEpoch: number): Schedu
       return schedules.onecycle({ total: Math.max(total, 2) });
     case "plateau":
       return schedules.plateau({
-        mode: "min",
+        mode: config.plateauMetric === "accuracy" ? "max" : "min",
         factor: decayRate,
         patience: config.patienceEpochs ?? 5,
         minFactor,

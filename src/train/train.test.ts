@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { sampleSplits } from "../../test/support/sample-splits.ts";
 import { ThawError, UsageError } from "../errors.ts";
+import { schedules } from "../optim/index.ts";
 import { loadCheckpoint, loadModel, newestVerified, saveModel } from "../run/checkpoint.ts";
 import type { TrainConfig, TrainConfigInput } from "../run/config.ts";
 import { parseConfig } from "../run/config-load.ts";
@@ -79,6 +80,30 @@ function bestTensors(name: string): string {
 
 const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 const metrics = (name: string): string => readFileSync(join(out, name, "metrics.jsonl"), "utf8");
+
+test.each([
+  ["loss", "min", "valLoss"],
+  ["accuracy", "max", "valAccuracy"],
+] as const)(
+  "a plateau goes by the %s where that is asked for",
+  async (plateauMetric, mode, key) => {
+    const own = { sched: "plateau", patienceEpochs: 0, decayRate: 0.5, epochs: 5 } as const;
+    // At this rate both go up and down.
+    await train(configOf({ ...own, plateauMetric, lr: 0.02 }), data);
+    const lines = metrics("a")
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as { lr: number; valLoss: number; valAccuracy: number });
+    const schedule = schedules.plateau({ mode, factor: 0.5, patience: 0 });
+    const rates = lines.map((line) => {
+      const rate = 0.02 * schedule.at(0);
+      schedule.observe(line[key]);
+      return rate;
+    });
+    expect(lines.map(({ lr }) => lr)).toEqual(rates);
+    expect(rates.at(-1)).toBeLessThan(0.02);
+  },
+);
 
 describe("a resumed run is the uninterrupted one, to the bit", () => {
   const cases: [string, Partial<TrainConfigInput>][] = [

@@ -232,7 +232,7 @@ export class Trainer {
       validation,
       imagesPerSecond: images / spent.train,
     };
-    schedule.observe(valLoss);
+    schedule.observe(this.#config.plateauMetric === "accuracy" ? valAccuracy : valLoss);
     const isBest = countEpoch(progress, line);
     progress.epoch = epoch;
     progress.batch = 0;
