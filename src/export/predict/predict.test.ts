@@ -207,7 +207,7 @@ describe("what is published", () => {
     });
     const { run: classical } = await trainClassical(config, made.data, { cache: made.cache });
     for (const [dir, licence] of [
-      [tuned.dir, "unknown: that of best.safetensors"],
+      [tuned.dir, "none: trained from random weights"],
       [classical.dir, "none: trained from random weights"],
     ] as const) {
       const { folder } = await exportRun(dir, made.data, { cache: made.cache });
