@@ -63,19 +63,30 @@ export class OnnxSession implements AsyncDisposable {
     return this.#session.outputNames;
   }
 
-  /** All outputs for one input, the first. */
+  /** All outputs for one input, the first. @throws ThawError with ONNX Runtime's message where it fails. */
   async run({ data, shape }: OrtArray): Promise<Map<string, OrtArray>> {
-    const tensor =
-      data instanceof Uint8Array
-        ? new this.#tensor("uint8", data, shape)
-        : new this.#tensor("float32", data, shape);
-    const results = await this.#session.run({ [this.#session.inputNames[0]!]: tensor });
+    const results = await this.#results({ data, shape });
     return new Map(
       Object.entries(results).map(([name, { data: values, dims }]) => [
         name,
         { data: values as Float32Array, shape: dims },
       ]),
     );
+  }
+
+  async #results({ data, shape }: OrtArray): Promise<InferenceSession.ReturnType> {
+    try {
+      const tensor =
+        data instanceof Uint8Array
+          ? new this.#tensor("uint8", data, shape)
+          : new this.#tensor("float32", data, shape);
+      return await this.#session.run({ [this.#session.inputNames[0]!]: tensor });
+    } catch (cause) {
+      throw new ThawError(
+        `ONNX Runtime fails on an input of [${shape.join(", ")}]: ${(cause as Error).message}`,
+        { cause },
+      );
+    }
   }
 
   /** The first output. */

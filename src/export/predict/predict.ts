@@ -42,7 +42,14 @@ export async function* predictFiles(
   const { classes, input } = metadata;
   const reader = new PictureReader(input, { whole: resizes, onNote });
   const ask = async ({ files, pixels, shape }: Decoded): Promise<Answer[]> => {
-    const said = shape[0] === 0 ? new Float32Array() : await predictor.ask(pixels, shape);
+    let said: Float32Array = new Float32Array();
+    try {
+      if (shape[0] > 0) said = await predictor.ask(pixels, shape);
+    } catch (failure) {
+      // Of one picture it may be the picture's own, and the others go on.
+      if (shape[0] > 1 || !(failure instanceof ThawError)) throw failure;
+      return files.map(({ file, error = failure.message }) => ({ file, error }));
+    }
     let row = 0;
     return files.map(({ file, error }): Answer => {
       if (error !== undefined) return { file, error };
