@@ -1,8 +1,16 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  Dir,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { homedir, tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { Readable } from "node:stream";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { photographRuns } from "../../../test/support/photograph-runs.ts";
 import { sampleSplits } from "../../../test/support/sample-splits.ts";
 import { writeTiny } from "../../../test/support/tiny-images.ts";
@@ -289,6 +297,37 @@ describe("a million images", () => {
     await names.return(undefined);
     rmSync(folder, { recursive: true });
   });
+});
+
+it("a folder that cannot be read on is told, and the others go on", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "thaw-torn-"));
+  for (const name of ["a", "b"]) {
+    mkdirSync(join(folder, name));
+    for (let i = 0; i < 3; i++) writeFileSync(join(folder, name, `${i}.jpg`), "");
+  }
+  const read = vi.spyOn(Dir.prototype, "readSync");
+  try {
+    const listed: string[] = [];
+    const names = ["a", "b"].map((name) => join(folder, name));
+    for await (const path of listImages(names, Readable.from([]))) {
+      listed.push(path);
+      if (listed.length > 1) continue;
+      read.mockImplementationOnce(() => {
+        throw new Error("EIO: i/o error");
+      });
+    }
+    expect(listed.map((path) => dirname(path))).toEqual([
+      names[0],
+      folder,
+      names[1],
+      names[1],
+      names[1],
+    ]);
+    expect(listed[1]).toBe(names[0]);
+  } finally {
+    read.mockRestore();
+    rmSync(folder, { recursive: true });
+  }
 });
 
 describe("files that are no model of ours", () => {
