@@ -8,6 +8,12 @@ export interface OrtArray {
   readonly shape: readonly number[];
 }
 
+/** What a graph declares of an input or output; a size by name is free. */
+export interface Declared {
+  readonly type: string;
+  readonly shape: readonly (number | string)[];
+}
+
 export interface SessionOptions {
   readonly threads?: number;
 }
@@ -52,10 +58,17 @@ export class OnnxSession implements AsyncDisposable {
     return this.#session.inputNames;
   }
 
+  get inputs(): readonly Declared[] {
+    return this.#session.inputMetadata.map(declared);
+  }
+
+  get outputs(): readonly Declared[] {
+    return this.#session.outputMetadata.map(declared);
+  }
+
   /** Images at a time, where the file takes no other number. */
   get batch(): number | undefined {
-    const [input] = this.#session.inputMetadata;
-    const size = input?.isTensor ? input.shape[0] : undefined;
+    const size = this.inputs[0]?.shape[0];
     return typeof size === "number" && size > 0 ? size : undefined;
   }
 
@@ -97,4 +110,8 @@ export class OnnxSession implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#session.release();
   }
+}
+
+function declared(value: InferenceSession.ValueMetadata): Declared {
+  return value.isTensor ? value : { type: "no tensor", shape: [] };
 }

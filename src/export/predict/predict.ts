@@ -16,7 +16,7 @@ export type Answer =
 export interface PredictOptions {
   /** Classes named for each image; default 5. */
   readonly top?: number | undefined;
-  /** Images at a time, where the model takes any number; default 32. */
+  /** Images at a time, where the model takes any number; default 32, and at most what 128 MiB of pixels are. */
   readonly batchSize?: number | undefined;
   /** Told once where pictures are resized for a model that was trained on images of one size. */
   readonly onNote?: ((text: string) => void) | undefined;
@@ -61,7 +61,7 @@ export async function* predictFiles(
   let pending: Promise<Answer[]> | undefined;
   const batches = resizes
     ? decodedOnes(paths, reader, input.channels)
-    : decodedBatches(paths, reader, input, Math.min(batchSize, most));
+    : decodedBatches(paths, reader, input, Math.min(batchSize, most, heldAtOnce(input)));
   try {
     for await (const batch of batches) {
       const done = await pending;
@@ -75,6 +75,11 @@ export async function* predictFiles(
     // Whoever stops reading may free the model next.
     await pending?.catch(() => {});
   }
+}
+
+/** Pictures of a batch, at most: as many as are 128 MiB, or one. */
+function heldAtOnce({ height, width, channels }: NetworkInput): number {
+  return Math.max(1, Math.floor(2 ** 27 / (height * width * channels)));
 }
 
 async function* decodedBatches(
