@@ -1,16 +1,8 @@
-import {
-  Dir,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { Readable } from "node:stream";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { photographRuns } from "../../../test/support/photograph-runs.ts";
 import { sampleSplits } from "../../../test/support/sample-splits.ts";
 import { writeTiny } from "../../../test/support/tiny-images.ts";
@@ -19,9 +11,7 @@ import { parseClassicalConfig } from "../../run/classical-config.ts";
 import { parseConfig } from "../../run/config-load.ts";
 import { train, trainClassical } from "../../train/index.ts";
 import { exportRun } from "../export-run.ts";
-import { elementTypes, GraphBuilder, int, type ValueInfo } from "../graph.ts";
-import { type ExportMetadata, encodeMetadata, readMetadata } from "../metadata.ts";
-import { encodeModel } from "../onnx/encode.ts";
+import { readMetadata } from "../metadata.ts";
 import { openSubject } from "../subject.ts";
 import { listImages } from "./list-images.ts";
 import { type Answer, type Guess, predictFiles } from "./predict.ts";
@@ -288,48 +278,6 @@ describe("a million images", () => {
     }
     expect(listed).toBeLessThan(130);
   });
-
-  it("in one folder are read entry by entry", async () => {
-    const folder = mkdtempSync(join(tmpdir(), "thaw-many-"));
-    for (let i = 0; i < 5000; i++) writeFileSync(join(folder, `${i}.jpg`), "");
-    const before = process.memoryUsage().heapUsed;
-    const names = listImages([folder], Readable.from([]));
-    for (let i = 0; i < 10; i++) expect((await names.next()).value).toMatch(/\.jpg$/);
-    expect(process.memoryUsage().heapUsed - before).toBeLessThan(1_000_000);
-    await names.return(undefined);
-    rmSync(folder, { recursive: true });
-  });
-});
-
-it("a folder that cannot be read on is told, and the others go on", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "thaw-torn-"));
-  for (const name of ["a", "b"]) {
-    mkdirSync(join(folder, name));
-    for (let i = 0; i < 3; i++) writeFileSync(join(folder, name, `${i}.jpg`), "");
-  }
-  const read = vi.spyOn(Dir.prototype, "readSync");
-  try {
-    const listed: string[] = [];
-    const names = ["a", "b"].map((name) => join(folder, name));
-    for await (const path of listImages(names, Readable.from([]))) {
-      listed.push(path);
-      if (listed.length > 1) continue;
-      read.mockImplementationOnce(() => {
-        throw new Error("EIO: i/o error");
-      });
-    }
-    expect(listed.map((path) => dirname(path))).toEqual([
-      names[0],
-      folder,
-      names[1],
-      names[1],
-      names[1],
-    ]);
-    expect(listed[1]).toBe(names[0]);
-  } finally {
-    read.mockRestore();
-    rmSync(folder, { recursive: true });
-  }
 });
 
 describe("files that are no model of ours", () => {
@@ -357,50 +305,6 @@ describe("files that are no model of ours", () => {
     const other = Buffer.from([0x08, 8, 0x12, 7, ...Buffer.from("pytorch"), 0x3a, 0]);
     expect(() => readMetadata(written("other.onnx", other))).toThrow(
       "this ONNX file was not written by `thaw export`: it is of pytorch",
-    );
-  });
-
-  it("one that says of itself what its graph is not", async () => {
-    const ends = (type: "float32" | "uint8" | "float16", ...shape: ValueInfo["shape"]) =>
-      ({ type, shape }) satisfies ValueInfo;
-    const input = { channels: 3, height: 4, width: 6, mean: [0, 0, 0], std: [1, 1, 1] };
-    const image = [{ perImage: 1 }, 3, 4, 6] as const;
-    const file = (name: string, takes: ValueInfo, gives: ValueInfo, more = {}): string => {
-      const builder = new GraphBuilder(17);
-      const to = int(elementTypes[gives.type]);
-      const graph = builder.finish(
-        new Map([["images", takes]]),
-        new Map([[builder.add("Cast", ["images"], { to }), gives]]),
-      );
-      const metadata: ExportMetadata = {
-        ...{ model: "m", classes: ["a", "b"], input, takes: "normalised", gives: "logits" },
-        ...{ precision: "fp32", licence: "none", run: "r", data: "d", ...more },
-      };
-      const options = { producerVersion: "0", metadata: encodeMetadata(metadata) };
-      const { model } = encodeModel(graph, { ...options, externalName: `${name}.data` });
-      return written(name, Buffer.concat([...model]));
-    };
-    const good = ends("float32", ...image);
-    await using _good = await openFile(file("good.onnx", good, good));
-    for (const [name, takes, gives, said, more] of [
-      ["type", ends("uint8", ...image), good, "it takes uint8 [batch, 3, 4, 6], and not float32"],
-      ["turned", ends("float32", { perImage: 1 }, 3, 6, 4), good, "not float32 [batch, 3, 4, 6]"],
-      ["flat", ends("float32", { perImage: 1 }, 72), good, "it takes float32 [batch, 72]"],
-      ["seven", ends("float32", 7, 3, 4, 6), good, "it takes 7 images at a time"],
-      [
-        "half",
-        good,
-        ends("float16", ...image),
-        "it gives float16 [batch, 3, 4, 6], and not float32",
-      ],
-      ["fixed", ends("uint8", 1, 4, 6, 3), good, "not uint8 [batch, height, width, 3]", "pictures"],
-    ] as const) {
-      const path = file(`${name}.onnx`, takes, gives, more && { takes: more });
-      await expect(openFile(path)).rejects.toThrow(said);
-    }
-    const classes = ["a", "\x1b[2Jb"];
-    expect(() => readMetadata(file("names.onnx", good, good, { classes }))).toThrow(
-      "classes.1: a name has control characters",
     );
   });
 
