@@ -103,6 +103,18 @@ test("thaw predict tells files that cannot be read, labels the others and ends w
   expect(status).toBe(1);
 });
 
+test("what thaw predict prints of a name moves no cursor, and --json is a whole document", () => {
+  const named = join(folder, "a\x1b[2J\n.png");
+  writeFileSync(named, readFileSync(join(folder, "photos/a.png")));
+  const plain = run("predict", file, named, "--top", "1");
+  expect(plain.stdout).toContain("a\\x1b[2J\\x0a.png  ");
+  expect(plain.stdout.trim().split("\n")).toHaveLength(1);
+  const names = [named, named, join(folder, "gone")];
+  const gone = run("predict", file, ...names, "--batch-size", "1", "--json");
+  expect(gone.code).toBe(2);
+  expect(JSON.parse(gone.stdout)).toMatchObject([{ file: named }]);
+});
+
 test.each([
   [["predict", "nothing", "x.png"], 2, "nothing: no run of this name"],
   [["export", "a", "--half", "--int8"], 2, "--half and --int8"],

@@ -71,6 +71,18 @@ const traceSchema = z.strictObject({
   traceEvents: z.array(z.union([span, named])),
 });
 
+it("tells the first error where what was measured cannot be kept either", async () => {
+  const into = join(folder, "lost");
+  const onStep = ({ batchSize }: { batchSize: number }) => {
+    if (batchSize === 1) return;
+    rmSync(into, { recursive: true });
+    throw new Error("the first");
+  };
+  const window = { warmup: 0, timed: 1, seconds: 60, traced: 1 };
+  const asked = options("lost", { batchSizes: [1, 2], window, trainStep: undefined, onStep });
+  await expect(profileModels(asked)).rejects.toThrow("the first");
+});
+
 describe("a profile of training steps", () => {
   let profile: Profile;
   let into: string;

@@ -1,12 +1,4 @@
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import type { DatasetSplits, SplitSet } from "../data/imageset.ts";
 import { ExitCode, ThawError, UsageError } from "../errors.ts";
@@ -22,12 +14,13 @@ import { checkOpset, lower } from "./lower/lower.ts";
 import { type ExportMetadata, encodeMetadata } from "./metadata.ts";
 import { modelCard } from "./model-card.ts";
 import { encodeModel } from "./onnx/encode.ts";
-import { checkParity, type Parity, resizingTolerance, tolerances } from "./parity.ts";
+import { checkParity, type Parity, refuseDifference } from "./parity.ts";
 import { pictureFront, pixelFront, RESIZE_OPSET, withBatch, withFront } from "./preprocessing.ts";
 import { bytesOf } from "./quantize/calibrate.ts";
 import { quantizeChecked } from "./quantize/choose.ts";
 import { OnnxSession } from "./session.ts";
 import { openSubject, type Subject } from "./subject.ts";
+import { putInPlace, refuseTarget } from "./target.ts";
 
 export interface ExportOptions {
   /** Folder that is made; default `export` in the run's. */
@@ -90,10 +83,10 @@ export async function exportRun(
   data: DatasetSplits,
   options: ExportOptions = {},
 ): Promise<{ readonly folder: string; readonly report: ExportReport }> {
-  const { precision = "fp32", opset, onNote } = options;
+  const { precision = "fp32", opset, overwrite = false, onNote } = options;
   if (opset !== undefined) checkOpset(opset);
   const folder = resolve(options.to ?? join(dir, "export"));
-  refuseTarget(folder, options.overwrite ?? false);
+  refuseTarget(folder, overwrite);
   using subject = await openSubject(dir, options.places);
   if (precision !== "fp32" && subject.kind === "classical") {
     throw new UsageError(
@@ -118,13 +111,7 @@ export async function exportRun(
     const batched = options.dynamicBatch === false ? withBatch(graph, 1) : graph;
     const path = writeModel(part, batched, metadata, options.largestInside);
     const judged = splitFor(data);
-    await using session = await OnnxSession.open(path);
-    const parity = await checkParity(session, subject, spread(judged.set, options.images ?? 512), {
-      precision,
-      takes: metadata.takes,
-      batchSize: options.dynamicBatch === false ? 1 : undefined,
-      cache: options.cache,
-    });
+    const parity = await parityOf(path, subject, judged.set, metadata, options);
     const report: ExportReport = {
       run: subject.run.name,
       model: metadata.model,
@@ -140,7 +127,7 @@ export async function exportRun(
     writeFileSync(join(part, "export.json"), `${JSON.stringify(report, null, 2)}\n`);
     writeFileSync(join(part, "README.md"), modelCard(subject.run, metadata, report));
     if (int8 !== undefined && int8.drop > int8.maxDrop) refuseDrop(int8);
-    replace(folder, part);
+    putInPlace(part, folder, { overwrite, onNote });
     return { folder, report };
   } catch (error) {
     onNote?.("nothing was written");
@@ -148,36 +135,6 @@ export async function exportRun(
   } finally {
     rmSync(part, { recursive: true, force: true });
   }
-}
-
-/** An earlier export goes when the new one is in its place. */
-function replace(folder: string, by: string): void {
-  const old = `${by}.old`;
-  const hasOld = existsSync(folder);
-  if (hasOld) renameSync(folder, old);
-  renameSync(by, folder);
-  if (hasOld) rmSync(old, { recursive: true });
-}
-
-const ourFiles: readonly string[] = ["README.md", "export.json", "model.onnx", "model.onnx.data"];
-
-function refuseTarget(folder: string, overwrite: boolean): void {
-  if (!existsSync(folder)) return;
-  const names = statSync(folder).isDirectory() ? readdirSync(folder) : [];
-  const isOurs = names.includes("export.json");
-  const other = names.find((name) => !ourFiles.includes(name));
-  if (overwrite && isOurs && other !== undefined) {
-    throw new UsageError(`${folder} has ${other} too, which is of no export; nothing was touched`, {
-      hint: "move it away, or name another folder with --to",
-    });
-  }
-  if (overwrite && isOurs) return;
-  throw new UsageError(
-    `${folder} exists${isOurs ? "" : " and is no export"}; nothing in it was touched`,
-    {
-      hint: isOurs ? "--overwrite replaces it, --to names another" : "name another with --to",
-    },
-  );
 }
 
 /** What the file is to take. @throws UsageError for resizing in operators that cannot say it. */
@@ -210,6 +167,20 @@ function takesImages(graph: Graph, { takes, input }: ExportMetadata): Graph {
   if (takes === "normalised") return graph;
   const front = takes === "pixels" ? pixelFront(input) : pictureFront(input);
   return withFront(graph, front, takes);
+}
+
+/** Closes the file again: what is open cannot be renamed everywhere. */
+async function parityOf(
+  path: string,
+  subject: Subject,
+  set: SplitSet,
+  { precision, takes }: ExportMetadata,
+  { images = 512, dynamicBatch, cache }: ExportOptions,
+): Promise<Parity> {
+  await using session = await OnnxSession.open(path);
+  const batchSize = dynamicBatch === false ? 1 : undefined;
+  const options = { precision, takes, batchSize, cache };
+  return await checkParity(session, subject, spread(set, images), options);
 }
 
 async function inPrecision(
@@ -270,26 +241,6 @@ async function fileOf(folder: string, name: string): Promise<ExportReport["files
   const path = join(folder, name);
   if (!existsSync(path)) return [];
   return [{ name, bytes: statSync(path).size, sha256: await fileDigest(path) }];
-}
-
-function refuseDifference(parity: Parity, precision: ExportMetadata["precision"]): void {
-  if (parity.passed) return;
-  const { maxDifference, agreement, resizing } = parity;
-  const allowed = tolerances[precision];
-  const keeps = [
-    ...(Number.isFinite(allowed.maxDifference) ? [String(allowed.maxDifference)] : []),
-    ...(resizing ? [`${resizingTolerance.largest} grey levels`] : []),
-    `${100 * (resizing ? Math.min(allowed.agreement, resizingTolerance.agreement) : allowed.agreement)} %`,
-  ];
-  throw new ThawError(
-    `the file does not say what its model says: outputs differ by up to ${maxDifference.toPrecision(3)}, ` +
-      (resizing ? `its resizing by up to ${resizing.largest} grey levels, ` : "") +
-      `and ${(100 * agreement).toFixed(2)} % of ${parity.images} images get the same class`,
-    {
-      exitCode: ExitCode.gate,
-      hint: `an export in ${precision} keeps to ${keeps.join(" and ")}`,
-    },
-  );
 }
 
 function refuseDrop({ drop, maxDrop, before, after }: Int8Report): never {

@@ -7,6 +7,9 @@ import { readModelHeader } from "./onnx/read-model.ts";
 const LARGEST_SIDE = 16_384;
 const side = z.int().min(1).max(LARGEST_SIDE);
 
+/** They are printed, and a terminal does what control characters say. */
+const className = z.string().regex(/^\P{Cc}*$/u, { message: "a name has control characters" });
+
 const inputSchema = z
   .object({
     // What pictures are decoded to.
@@ -26,7 +29,7 @@ const metadataSchema = z.object({
   /** Name of the architecture, or of the classical model. */
   model: z.string(),
   /** Names in the order of the outputs. */
-  classes: z.array(z.string()).min(1),
+  classes: z.array(className).min(1),
   /** Size, resizing and normalisation of the images. */
   input: inputSchema,
   /**

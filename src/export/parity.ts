@@ -1,5 +1,5 @@
 import type { SplitSet } from "../data/imageset.ts";
-import { ThawError } from "../errors.ts";
+import { ExitCode, ThawError } from "../errors.ts";
 import { Tensor } from "../tensor/index.ts";
 import { arrayOf, type BatchOptions, batchesOf, largest } from "./feed.ts";
 import type { ExportMetadata } from "./metadata.ts";
@@ -58,9 +58,10 @@ export async function checkParity(
   let [agreed, maxDifference] = [0, 0];
   for await (const { images, first, labels } of batchesOf(set, input, options)) {
     const said = subject.answer(images);
-    const own = await resizing?.present(images, first);
-    const feeds = own?.feeds ?? [takes === "pixels" ? pixelsOf(images, input) : arrayOf(images)];
-    const answers = await answersOf(session, feeds);
+    const own = await resizing?.ask(session, images, first);
+    const answers =
+      own?.answers ??
+      (await answersOf(session, takes === "pixels" ? pixelsOf(images, input) : arrayOf(images)));
     if (answers.length !== said.length) {
       throw new ThawError(
         `the file gives ${answers.length} numbers where the model gives ${said.length}`,
@@ -91,10 +92,32 @@ function isAllowed(differs: Parity["resizing"]): boolean {
   return differs === undefined || (differs.largest <= largest && differs.mean <= mean);
 }
 
-async function answersOf(session: OnnxSession, feeds: readonly OrtArray[]): Promise<Float32Array> {
-  const parts: Float32Array[] = [];
-  for (const feed of feeds) parts.push((await session.first(feed)).data as Float32Array);
-  return joined(parts);
+/** @throws ThawError with exit code 3 that says what differs, for a file that does not say what its model says. */
+export function refuseDifference(parity: Parity, precision: ExportMetadata["precision"]): void {
+  if (parity.passed) return;
+  const { maxDifference, agreement, resizing, images } = parity;
+  const allowed = tolerances[precision];
+  const { largest, mean, agreement: least } = resizingTolerance;
+  const keeps = [
+    ...(Number.isFinite(allowed.maxDifference) ? [String(allowed.maxDifference)] : []),
+    ...(resizing ? [`${largest} grey levels, ${mean} on average,`] : []),
+    `${100 * (resizing ? Math.min(allowed.agreement, least) : allowed.agreement)} %`,
+  ];
+  const resized = (by: NonNullable<Parity["resizing"]>) =>
+    `its resizing by up to ${by.largest} grey levels, ${by.mean.toPrecision(3)} on average, `;
+  throw new ThawError(
+    `the file does not say what its model says: outputs differ by up to ${maxDifference.toPrecision(3)}, ` +
+      `${resizing ? resized(resizing) : ""}` +
+      `and ${(100 * agreement).toFixed(2)} % of ${images} images get the same class`,
+    {
+      exitCode: ExitCode.gate,
+      hint: `an export in ${precision} keeps to ${keeps.join(" and ")}`,
+    },
+  );
+}
+
+async function answersOf(session: OnnxSession, feed: OrtArray): Promise<Float32Array> {
+  return (await session.first(feed)).data as Float32Array;
 }
 
 function joined(parts: readonly Float32Array[]): Float32Array {
@@ -132,12 +155,20 @@ class Resizing implements AsyncDisposable {
     return new Resizing(await OnnxSession.open(bytesOf(graph)), set, input);
   }
 
-  /** The pictures that a batch was made of as the file takes them, and what its preprocessing makes of them. */
-  async present(images: Tensor, first: number) {
-    const feeds = await picturesOf(this.#set, first, images.shape[0]!, this.#input);
-    const data = await answersOf(this.#session, feeds);
+  /**
+   * What `file` says of the pictures that a batch was made of, and what its preprocessing makes of them. They are whole,
+   * and read one after the other: a batch of photographs would be gigabytes.
+   */
+  async ask(file: OnnxSession, images: Tensor, first: number) {
+    const seen: Float32Array[] = [];
+    const answers: Float32Array[] = [];
+    for await (const feed of picturesOf(this.#set, first, images.shape[0]!, this.#input)) {
+      seen.push(await answersOf(this.#session, feed));
+      answers.push(await answersOf(file, feed));
+    }
+    const data = joined(seen);
     this.#compare(images.toArray("float32"), data);
-    return { feeds, normalised: { data, shape: images.shape } };
+    return { answers: joined(answers), normalised: { data, shape: images.shape } };
   }
 
   #compare(ours: Float32Array, theirs: Float32Array): void {

@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import { expectNoLeaks } from "../../test/support/no-leaks.ts";
 import { fitPicture } from "../data/files/fit.ts";
 import type { NetworkInput } from "../run/input.ts";
-import { frontGraph, pictureFront } from "./preprocessing.ts";
+import { GraphBuilder } from "./graph.ts";
+import { frontGraph, pictureFront, pixelFront, withFront } from "./preprocessing.ts";
 import { bytesOf } from "./quantize/calibrate.ts";
 import { OnnxSession } from "./session.ts";
 
@@ -75,4 +76,22 @@ describe("a picture of any size", () => {
       }
     });
   }
+});
+
+it("goes before a graph that has its input's name already", async () => {
+  const input = { ...each, height: 1, width: 2 };
+  const builder = new GraphBuilder(17);
+  const said = builder.unique("pixels");
+  builder.rename(builder.add("Neg", ["images"]), said);
+  const ends = { type: "float32", shape: [{ perImage: 1 }, 3, 1, 2] } as const;
+  const graph = builder.finish(new Map([["images", ends]]), new Map([[said, ends]]));
+  await using session = await OnnxSession.open(
+    bytesOf(withFront(graph, pixelFront(input), "pixels")),
+  );
+  expect([session.inputNames, session.outputNames]).toEqual([["pixels_1"], ["pixels"]]);
+  const { data } = await session.first({
+    data: Uint8Array.from([1, 2, 3, 4, 5, 6]),
+    shape: [1, 1, 2, 3],
+  });
+  expect(Array.from(data, Math.round)).toEqual([-1, -4, -2, -5, -3, -6]);
 });

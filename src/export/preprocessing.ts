@@ -125,13 +125,14 @@ function normalised(
   return graph.add("Sub", [graph.add("Mul", [values, scale]), shift]);
 }
 
-/** The same graph with a front: it takes what that takes, under another name. */
+/** The same graph with a front: it takes what that takes, under another name, `name` where nothing has it. */
 export function withFront(graph: Graph, front: Front, name: string): Graph {
   const [[before]] = graph.inputs as unknown as [[string]];
   const builder = GraphBuilder.beside(graph);
-  const made = front.build(builder, builder.unique(name));
+  const input = builder.unique(name);
+  const made = front.build(builder, input);
   const first = builder.finish(
-    new Map([[name, front.takes]]),
+    new Map([[input, front.takes]]),
     new Map([[made, graph.inputs.get(before)!]]),
   );
   return {
@@ -142,7 +143,7 @@ export function withFront(graph: Graph, front: Front, name: string): Graph {
       ...first.nodes,
       ...graph.nodes.map((node) => ({
         ...node,
-        inputs: node.inputs.map((input) => (input === before ? made : input)),
+        inputs: node.inputs.map((value) => (value === before ? made : value)),
       })),
     ],
   };

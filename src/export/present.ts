@@ -14,21 +14,22 @@ export function pixelsOf(images: Tensor, { mean, std }: NetworkInput): OrtArray 
   return { data, shape: [n, h, w, c] };
 }
 
-/** `count` images of a set as they are in their files or in memory: uint8 [n, h, w, C], of files one by one. */
-export async function picturesOf(
+/**
+ * `count` images of a set as they are in their files or in memory: uint8 [n, h, w, C]. Of files one by one, each read when
+ * it is asked for.
+ */
+export async function* picturesOf(
   set: SplitSet,
   first: number,
   count: number,
   input: NetworkInput,
-): Promise<OrtArray[]> {
-  if (!("files" in set)) return [inRows(set, first, count)];
+): AsyncGenerator<OrtArray> {
+  if (!("files" in set)) return yield inRows(set, first, count);
   const reader = new PictureReader(input, { whole: true });
-  const feeds: OrtArray[] = [];
   for (const path of set.files.slice(first, first + count)) {
     const { pixels, height, width } = await reader.read(path);
-    feeds.push({ data: pixels, shape: [1, height, width, input.channels] });
+    yield { data: pixels, shape: [1, height, width, input.channels] };
   }
-  return feeds;
 }
 
 /** [n, C, h, w] → [n, h, w, C]. */

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -17,6 +17,7 @@ beforeEach(async () => {
   writeFileSync(join(folder, "model.onnx"), model);
   writeFileSync(join(folder, "README.md"), "# a card\n");
   writeFileSync(join(folder, ".hidden"), "not this");
+  symlinkSync("nowhere", join(folder, "dangling"));
   hub = await writableHub();
 });
 afterEach(async () => {

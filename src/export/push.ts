@@ -103,8 +103,9 @@ function filesOf(folder: string): Local[] {
     .sort()
     .flatMap((name) => {
       const path = join(folder, name);
-      const found = statSync(path);
-      return found.isFile() ? [{ name, path, bytes: found.size }] : [];
+      // A link may lead nowhere.
+      const found = statSync(path, { throwIfNoEntry: false });
+      return found?.isFile() ? [{ name, path, bytes: found.size }] : [];
     });
 }
 

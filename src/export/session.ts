@@ -8,6 +8,12 @@ export interface OrtArray {
   readonly shape: readonly number[];
 }
 
+/** What a graph declares of an input or output; a size by name is free. */
+export interface Declared {
+  readonly type: string;
+  readonly shape: readonly (number | string)[];
+}
+
 export interface SessionOptions {
   readonly threads?: number;
 }
@@ -52,10 +58,17 @@ export class OnnxSession implements AsyncDisposable {
     return this.#session.inputNames;
   }
 
+  get inputs(): readonly Declared[] {
+    return this.#session.inputMetadata.map(declared);
+  }
+
+  get outputs(): readonly Declared[] {
+    return this.#session.outputMetadata.map(declared);
+  }
+
   /** Images at a time, where the file takes no other number. */
   get batch(): number | undefined {
-    const [input] = this.#session.inputMetadata;
-    const size = input?.isTensor ? input.shape[0] : undefined;
+    const size = this.inputs[0]?.shape[0];
     return typeof size === "number" && size > 0 ? size : undefined;
   }
 
@@ -63,19 +76,30 @@ export class OnnxSession implements AsyncDisposable {
     return this.#session.outputNames;
   }
 
-  /** All outputs for one input, the first. */
+  /** All outputs for one input, the first. @throws ThawError with ONNX Runtime's message where it fails. */
   async run({ data, shape }: OrtArray): Promise<Map<string, OrtArray>> {
-    const tensor =
-      data instanceof Uint8Array
-        ? new this.#tensor("uint8", data, shape)
-        : new this.#tensor("float32", data, shape);
-    const results = await this.#session.run({ [this.#session.inputNames[0]!]: tensor });
+    const results = await this.#results({ data, shape });
     return new Map(
       Object.entries(results).map(([name, { data: values, dims }]) => [
         name,
         { data: values as Float32Array, shape: dims },
       ]),
     );
+  }
+
+  async #results({ data, shape }: OrtArray): Promise<InferenceSession.ReturnType> {
+    try {
+      const tensor =
+        data instanceof Uint8Array
+          ? new this.#tensor("uint8", data, shape)
+          : new this.#tensor("float32", data, shape);
+      return await this.#session.run({ [this.#session.inputNames[0]!]: tensor });
+    } catch (cause) {
+      throw new ThawError(
+        `ONNX Runtime fails on an input of [${shape.join(", ")}]: ${(cause as Error).message}`,
+        { cause },
+      );
+    }
   }
 
   /** The first output. */
@@ -86,4 +110,8 @@ export class OnnxSession implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#session.release();
   }
+}
+
+function declared(value: InferenceSession.ValueMetadata): Declared {
+  return value.isTensor ? value : { type: "no tensor", shape: [] };
 }

@@ -49,6 +49,9 @@ export async function profileModels(options: ProfileOptions): Promise<Profile> {
     writeProfile(into, profile);
     return profile;
   };
+  const keepTrace = () => {
+    if (recordings.length > 0) writeTrace(into, recordings);
+  };
   try {
     for (const name of models) {
       if (stopRequested?.()) break;
@@ -64,12 +67,19 @@ export async function profileModels(options: ProfileOptions): Promise<Profile> {
     }
   } catch (error) {
     const kept = [...done, ...underWay];
-    if (kept.length > 0) write("interrupted", kept);
+    // Of what fails here too, as on a full disk, the first is told.
+    attempt(() => kept.length > 0 && write("interrupted", kept));
+    attempt(keepTrace);
     throw error;
-  } finally {
-    if (recordings.length > 0) writeTrace(into, recordings);
   }
+  keepTrace();
   return write(stopRequested?.() ? "interrupted" : "finished", done);
+}
+
+function attempt(body: () => unknown): void {
+  try {
+    body();
+  } catch {}
 }
 
 /** What of a profile is the machine's. */

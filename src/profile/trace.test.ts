@@ -156,6 +156,17 @@ describe("a trace", () => {
     expect(second!.every(({ ts }) => ts >= end - 1e-6)).toBe(true);
   });
 
+  it("of a model without steps takes no time", () => {
+    const empty = { steps: [], modules: [], events: [], thread: 7, dropped: 0 };
+    const named = (...recordings: Recording[]) =>
+      traceOf(recordings.map((one, i) => ({ name: `${i}`, recording: one })));
+    const [whole, without] = [
+      named(recording(), empty, recording()),
+      named(recording(), recording()),
+    ].map(({ traceEvents }) => spansOf(traceEvents).map(({ ts, dur }) => [ts, dur]));
+    expect(whole).toEqual(without);
+  });
+
   it("is to TensorBoard's plugin what it is to us: steps, operators, their own times", () => {
     const made = recording();
     const bytes = Buffer.concat([...traceLines(traceOf([{ name: "model", recording: made }]))]);

@@ -45,7 +45,7 @@ export function traceOf(
   const traceEvents = recordings.flatMap(({ name, recording }, i) => {
     const spans = spansOf(recording).sort((a, b) => a.start - b.start || b.end - a.end);
     const shift = origin - (spans[0]?.start ?? 0);
-    origin = spans.reduce((latest, { end }) => Math.max(latest, end), -shift) + shift;
+    origin = spans.reduce((latest, { end }) => Math.max(latest, end), origin - shift) + shift;
     return eventsOf(name, i + 1, recording.thread, spans, shift);
   });
   return { schemaVersion: 1, displayTimeUnit: "ms", traceEvents };

@@ -184,7 +184,7 @@ export function checkRunName(name: string): void {
 }
 
 /** A Hugging Face model's folder has a config.json too, but no environment.json. */
-function isRun(dir: string): boolean {
+export function isRun(dir: string): boolean {
   return ["config.json", "environment.json"].every((file) => existsSync(join(dir, file)));
 }
 

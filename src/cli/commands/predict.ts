@@ -46,7 +46,8 @@ export const predict: CliCommand = {
         await using predictor = await openModel(model, options);
         const top = Math.min(options.top, predictor.metadata.classes.length);
         const paths = listImages(images, process.stdin);
-        const answers = predictFiles(predictor, paths, { ...options, top, onNote: note });
+        const onNote = (text: string) => note(printable(text));
+        const answers = predictFiles(predictor, paths, { ...options, top, onNote });
         const { told, failed } = await print(answers, top, options);
         if (failed > 0) say(`${failed} of ${told} images could not be read`);
         if (told === 0) say("there is no image to look at");
@@ -76,26 +77,37 @@ async function print(
   };
   if (json) await write("[");
   if (csv) await write(`${header(top)}\n`);
-  for await (const answer of answers) {
-    if ("error" in answer) {
-      failed++;
-      if (!json) say(`${answer.file}: ${answer.error}`);
+  try {
+    for await (const answer of answers) {
+      if ("error" in answer) {
+        failed++;
+        if (!json) say(printable(`${answer.file}: ${answer.error}`));
+      }
+      if (json) await write(`${told === 0 ? "\n" : ",\n"}${JSON.stringify(answer)}`);
+      else if (csv) await write(row(answer, top));
+      else if ("top" in answer) await write(`${line(answer.file, answer.top)}\n`);
+      told++;
     }
-    if (json) await write(`${told === 0 ? "\n" : ",\n"}${JSON.stringify(answer)}`);
-    else if (csv) await write(row(answer, top));
-    else if ("top" in answer) await write(`${line(answer.file, answer.top)}\n`);
-    told++;
+  } finally {
+    // Where the model fails too: what was said until then is a whole document.
+    if (json) process.stdout.write("\n]\n");
   }
-  if (json) await write("\n]\n");
   return { told, failed };
 }
 
 type Top = Extract<Answer, { top: unknown }>["top"];
 
 function line(file: string, top: Top): string {
-  return [file, ...top.map(({ label, probability }) => `${label} ${percent(probability)}`)].join(
-    "  ",
-  );
+  const said = top.map(({ label, probability }) => `${label} ${percent(probability)}`);
+  return printable([file, ...said].join("  "));
+}
+
+/** Names of files may have control characters, and a terminal does what they say. */
+function printable(text: string): string {
+  return text.replaceAll(/\p{Cc}/gu, (character) => {
+    const code = character.codePointAt(0)!.toString(16).padStart(2, "0");
+    return `\\x${code}`;
+  });
 }
 
 function header(top: number): string {

@@ -1,4 +1,4 @@
-import { type Dir, opendirSync, type Stats, statSync } from "node:fs";
+import { type Dir, type Dirent, opendirSync, type Stats, statSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
@@ -51,7 +51,11 @@ function* walk(folder: string): Generator<string> {
   // Told when it is read as a picture, and the others go on.
   if (entries === undefined) return yield folder;
   try {
-    for (let entry = entries.readSync(); entry !== null; entry = entries.readSync()) {
+    for (;;) {
+      const entry = nextOf(entries);
+      // What is left of it is not to be had; told too.
+      if (entry === undefined) return yield folder;
+      if (entry === null) return;
       if (isHidden(entry.name)) continue;
       const path = join(folder, entry.name);
       // A link to a folder may lead back here.
@@ -60,6 +64,15 @@ function* walk(folder: string): Generator<string> {
     }
   } finally {
     entries.closeSync();
+  }
+}
+
+/** Undefined where the folder cannot be read on, as on a network that is gone. */
+function nextOf(entries: Dir): Dirent | null | undefined {
+  try {
+    return entries.readSync();
+  } catch {
+    return undefined;
   }
 }
 

@@ -1,8 +1,9 @@
 import { readFile, stat } from "node:fs/promises";
 import { sideBeforeCrop } from "../../data/files/fit.ts";
-import { decodeImage, PixelBuffer } from "../../data/images/decode.ts";
+import { decodeImage, MAX_PIXELS, PixelBuffer } from "../../data/images/decode.ts";
 import { cropBox } from "../../data/images/picture.ts";
 import { luma } from "../../data/info/thumbnail.ts";
+import { resizedTo } from "../../data/transforms/crops.ts";
 import { ThawError } from "../../errors.ts";
 import type { NetworkInput } from "../../run/input.ts";
 import { resample } from "../../tensor/index.ts";
@@ -34,12 +35,13 @@ export class PictureReader {
     this.#options = options;
   }
 
-  /** @throws ThawError that names a file that is damaged or gone. */
+  /** @throws ThawError that names a file that is damaged or gone, or too long a strip to be resized whole. */
   async read(path: string): Promise<ReadPicture> {
     const { height, width, channels, interpolation } = this.#input;
     const { whole = false } = this.#options;
     const memory = whole ? {} : { scratch: this.#scratch };
     const decoded = await decodeImage(await contentOf(path), path, memory);
+    if (whole) this.#refuseStrip(path, decoded);
     const own = decoded.pixels.subarray(0, decoded.height * decoded.width * 3);
     const pixels = channels === 3 ? own : luma(own);
     const picture = { pixels, height: decoded.height, width: decoded.width };
@@ -47,6 +49,18 @@ export class PictureReader {
       this.#tell(path, picture);
     }
     return whole ? picture : this.#fit(picture);
+  }
+
+  /** A graph resizes the whole before it cuts the middle out: of one row of pixels it would make gigabytes. */
+  #refuseStrip(path: string, { height: h, width: w }: { height: number; width: number }): void {
+    const { height, width } = this.#input;
+    const shorter = sideBeforeCrop({ size: [height, width] }, fittedBy(this.#input).cropPct);
+    const [tall, wide] = resizedTo([h, w], shorter);
+    if (Math.max(tall, height) * Math.max(wide, width) <= MAX_PIXELS) return;
+    throw new ThawError(
+      `${path}: ${h}×${w} pixels, which a file with its preprocessing inside enlarges to ${tall}×${wide} before it cuts the middle out`,
+      { hint: "cut it nearer to a square, or export without --with-preprocessing" },
+    );
   }
 
   #fit({ pixels, height: h, width: w }: ReadPicture): ReadPicture {

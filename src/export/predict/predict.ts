@@ -16,7 +16,7 @@ export type Answer =
 export interface PredictOptions {
   /** Classes named for each image; default 5. */
   readonly top?: number | undefined;
-  /** Images at a time, where the model takes any number; default 32. */
+  /** Images at a time, where the model takes any number; default 32, and at most what 128 MiB of pixels are. */
   readonly batchSize?: number | undefined;
   /** Told once where pictures are resized for a model that was trained on images of one size. */
   readonly onNote?: ((text: string) => void) | undefined;
@@ -42,7 +42,14 @@ export async function* predictFiles(
   const { classes, input } = metadata;
   const reader = new PictureReader(input, { whole: resizes, onNote });
   const ask = async ({ files, pixels, shape }: Decoded): Promise<Answer[]> => {
-    const said = shape[0] === 0 ? new Float32Array() : await predictor.ask(pixels, shape);
+    let said: Float32Array = new Float32Array();
+    try {
+      if (shape[0] > 0) said = await predictor.ask(pixels, shape);
+    } catch (failure) {
+      // Of one picture it may be the picture's own, and the others go on.
+      if (shape[0] > 1 || !(failure instanceof ThawError)) throw failure;
+      return files.map(({ file, error = failure.message }) => ({ file, error }));
+    }
     let row = 0;
     return files.map(({ file, error }): Answer => {
       if (error !== undefined) return { file, error };
@@ -54,7 +61,7 @@ export async function* predictFiles(
   let pending: Promise<Answer[]> | undefined;
   const batches = resizes
     ? decodedOnes(paths, reader, input.channels)
-    : decodedBatches(paths, reader, input, Math.min(batchSize, most));
+    : decodedBatches(paths, reader, input, Math.min(batchSize, most, heldAtOnce(input)));
   try {
     for await (const batch of batches) {
       const done = await pending;
@@ -68,6 +75,11 @@ export async function* predictFiles(
     // Whoever stops reading may free the model next.
     await pending?.catch(() => {});
   }
+}
+
+/** Pictures of a batch, at most: as many as are 128 MiB, or one. */
+function heldAtOnce({ height, width, channels }: NetworkInput): number {
+  return Math.max(1, Math.floor(2 ** 27 / (height * width * channels)));
 }
 
 async function* decodedBatches(

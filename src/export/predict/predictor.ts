@@ -4,6 +4,7 @@ import { ops, scope, Tensor } from "../../tensor/index.ts";
 import { type ExportMetadata, readMetadata } from "../metadata.ts";
 import { OnnxSession } from "../session.ts";
 import type { Subject } from "../subject.ts";
+import { checkGraph } from "./check-graph.ts";
 
 /** A model that is asked about pictures. */
 export interface Predictor extends AsyncDisposable {
@@ -16,10 +17,16 @@ export interface Predictor extends AsyncDisposable {
   ask(pixels: Uint8Array, shape: readonly number[]): Promise<Float32Array>;
 }
 
-/** An exported file. @throws ThawError for a file that is none. */
+/** An exported file. @throws ThawError for a file that is none, or is not what it says of itself. */
 export async function openFile(path: string): Promise<Predictor> {
   const metadata = readMetadata(path);
   const session = await OnnxSession.open(path);
+  try {
+    checkGraph(path, session, metadata);
+  } catch (error) {
+    await session[Symbol.asyncDispose]();
+    throw error;
+  }
   const { input, takes } = metadata;
   const resizes = takes === "pictures";
   return {
