@@ -44,38 +44,31 @@ export async function profileMembers(
   for (const [i, mode] of [...new Set(plan.modes)].entries()) {
     if (options.isStopped?.()) return;
     const into = join(out, i === 0 ? "profile" : `profile-${mode}`);
-    const before = readProfile(into);
-    const known =
-      before?.status === "finished" && before.mode === mode
-        ? before.models.filter((one) => networks.some((member) => isMeasured(member, one, plan)))
-        : [];
+    const found = readProfile(into);
+    const before = found?.status === "finished" && found.mode === mode ? found : undefined;
     const missing = networks.filter(
-      ({ config }) => !known.some(({ model }) => model === config.model),
+      (member) => !before?.models.some((one) => isMeasured(member, one, plan)),
     );
     if (missing.length === 0) continue;
     options.onProfile?.(
       mode,
       missing.map(({ config }) => config.model),
     );
-    const isOfKnown = (note: string) => known.some(({ model }) => note.split(/[:,]/)[0] === model);
-    const profiles: Profile[] =
-      known.length === 0
-        ? []
-        : [{ ...before!, models: known, notes: before!.notes.filter(isOfKnown) }];
+    const profiles: Profile[] = [];
     for (const group of await grouped(missing, plan, options)) {
       const profile = await attempt(group.models, options, () =>
         measure(group, mode, into, plan, options),
       );
       if (profile !== undefined) profiles.push(profile);
     }
-    if (profiles.length === 0) continue;
-    const whole = joined(profiles);
-    // Also where the last group failed, and wrote what it had.
+    const all = before === undefined ? profiles : [without(before, profiles), ...profiles];
+    if (all.length === 0) continue;
+    const whole = joined(all);
+    // Also where the last group failed, and wrote what it had over the others.
     writeDurably(join(into, "profile.json"), `${JSON.stringify(whole, null, 2)}\n`);
-    if (profiles.length > 1) {
-      // The last group's alone: those of single models stand beside it.
-      rmSync(join(into, "trace.json"), { force: true });
-    }
+    if (profiles.length === 0) continue;
+    // Of the last group alone: those of single models stand beside it.
+    if (all.length > 1) rmSync(join(into, "trace.json"), { force: true });
     await attempt(["profile"], options, () => writeProfileReport(into, whole));
     options.onProfiled?.(into, whole);
   }
@@ -158,6 +151,16 @@ async function measure(
     ...(onNote && { onNote }),
     ...(onStep && { onStep }),
   });
+}
+
+/** What was measured before, and is not measured again. */
+function without(before: Profile, again: readonly Profile[]): Profile {
+  const names = new Set(again.flatMap(({ models }) => models.map(({ model }) => model)));
+  return {
+    ...before,
+    models: before.models.filter(({ model }) => !names.has(model)),
+    notes: before.notes.filter((note) => !names.has(note.split(/[:,]/)[0]!)),
+  };
 }
 
 function joined(profiles: readonly Profile[]): Profile {
