@@ -78,7 +78,7 @@ test("an interrupted matrix is gone on with: begun runs from their checkpoint", 
   });
   const stopped = await ended;
   expect(stopped.code).toBe(130);
-  expect(stopped.stderr).toContain(`go on with: thaw compare ${file}`);
+  expect(stopped.stderr).toContain(`go on with: thaw compare ${file} --out ${place}\n`);
   expect(compare("--out", place, "--dry-run").stderr).toMatch(
     /^begun .*lr0.001-s42\nnew .*lr0.002/m,
   );
