@@ -107,7 +107,14 @@ function chosen(members: readonly MatrixMember[], out: string, which: ExportPlan
     return finished.filter((placed) => first.get(digestOverSeeds(placed.member)) === placed);
   }
   // Not by test images: those then would say too much of what was chosen by them.
-  const accuracyOf = (name: string) => readRun(join(out, name)).summary?.best?.valAccuracy ?? -1;
+  const accuracyOf = (name: string) => {
+    try {
+      return readRun(join(out, name)).summary?.best?.valAccuracy ?? -1;
+    } catch {
+      // One with a damaged file can still be the only one; its export says what is wrong.
+      return -1;
+    }
+  };
   const best = finished.reduce<
     { readonly placed: (typeof finished)[number]; accuracy: number } | undefined
   >((before, placed) => {

@@ -70,6 +70,14 @@ describe("what a part fails in", () => {
       members: [{ name: "b-s42" }],
       failed: [{ name: "a-s42", error: { message: "std::bad_alloc" } }],
     });
+    // Each of two that are called the same has a file of its own.
+    const alike = load(
+      'base: {data: d, model: simple_cnn}\nmatrix: {classes: [["a b", c], ["a/b", c]]}',
+    );
+    const files: string[] = [];
+    const onCheck = (name: string) => files.push(name);
+    await checkMembers(alike.members, out, { openData: openNothing, onCheck });
+    expect(new Set(files).size).toBe(2);
   });
 
   it("takes no report from runs that are finished, and is recorded", async () => {

@@ -66,11 +66,15 @@ matrix:
 });
 
 it("tells apart names that lose their difference", () => {
-  const [a, b] = names(`
+  const text = `
 base: {data: fashion-mnist, model: simple_cnn}
 matrix: {weightDecay: [0.1, 0.2], classes: [["a b", c], ["a/b", c]]}
-`);
+`;
+  const [a, b] = names(text);
   expect(a).not.toBe(b);
+  // Without its seed it has no piece of a digest either.
+  const only = "fashion-mnist-simple_cnn-scratch-weightDecay0.1-classesa_b_c";
+  expect(names(text, { only: [only] })).toEqual([a, b]);
 });
 
 it("only takes the members that are named, with all of their seeds", () => {

@@ -144,13 +144,21 @@ function tell(
   for (const { run, precision, reason } of told) {
     say(`${colors.red("not exported:")} ${run} (${precision}): ${reason}`);
   }
+  process.exitCode = exitCodeOf({ failed, notExported, ...(stopped && { stopped }) });
+  if (stopped !== undefined) say(`${stopped}; go on with: ${commandOf(file, options)}`);
+}
+
+/** A gate's where nothing failed but exports that a check refused. */
+export function exitCodeOf({
+  failed,
+  notExported,
+  stopped,
+}: Pick<RecipeOutcome, "failed" | "notExported" | "stopped">): ExitCode {
+  if (stopped !== undefined) return ExitCode[stopped];
   const isGate = ({ error }: (typeof notExported)[number]) =>
     error instanceof ThawError && error.exitCode === ExitCode.gate;
-  if (failed.length > 0 || !notExported.every(isGate)) process.exitCode = ExitCode.failed;
-  else if (notExported.length > 0) process.exitCode = ExitCode.gate;
-  if (stopped === undefined) return;
-  say(`${stopped}; go on with: ${commandOf(file, options)}`);
-  process.exitCode = ExitCode[stopped];
+  if (failed.length > 0 || !notExported.every(isGate)) return ExitCode.failed;
+  return notExported.length > 0 ? ExitCode.gate : ExitCode.done;
 }
 
 function firstLine({ message }: Error): string {
