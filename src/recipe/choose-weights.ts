@@ -40,8 +40,9 @@ export async function chooseWeights(
   const standIns: Chosen["standIns"][number][] = [];
   const wanted: StandIn["wanted"][] = [];
   for (const member of members) {
-    if (isStopped?.()) break;
     const other = await replacement(member);
+    // What was not asked for in the end says nothing.
+    if (isStopped?.()) break;
     const taken = other?.member ?? member;
     if (!chosen.has(taken.digest)) chosen.set(taken.digest, taken);
     if (other !== undefined) standIns.push({ ...other.told, digest: taken.digest });

@@ -135,6 +135,9 @@ describe("comparison.json", () => {
       failed: [earlier.failed[1], { run: "a-s42", reason: "std::bad_alloc" }],
     });
     expect(readComparison(out)).toEqual(record);
+    // All of the matrix: what is no member of it any more has failed in nothing.
+    const whole = await runRecipe(load(two), { openData: openNothing });
+    expect(whole.record.failed.map(({ run }) => run)).toEqual(["a-s42", "b-s42"]);
   });
 
   it("stays as it is where a call is stopped before it has begun, and is not written empty", async () => {

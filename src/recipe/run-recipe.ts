@@ -130,23 +130,26 @@ export async function runRecipe(matrix: Matrix, given: RecipeOptions): Promise<R
   const before = [...rates.failed, ...checked.failed];
   const placed = placedNames(matrix, rates, isStopped());
   const { wanted } = chosen;
-  const keep = (now: ComparisonRecord, settled: ReadonlySet<string>): ComparisonRecord => {
-    const merged = mergeComparisons(earlier, now, { placed, settled, wanted });
+  const keep = (now: ComparisonRecord, isSettled: (run: string) => boolean): ComparisonRecord => {
+    const merged = mergeComparisons(earlier, now, { placed, isSettled, wanted });
     const says = Object.values(merged).some((value) => Array.isArray(value) && value.length > 0);
     if (says || !isStopped()) writeComparison(out, merged);
     return merged;
   };
-  keep(recordOf(out, chosen, rates, before), namesOf(before));
+  const told = namesOf(before);
+  keep(recordOf(out, chosen, rates, before), (run) => told.has(run));
   const outcome: MatrixOutcome = isStopped()
     ? { finished: [], skipped: 0, failed: [], stopped: stopped! }
     : await trainMatrix(checked.members, out, { ...options, openData });
   stopped ??= outcome.stopped;
   const failed = [...before, ...outcome.failed];
   const { finished, skipped } = outcome;
-  const reached = [...namesOf(failed), ...finished.map((dir) => basename(dir))];
-  const settled = new Set(stopped === undefined ? [...reached, ...placed] : reached);
+  const reached = new Set([...namesOf(failed), ...finished.map((dir) => basename(dir))]);
+  const isWhole = stopped === undefined && matrix.isPart !== true;
+  const isSettled = (run: string) =>
+    isWhole || reached.has(run) || (stopped === undefined && placed.has(run));
   const known = recordOf(out, chosen, rates, failed);
-  keep(known, settled);
+  keep(known, isSettled);
   const made: Exported =
     isStopped() || matrix.export === false
       ? { exports: [], notExported: [], errors: [] }
@@ -156,7 +159,7 @@ export async function runRecipe(matrix: Matrix, given: RecipeOptions): Promise<R
           onFailed: events.onExportFailed,
         });
   const { exports, notExported } = made;
-  const record = keep({ ...known, exports, notExported }, settled);
+  const record = keep({ ...known, exports, notExported }, isSettled);
   if (!isStopped() && matrix.profile !== false) {
     const done = placeMembers(checked.members, out).filter(({ state }) => state === "finished");
     const members = done.map(({ member }) => member);

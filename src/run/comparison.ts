@@ -62,8 +62,8 @@ export function readComparison(out: string): ComparisonRecord | undefined {
 export interface Reach {
   /** Runs that it placed, and names of members whose place another took. */
   readonly placed: ReadonlySet<string>;
-  /** Runs that it finished or found finished, and what failed. */
-  readonly settled: ReadonlySet<string>;
+  /** What it finished, found finished or failed in, and what is no member any more. */
+  readonly isSettled: (run: string) => boolean;
   /** Weights that it looked for. */
   readonly wanted: readonly StandIn["wanted"][];
 }
@@ -75,7 +75,7 @@ export interface Reach {
 export function mergeComparisons(
   before: ComparisonRecord | undefined,
   now: ComparisonRecord,
-  { placed, settled, wanted }: Reach,
+  { placed, isSettled, wanted }: Reach,
 ): ComparisonRecord {
   if (before === undefined) return now;
   const rates = before.rates.flatMap((rate) => {
@@ -105,7 +105,7 @@ export function mergeComparisons(
     ...now,
     standIns: [...standIns, ...now.standIns],
     rates,
-    failed: [...before.failed.filter(({ run }) => !settled.has(run)), ...now.failed],
+    failed: [...before.failed.filter(({ run }) => !isSettled(run)), ...now.failed],
     exports: [...before.exports.filter(isKept), ...now.exports],
     notExported: [...before.notExported.filter(isKept), ...now.notExported],
   };

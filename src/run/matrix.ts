@@ -12,6 +12,8 @@ export interface Matrix extends Surroundings {
   /** Folder of the runs and of the report. */
   readonly out: string;
   readonly members: readonly MatrixMember[];
+  /** The file has other members, which are not meant. */
+  readonly isPart?: boolean;
 }
 
 const FIRST_SEED = trainConfigSchema.shape.seed.parse(undefined);
@@ -46,7 +48,8 @@ export function loadMatrix(
   }
   const all = distinctNames([...members.values()]);
   refuseUnused(shared, all, file);
-  return { ...rest, out, members: given.only === undefined ? all : chosen(all, given.only, file) };
+  if (given.only === undefined) return { ...rest, out, members: all };
+  return { ...rest, out, members: chosen(all, given.only, file), isPart: true };
 }
 
 function chosen(
