@@ -2,6 +2,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { exitCodeOf } from "../src/cli/commands/compare.ts";
+import { ThawError } from "../src/errors.ts";
 import { openRun } from "../src/run/read.ts";
 import { makeHome, type Outcome, startThaw, thaw } from "./support/thaw-process.ts";
 
@@ -78,7 +80,7 @@ test("an interrupted matrix is gone on with: begun runs from their checkpoint", 
   });
   const stopped = await ended;
   expect(stopped.code).toBe(130);
-  expect(stopped.stderr).toContain(`go on with: thaw compare ${file}`);
+  expect(stopped.stderr).toContain(`go on with: thaw compare ${file} --out ${place}\n`);
   expect(compare("--out", place, "--dry-run").stderr).toMatch(
     /^begun .*lr0.001-s42\nnew .*lr0.002/m,
   );
@@ -86,6 +88,22 @@ test("an interrupted matrix is gone on with: begun runs from their checkpoint", 
   expect(stderr).toContain("lr0.001-s42: goes on");
   expect(code).toBe(0);
   expect(openRun("fashion-mnist-simple_cnn-scratch-lr0.001-s42", place).epochs).toHaveLength(3);
+});
+
+test("a signal is heard while a rate is looked for, and is no one's failure", async () => {
+  const place = join(folder, "searching");
+  write("  model: [simple_cnn, resnet18]\n", "  lr: find\n");
+  let sent = false;
+  const { ended } = startThaw(["compare", file, "--out", place, "--json"], env, (stderr, child) => {
+    if (!sent && stderr.includes("looking for its")) sent = child.kill("SIGTERM");
+  });
+  const { code, stdout, stderr } = await ended;
+  expect(code).toBe(75);
+  expect(JSON.parse(stdout)).toMatchObject({ failed: [], stopped: "preempted", report: null });
+  expect(stderr.match(/looking for its/g)).toHaveLength(1);
+  expect(stderr).not.toContain("was found");
+  expect(existsSync(join(place, "lr-find"))).toBe(false);
+  expect(existsSync(join(place, "comparison.json"))).toBe(false);
 });
 
 test("mistakes are told before anything is trained", () => {
@@ -102,6 +120,19 @@ test("mistakes are told before anything is trained", () => {
   expect(compare("--seeds", "0").code).toBe(2);
   writeFileSync(file, "basis:\n  model: x\n");
   expect(compare().stderr).toContain('Unrecognized key: "basis"');
+});
+
+test("a refused export alone is a gate's exit code; another failure beside it is not", () => {
+  const refused = (exitCode: 1 | 3) => {
+    const error = new ThawError("differs", { exitCode });
+    return { run: "a", precision: "int8", error };
+  };
+  const failed = [{ name: "b", error: new Error("diverged") }];
+  expect(exitCodeOf({ failed: [], notExported: [] })).toBe(0);
+  expect(exitCodeOf({ failed: [], notExported: [refused(3)] })).toBe(3);
+  expect(exitCodeOf({ failed: [], notExported: [refused(3), refused(1)] })).toBe(1);
+  expect(exitCodeOf({ failed, notExported: [refused(3)] })).toBe(1);
+  expect(exitCodeOf({ failed, notExported: [], stopped: "preempted" })).toBe(75);
 });
 
 test("report: what runs/* names, refused where test sets differ", () => {

@@ -1,7 +1,16 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { readComparison } from "../src/run/comparison.ts";
 import { lrFindSchema } from "../src/run/lr-find.ts";
 import { readProfile } from "../src/run/profile.ts";
 import { openRun } from "../src/run/read.ts";
@@ -111,6 +120,14 @@ matrix:
   // What is said of it is in the folder, for any later report.
   const report = thaw(["report", "--out", join(folder, "stand-ins"), "--json"], env);
   expect(JSON.parse(report.stdout).findings[0]).toMatch(sentence);
+  // A dry run shows it in its member's place, and either name chooses it.
+  const only = compare(text, "stand-ins", "--dry-run", "--only", "helped-simple_cnn");
+  expect(only.stderr).toBe("finished  helped-simple_cnn-s42\n");
+  // A call of the other member alone leaves what is known of this one.
+  const before = readComparison(join(folder, "stand-ins"));
+  expect(before?.standIns).toHaveLength(1);
+  expect(compare(text, "stand-ins", "--only", "alone").code).toBe(1);
+  expect(readComparison(join(folder, "stand-ins"))).toEqual(before);
 });
 
 test("an export that fails is named and stops no other; data in the place of a step are not touched", () => {
@@ -121,6 +138,17 @@ export: {which: all}
 `;
   const place = join(folder, "exports-fail");
   expect(compare(text, "exports-fail").code).toBe(0);
+  const file = join(place, "exports", "fashion-mnist-logreg-pixels-s42", "export.json");
+  const stamp = () => statSync(file).mtimeMs;
+  const kept = stamp();
+  expect(compare(text, "exports-fail").code).toBe(0);
+  expect(stamp()).toBe(kept);
+  // By another plan it is made anew, and where it is damaged.
+  expect(compare(text.replace("all", "all, opset: 15"), "exports-fail").code).toBe(0);
+  expect(JSON.parse(readFileSync(file, "utf8"))).toMatchObject({ opset: 15 });
+  writeFileSync(file, "{");
+  expect(compare(text, "exports-fail").code).toBe(0);
+  expect(JSON.parse(readFileSync(file, "utf8"))).not.toMatchObject({ opset: 15 });
   const exported = join(place, "exports", "fashion-mnist-knn-pixels-s42");
   rmSync(exported, { recursive: true });
   writeFileSync(exported, "mine");
@@ -140,6 +168,14 @@ export: {which: all}
     expect.stringContaining("mine.zip is there, and was not packed by this step"),
   ]);
   expect(readFileSync(archive, "utf8")).toBe("mine");
+  // What a step says that was killed once its archive was there.
+  const step = { pack: "fashion-mnist", out: archive, seed: 42, trainSize: 20, valSize: 10 };
+  writeFileSync(`${archive}.json`, JSON.stringify({ step }));
+  const anew = compare(
+    `prepare: [{pack: fashion-mnist, trainSize: 20, valSize: 10, out: ${archive}}]\nbase: {data: ${archive}, model: knn}`,
+    "packed-anew",
+  );
+  expect([anew.code, anew.stderr]).toEqual([0, expect.stringContaining("110 images in ")]);
   const preparing = compare(
     `prepare: [{prepare: fashion-mnist, out: ${join(folder, "p")}}]\nbase: {${base}, model: knn}`,
     "prepared",

@@ -1,5 +1,6 @@
 import { openDataset } from "../data/datasets/index.ts";
 import type { DatasetSplits } from "../data/imageset.ts";
+import { valSizeOf } from "../run/classical-config.ts";
 import type { TrainConfig } from "../run/config.ts";
 import { downloadProgress } from "./progress.ts";
 
@@ -9,10 +10,7 @@ type DataChoice = Pick<TrainConfig, "data" | "seed"> &
     Pick<TrainConfig, "classes" | "perClass" | "trainSize" | "valSize" | "testSize" | "testFrom">
   >;
 
-/**
- * Opens the data that a config names; a download is told on stderr. A classical model chooses by folds of the training
- * images: none are held out for validation unless it says so.
- */
+/** Opens the data that a config names; a download is told on stderr. */
 export async function openConfiguredData(
   config: DataChoice,
   mirror?: string,
@@ -23,7 +21,7 @@ export async function openConfiguredData(
     classes: config.classes,
     perClass: config.perClass,
     trainSize: config.trainSize,
-    valSize: config.valSize ?? ("features" in config ? 0 : undefined),
+    valSize: valSizeOf(config),
     testSize: config.testSize,
     testFrom: config.testFrom,
     mirror,

@@ -36,6 +36,8 @@ export interface ExportOptions {
   /** Images that parity is checked on, at most; default 512. */
   readonly images?: number | undefined;
   readonly overwrite?: boolean | undefined;
+  /** Kept in `export.json`: by it a caller knows what it has exported. */
+  readonly madeOf?: string | undefined;
   /** Bytes of weights above which they go into a file of their own. */
   readonly largestInside?: number | undefined;
   readonly places?: WeightsPlaces | undefined;
@@ -71,6 +73,7 @@ export interface ExportReport {
   readonly nodes: number;
   readonly parity: Parity & { readonly split: string };
   readonly int8?: Int8Report;
+  readonly madeOf?: string;
 }
 
 /**
@@ -122,6 +125,7 @@ export async function exportRun(
       nodes: graph.nodes.length,
       parity: { ...parity, split: judged.name },
       ...(int8 && { int8 }),
+      ...(options.madeOf !== undefined && { madeOf: options.madeOf }),
     };
     refuseDifference(parity, precision);
     writeFileSync(join(part, "export.json"), `${JSON.stringify(report, null, 2)}\n`);

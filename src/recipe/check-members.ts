@@ -4,7 +4,8 @@ import type { DatasetSplits } from "../data/imageset.ts";
 import { ThawError } from "../errors.ts";
 import { writeDurably } from "../run/durable.ts";
 import { digestOverSeeds, type MatrixMember } from "../run/matrix-member.ts";
-import { placeMembers } from "../run/member-state.ts";
+import { type Placed, placeMembers } from "../run/member-state.ts";
+import { nameWithoutSeed } from "../run/record.ts";
 import { checkSanity, type SanityOptions, type SanityReport } from "../train/index.ts";
 
 export interface CheckOptions extends SanityOptions {
@@ -38,6 +39,7 @@ export async function checkMembers(
   const failed: { name: string; error: Error }[] = [];
   const verdicts = new Map<string, Error | undefined>();
   const placed = placeMembers(members, out);
+  const fileOf = filesOf(placed);
   for (const { member, name, state } of placed) {
     const digest = digestOverSeeds(member);
     if (isStopped?.()) break;
@@ -47,7 +49,7 @@ export async function checkMembers(
       if (error !== undefined) failed.push({ name, error });
       continue;
     }
-    const error = await check(member, digest, name.replace(/-s\d+$/, ""));
+    const error = await check(member, digest, fileOf(digest));
     verdicts.set(digest, error);
     if (error === undefined) continue;
     failed.push({ name, error });
@@ -76,10 +78,22 @@ export async function checkMembers(
       const said = wrong.map(({ check, detail }) => `${check}: ${detail}`).join("; ");
       return new ThawError(`its sanity check failed: ${said}`);
     } catch (error) {
-      if (!(error instanceof ThawError)) throw error;
-      return error;
+      // As when members are trained: what one fails in stops no other.
+      return error instanceof Error ? error : new ThawError(String(error));
     }
   }
+}
+
+/** Names of what is kept, without seeds; members whose names differ in nothing else get a piece of their digest. */
+function filesOf(placed: readonly Placed[]): (digest: string) => string {
+  const names = new Map(
+    placed.map(({ member, name }) => [digestOverSeeds(member), nameWithoutSeed(name)]),
+  );
+  return (digest) => {
+    const name = names.get(digest)!;
+    const isShared = [...names.values()].filter((other) => other === name).length > 1;
+    return isShared ? `${name}-${digest.slice(0, 6)}` : name;
+  };
 }
 
 /** One that cannot be read is made anew. */

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { writeSampleRun } from "../../test/support/run-records.ts";
 import { DamagedFileError } from "../data/formats/damaged.ts";
 import { ThawError, UsageError } from "../errors.ts";
@@ -59,6 +59,20 @@ it("takes the first whose weights can be had, once for all seeds, and a member t
       `(${join("~", "hub")}: not there); deit_tiny_patch16_224 with timm/deit_tiny_patch16_224.fb_in1k stands in.`,
   ]);
 });
+
+it.skipIf(process.platform === "win32")(
+  "leaves paths whole where a person has no home",
+  async () => {
+    const { members, out } = load();
+    vi.stubEnv("HOME", "/");
+    const failing = { vit_small_patch16_224: new ThawError("/a/b: not there") };
+    const [told] = (await chooseWeights(members, out, opener(failing))).standIns;
+    vi.stubEnv("HOME", "/a");
+    const [beside] = (await chooseWeights(members, out, opener(failing))).standIns;
+    vi.unstubAllEnvs();
+    expect([told!.reason, beside!.reason]).toEqual(["/a/b: not there", "~/b: not there"]);
+  },
+);
 
 it("falls back to random weights, and says what that is worth where they stay frozen", async () => {
   const { members, out } = load();

@@ -1,17 +1,20 @@
 import { homedir } from "node:os";
+import { parse, sep } from "node:path";
 import { DamagedFileError } from "../data/formats/damaged.ts";
 import { ThawError, UsageError } from "../errors.ts";
 import { pretrainedReference } from "../models/weights/hub/index.ts";
 import type { StandIn } from "../run/comparison.ts";
 import { hasWeights, type TrainConfig } from "../run/config.ts";
-import { readLrFind } from "../run/lr-find.ts";
-import { type MatrixMember, withRate } from "../run/matrix-member.ts";
+import type { MatrixMember } from "../run/matrix-member.ts";
 import { placeMembers } from "../run/member-state.ts";
+import { withKnownRate } from "./find-rates.ts";
 
 export interface Chosen {
   readonly members: readonly MatrixMember[];
   /** Where another is taken, by its digest before its rate is found. */
   readonly standIns: readonly (Omit<StandIn, "run"> & { readonly digest: string })[];
+  /** Weights that another would be taken for, whether they could be had or not. */
+  readonly wanted: readonly StandIn["wanted"][];
 }
 
 /**
@@ -23,6 +26,7 @@ export async function chooseWeights(
   members: readonly MatrixMember[],
   out: string,
   open: (config: TrainConfig) => Promise<unknown>,
+  isStopped?: () => boolean,
 ): Promise<Chosen> {
   const known = new Map<string, Promise<string | undefined>>();
   const obstacle = (config: TrainConfig): Promise<string | undefined> => {
@@ -34,23 +38,27 @@ export async function chooseWeights(
   // A stand-in may be what another member is anyway.
   const chosen = new Map<string, MatrixMember>();
   const standIns: Chosen["standIns"][number][] = [];
+  const wanted: StandIn["wanted"][] = [];
   for (const member of members) {
     const other = await replacement(member);
+    // What was not asked for in the end says nothing.
+    if (isStopped?.()) break;
     const taken = other?.member ?? member;
     if (!chosen.has(taken.digest)) chosen.set(taken.digest, taken);
     if (other !== undefined) standIns.push({ ...other.told, digest: taken.digest });
   }
-  return { members: [...chosen.values()], standIns };
+  return { members: [...chosen.values()], standIns, wanted };
 
   async function replacement(member: MatrixMember) {
     if (member.kind !== "network" || member.standIns.length === 0) return undefined;
+    const { model, strategy } = member.config;
+    const own = { model, strategy, weights: weightsOf(member.config)! };
+    wanted.push(own);
     if (isBegun(member, out)) return undefined;
     const reason = await obstacle(member.config);
     const other = reason && (await firstOf(member.standIns, obstacle));
     if (!reason || !other) return undefined;
-    const { model, strategy } = member.config;
-    const wanted = { model, strategy, weights: weightsOf(member.config)! };
-    return { member: other, told: { wanted, reason, standIn: describe(other) } };
+    return { member: other, told: { wanted: own, reason, standIn: describe(other) } };
   }
 }
 
@@ -77,17 +85,36 @@ async function tryToOpen(
     const isAbsence = error instanceof ThawError && !(error instanceof UsageError);
     if (!isAbsence || error instanceof DamagedFileError) return undefined;
     // It stands in a report that others read: whose machine it was is not their business.
-    return error.message.split("\n")[0]!.replaceAll(homedir(), "~");
+    return withoutHome(error.message.split("\n")[0]!);
   }
+}
+
+function withoutHome(text: string): string {
+  const home = homedir();
+  // Of a user without a home it is the root, which is in every path.
+  return home.length > parse(home).root.length ? text.replaceAll(home + sep, `~${sep}`) : text;
 }
 
 /** By the rate that was found for it, where one was to be found. */
 function isBegun(member: MatrixMember, out: string): boolean {
-  if (member.kind !== "network") return false;
-  const found = member.findsRate ? readLrFind(member.config)?.suggestion.lr : undefined;
-  if (member.findsRate && found === undefined) return false;
-  const whole = found === undefined ? member : withRate(member, found);
-  return placeMembers([whole], out)[0]!.state !== "new";
+  const whole = withKnownRate(member);
+  return !whole.findsRate && placeMembers([whole], out)[0]!.state !== "new";
+}
+
+/**
+ * What a call that was made before has taken in each member's place, as far as its runs tell: with the rates that were
+ * found, and a stand-in that was begun where the member itself was not. Nothing is opened or asked.
+ */
+export function asBegun(members: readonly MatrixMember[], out: string): MatrixMember[] {
+  const own = new Set(members.map((member) => withKnownRate(member).digest));
+  const taken = members.map((member) => {
+    if (isBegun(member, out)) return withKnownRate(member);
+    const other = member.standIns.find((one) => isBegun(one, out));
+    const whole = withKnownRate(other ?? member);
+    // What is a member of its own says nothing of the one that it might stand in for.
+    return other !== undefined && own.has(whole.digest) ? withKnownRate(member) : whole;
+  });
+  return [...new Map(taken.map((member) => [member.digest, member])).values()];
 }
 
 function weightsOf({ weights, pretrained, model }: TrainConfig): string | undefined {

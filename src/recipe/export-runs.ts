@@ -1,8 +1,10 @@
+import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { DatasetSplits } from "../data/imageset.ts";
 import { type ExportReport, exportRun } from "../export/index.ts";
 import type { ComparisonRecord } from "../run/comparison.ts";
+import { canonicalJson } from "../run/config.ts";
 import type { ExportPlan } from "../run/matrix-file.ts";
 import { digestOverSeeds, type MatrixMember } from "../run/matrix-member.ts";
 import { placeMembers } from "../run/member-state.ts";
@@ -18,24 +20,33 @@ export interface ExportRunsOptions {
   readonly isStopped?: (() => boolean) | undefined;
 }
 
+export interface Exported extends Pick<ComparisonRecord, "exports" | "notExported"> {
+  /** Of those that are not exported, in their order. */
+  readonly errors: readonly Error[];
+}
+
 /**
  * Exports the finished runs, of several seeds the first, to `exports/<run>/` beside them, with the precision behind the
- * name where it is not fp32. What is there stays; one that fails stops no other.
+ * name where it is not fp32. What is there of the same run by the same plan stays, another is made anew; one that fails
+ * stops no other.
  */
 export async function exportRuns(
   members: readonly MatrixMember[],
   out: string,
   { which, precisions, ...plan }: ExportPlan,
   options: ExportRunsOptions,
-): Promise<Pick<ComparisonRecord, "exports" | "notExported">> {
+): Promise<Exported> {
   const exports: ComparisonRecord["exports"] = [];
   const notExported: ComparisonRecord["notExported"] = [];
+  const errors: Error[] = [];
   for (const { member, name } of chosen(members, out, which)) {
     for (const precision of member.kind === "classical" ? (["fp32"] as const) : precisions) {
-      if (options.isStopped?.()) return { exports, notExported };
+      if (options.isStopped?.()) return { exports, notExported, errors };
       const to = join(out, "exports", precision === "fp32" ? name : `${name}-${precision}`);
       try {
-        const report = readExport(to) ?? (await make(member, name, to, precision));
+        const madeOf = digestOf(join(out, name), { ...plan, precision });
+        const report =
+          readExport(to, madeOf) ?? (await make(member, name, { to, precision, madeOf }));
         const bytes = report.files.reduce((sum, file) => sum + file.bytes, 0);
         const { opset, parity } = report;
         exports.push({ run: name, precision, opset, bytes, agreement: parity.agreement });
@@ -43,46 +54,72 @@ export async function exportRuns(
         if (!(error instanceof Error)) throw error;
         // What no form was written for may be no error of Thaw's own kind.
         notExported.push({ run: name, precision, reason: error.message.split("\n")[0]! });
+        errors.push(error);
         options.onFailed?.(basename(to), error);
       }
     }
   }
-  return { exports, notExported };
+  return { exports, notExported, errors };
 
   async function make(
     { config }: MatrixMember,
     name: string,
-    to: string,
-    precision: ExportPlan["precisions"][number],
+    own: { to: string; precision: ExportPlan["precisions"][number]; madeOf: string },
   ): Promise<ExportReport> {
     const { places, openData, onNote, onExported } = options;
-    const settings = { ...plan, to, precision, onNote, places: { out, ...places } };
+    // What is no export of its own it never replaces.
+    const settings = { ...plan, ...own, overwrite: true, onNote, places: { out, ...places } };
     const { folder, report } = await exportRun(join(out, name), await openData(config), settings);
     onExported?.(folder, report);
     return report;
   }
 }
 
-/** Of an earlier call. */
-function readExport(folder: string): ExportReport | undefined {
+/** Of a run as it is now, and how it is to be exported: one that is trained anew has another summary. */
+function digestOf(dir: string, plan: Readonly<Record<string, unknown>>): string {
+  const files = ["config.json", "summary.json"].map((file) =>
+    readFileSync(join(dir, file), "utf8"),
+  );
+  return createHash("sha256")
+    .update([...files, canonicalJson(plan)].join("\n"))
+    .digest("hex");
+}
+
+/** Of an earlier call; undefined for one of something else, or one that cannot be read. */
+function readExport(folder: string, madeOf: string): ExportReport | undefined {
   const file = join(folder, "export.json");
-  return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as ExportReport) : undefined;
+  if (!existsSync(file)) return undefined;
+  try {
+    const report = JSON.parse(readFileSync(file, "utf8")) as ExportReport;
+    const isWhole = report.files.every(({ name }) => existsSync(join(folder, name)));
+    return report.madeOf === madeOf && isWhole ? report : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function chosen(members: readonly MatrixMember[], out: string, which: ExportPlan["which"]) {
   const finished = placeMembers(members, out).filter(({ state }) => state === "finished");
-  const first = new Map(
-    finished.toReversed().map((placed) => [digestOverSeeds(placed.member), placed]),
-  );
-  const all = finished.filter((placed) => first.get(digestOverSeeds(placed.member)) === placed);
-  if (which === "all") return all;
-  const accuracyOf = (name: string) => readRun(join(out, name)).summary?.test?.accuracy ?? 0;
-  const best = all.reduce<{ readonly placed: (typeof all)[number]; accuracy: number } | undefined>(
-    (before, placed) => {
-      const accuracy = accuracyOf(placed.name);
-      return before === undefined || accuracy > before.accuracy ? { placed, accuracy } : before;
-    },
-    undefined,
-  );
+  if (which === "all") {
+    const first = new Map(
+      finished.toReversed().map((placed) => [digestOverSeeds(placed.member), placed]),
+    );
+    return finished.filter((placed) => first.get(digestOverSeeds(placed.member)) === placed);
+  }
+  // Not by test images: those then would say too much of what was chosen by them.
+  const accuracyOf = (name: string) => {
+    try {
+      return readRun(join(out, name)).summary?.best?.valAccuracy ?? -1;
+    } catch {
+      // One with a damaged file can still be the only one; its export says what is wrong.
+      return -1;
+    }
+  };
+  const best = finished.reduce<
+    { readonly placed: (typeof finished)[number]; accuracy: number } | undefined
+  >((before, placed) => {
+    const accuracy = accuracyOf(placed.name);
+    return before === undefined || accuracy > before.accuracy ? { placed, accuracy } : before;
+  }, undefined);
   return best === undefined ? [] : [best.placed];
 }

@@ -1,10 +1,11 @@
 import type { DatasetSplits } from "../data/imageset.ts";
-import { ThawError, UsageError } from "../errors.ts";
+import { ThawError } from "../errors.ts";
 import { drawLrFind } from "../report/index.ts";
 import { canonicalJson } from "../run/config.ts";
 import { lrFindFolder, lrFindSubject, readLrFind } from "../run/lr-find.ts";
 import { type MatrixMember, type NetworkMember, withRate } from "../run/matrix-member.ts";
 import { findLearningRate, type LrFindOptions } from "../train/index.ts";
+import { endIfStopped, StoppedError } from "./stopped.ts";
 
 export interface FindRatesOptions extends LrFindOptions {
   /** Looks for everyone's rate, and leaves those that do not ask for it with their own. */
@@ -37,6 +38,7 @@ export async function findRates(
 ): Promise<FoundRates> {
   const { forAll, openData, onSearch, onRate, onFailed, isStopped, ...searching } = options;
   const known = new Map<string, number | Error>();
+  const told = new Set<Error>();
   const failed: { name: string; error: Error }[] = [];
   const found = new Set<string>();
   const renamed = new Map<string, string>();
@@ -45,10 +47,17 @@ export async function findRates(
     if (isStopped?.()) break;
     if (!member.findsRate || member.kind !== "network") {
       whole.set(member.digest, member);
-      if (forAll && member.kind === "network") await rateOf(member);
+      if (!forAll || member.kind !== "network") continue;
+      const advice = await rateOf(member);
+      // It only advises: the member is trained all the same.
+      if (advice instanceof Error && !(advice instanceof StoppedError) && !told.has(advice)) {
+        told.add(advice);
+        options.onNote?.(`warning: ${member.name}: ${advice.message}`);
+      }
       continue;
     }
     const rate = await rateOf(member);
+    if (rate instanceof StoppedError) break;
     try {
       if (rate instanceof Error) throw rate;
       const own = withRate(member, rate);
@@ -78,26 +87,36 @@ export async function findRates(
     }
     onSearch?.(name);
     try {
-      const result = await findLearningRate(config, await openData(config), searching);
+      const result = await findLearningRate(config, await openData(config), {
+        ...searching,
+        onStep(progress) {
+          endIfStopped(isStopped);
+          searching.onStep?.(progress);
+        },
+      });
       await drawLrFind(result.dir, result.found);
       onRate?.(name, result.found.suggestion.lr, result.dir, false);
       return result.found.suggestion.lr;
     } catch (error) {
-      if (!(error instanceof ThawError)) throw error;
-      const { message, hint } = error;
-      return new UsageError(`no learning rate was found: ${message}`, {
+      if (error instanceof StoppedError) return error;
+      const { message } = error instanceof Error ? error : new Error(String(error));
+      return new ThawError(`no learning rate was found: ${message}`, {
         cause: error,
-        ...(hint !== undefined && { hint }),
+        ...(error instanceof ThawError && error.hint !== undefined && { hint: error.hint }),
       });
     }
   }
 }
 
-/** Those whose rates have been found before; the others stay as they are. */
-export function withKnownRates(members: readonly MatrixMember[]): MatrixMember[] {
-  return members.map((member) => {
-    if (!member.findsRate || member.kind !== "network") return member;
-    const before = readLrFind(member.config);
-    return before === undefined ? member : withRate(member, before.suggestion.lr);
-  });
+/** With the rate that was found for it before; as it is, where none was, or none that it can have. */
+export function withKnownRate(member: MatrixMember): MatrixMember {
+  if (!member.findsRate || member.kind !== "network") return member;
+  const before = readLrFind(member.config);
+  if (before === undefined) return member;
+  try {
+    return withRate(member, before.suggestion.lr);
+  } catch (error) {
+    if (!(error instanceof ThawError)) throw error;
+    return member;
+  }
 }

@@ -1,4 +1,4 @@
-export { withKnownRates } from "./find-rates.ts";
+export { asBegun } from "./choose-weights.ts";
 export {
   type RecipeEvents,
   type RecipeOptions,

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { locateData, openDataset } from "../data/datasets/index.ts";
 import { chooseClasses } from "../data/folders/choose-classes.ts";
@@ -8,22 +8,26 @@ import { UsageError } from "../errors.ts";
 import { canonicalJson } from "../run/config.ts";
 import { writeDurably } from "../run/durable.ts";
 import type { DataStep, PackStep, PrepareStep } from "../run/matrix-file.ts";
+import { endIfStopped } from "./stopped.ts";
 
 export interface PrepareEvents {
   readonly mirror?: string | undefined;
   readonly onPrepared?: ((out: string, images: number, unchanged: boolean) => void) | undefined;
   readonly onNote?: ((text: string) => void) | undefined;
+  readonly isStopped?: (() => boolean) | undefined;
 }
 
 /**
  * Makes the data of a recipe, step by step; what is there already stays.
- * @throws UsageError for a source that is nothing, and where something else lies in the place.
+ * @throws UsageError for a source that is nothing, and where something else lies in the place; StoppedError where an end is
+ * asked for.
  */
 export async function prepareData(
   steps: readonly DataStep[],
   events: PrepareEvents,
 ): Promise<void> {
   for (const step of steps) {
+    endIfStopped(events.isStopped);
     if ("pack" in step) await pack(step, events);
     else await prepare(step, events);
   }
@@ -31,7 +35,7 @@ export async function prepareData(
 
 async function prepare(
   { prepare: source, classes, split, out, ...options }: PrepareStep,
-  { mirror, onPrepared, onNote }: PrepareEvents,
+  { mirror, onPrepared, onNote, isStopped }: PrepareEvents,
 ): Promise<void> {
   const found = await locateData({ data: source, mirror });
   if (found.kind === "memory") {
@@ -43,6 +47,7 @@ async function prepare(
   const total = split?.reduce((sum, share) => sum + share, 0) ?? 1;
   const prepared = await prepareImages(listing, {
     ...{ out, ...options },
+    onProgress: () => endIfStopped(isStopped),
     ...(split && { split: [split[0] / total, split[1] / total, split[2] / total] as const }),
   });
   for (const text of prepared.notes) onNote?.(text);
@@ -50,37 +55,60 @@ async function prepare(
   onPrepared?.(out, manifest.files.length, linked + copied === 0);
 }
 
-/** What lies beside an archive, and says what it was packed of. */
+/** What lies beside an archive, and says what it was packed of; without the archive's numbers while it is packed. */
 interface Packing {
   readonly step: PackStep;
-  readonly images: number;
-  readonly bytes: number;
+  readonly images?: number;
+  readonly bytes?: number;
 }
 
-async function pack(step: PackStep, { mirror, onPrepared, onNote }: PrepareEvents): Promise<void> {
+async function pack(
+  step: PackStep,
+  { mirror, onPrepared, onNote, isStopped }: PrepareEvents,
+): Promise<void> {
   const { pack: source, out, ...choice } = step;
   const beside = `${out}.json`;
   if (existsSync(out)) {
-    const before = existsSync(beside)
-      ? (JSON.parse(readFileSync(beside, "utf8")) as Packing)
-      : undefined;
-    const isSame =
-      before !== undefined &&
-      canonicalJson(before.step) === canonicalJson(step) &&
-      before.bytes === statSync(out).size;
-    if (!isSame) {
+    const before = readPacking(beside);
+    const isSame = before !== undefined && canonicalJson(before.step) === canonicalJson(step);
+    const isWhole = before?.bytes === undefined || before.bytes === statSync(out).size;
+    if (!isSame || !isWhole) {
       throw new UsageError(`${out} is there, and was not packed by this step`, {
         hint: "remove it, or give the step another out:",
       });
     }
-    onPrepared?.(out, before.images, true);
-    return;
+    if (before.images !== undefined) {
+      onPrepared?.(out, before.images, true);
+      return;
+    }
   }
   const data = await openDataset({ data: source, mirror, ...choice });
   for (const text of data.notes) onNote?.(text);
   mkdirSync(dirname(out), { recursive: true });
-  const { images, bytes } = await packSplits(data, { out, seed: choice.seed });
-  const packing: Packing = { step, images, bytes };
-  writeDurably(beside, `${JSON.stringify(packing, null, 2)}\n`);
-  onPrepared?.(out, images, false);
+  const describe = (packing: Packing) =>
+    writeDurably(beside, `${JSON.stringify(packing, null, 2)}\n`);
+  // First: a process that is killed once the archive is there leaves one that the next call knows for its own.
+  describe({ step });
+  try {
+    const { images, bytes } = await packSplits(data, {
+      ...{ out, seed: choice.seed, overwrite: true },
+      onProgress: () => endIfStopped(isStopped),
+    });
+    describe({ step, images, bytes });
+    onPrepared?.(out, images, false);
+  } catch (error) {
+    if (!existsSync(out)) rmSync(beside, { force: true });
+    throw error;
+  }
+}
+
+/** Undefined where there is none, or none that can be read. */
+function readPacking(file: string): Packing | undefined {
+  if (!existsSync(file)) return undefined;
+  try {
+    const { step, ...rest } = JSON.parse(readFileSync(file, "utf8")) as Packing;
+    return typeof step === "object" ? { step, ...rest } : undefined;
+  } catch {
+    return undefined;
+  }
 }

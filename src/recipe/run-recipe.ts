@@ -1,8 +1,16 @@
+import { basename } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import type { DatasetSplits } from "../data/imageset.ts";
 import type { ExportReport } from "../export/index.ts";
 import { type Comparison, compareRuns } from "../report/index.ts";
-import { type ComparisonRecord, standInSentences, writeComparison } from "../run/comparison.ts";
+import {
+  type ComparisonRecord,
+  mergeComparisons,
+  readComparison,
+  standInSentences,
+  writeComparison,
+} from "../run/comparison.ts";
+import type { TrainConfig } from "../run/config.ts";
 import type { Matrix } from "../run/matrix.ts";
 import type { MatrixMember } from "../run/matrix-member.ts";
 import { placeMembers } from "../run/member-state.ts";
@@ -17,11 +25,13 @@ import {
   trainMatrix,
 } from "../train/index.ts";
 import { checkMembers } from "./check-members.ts";
-import { type Chosen, chooseWeights } from "./choose-weights.ts";
-import { exportRuns } from "./export-runs.ts";
-import { type FoundRates, findRates } from "./find-rates.ts";
+import { chooseWeights } from "./choose-weights.ts";
+import { type Exported, exportRuns } from "./export-runs.ts";
+import { findRates } from "./find-rates.ts";
 import { prepareData } from "./prepare-data.ts";
 import { profileMembers } from "./profile-members.ts";
+import { placedNames, recordOf } from "./recipe-record.ts";
+import { StoppedError } from "./stopped.ts";
 
 /** What a person is told while a recipe runs, beside what training tells. */
 export interface RecipeEvents {
@@ -46,7 +56,14 @@ export interface RecipeOptions extends MatrixOptions {
 }
 
 export interface RecipeOutcome extends MatrixOutcome {
+  /** As `comparison.json` has it: of this call, and of earlier ones what it did not come to. */
   readonly record: ComparisonRecord;
+  /** What this call could not export. */
+  readonly notExported: readonly {
+    readonly run: string;
+    readonly precision: string;
+    readonly error: Error;
+  }[];
   /** Undefined where no run is finished. */
   readonly report: Comparison | undefined;
 }
@@ -80,11 +97,18 @@ export async function runRecipe(matrix: Matrix, given: RecipeOptions): Promise<R
   const heard = { ...(onNote && { onNote }), ...(onWeights && { onWeights }) };
   const shared = { openData: openAfresh, openWeights, onFailed, isStopped, ...heard };
 
-  await prepareData(matrix.prepare, { mirror: places.mirror, onNote, ...events });
+  const earlier = readComparison(out);
+  try {
+    await prepareData(matrix.prepare, { mirror: places.mirror, onNote, isStopped, ...events });
+  } catch (error) {
+    if (!(error instanceof StoppedError)) throw error;
+  }
   // Not `openWeights`, which tells where each comes from: training will.
-  const chosen = await chooseWeights(matrix.members, out, (config) =>
-    openStartWeights(config, { out, ...places }),
-  );
+  const open = async (config: TrainConfig) => {
+    await setImmediate();
+    return isStopped() ? undefined : openStartWeights(config, { out, ...places });
+  };
+  const chosen = await chooseWeights(matrix.members, out, open, isStopped);
   for (const sentence of standInSentences(chosen.standIns.map((one) => ({ ...one, run: "" })))) {
     events.onStandIn?.(sentence);
   }
@@ -104,31 +128,47 @@ export async function runRecipe(matrix: Matrix, given: RecipeOptions): Promise<R
       })
     : { members: rates.members, failed: [] };
   const before = [...rates.failed, ...checked.failed];
-  const described = recordOf(out, chosen, rates, before);
-  writeComparison(out, described);
+  const placed = placedNames(matrix, rates, isStopped());
+  const { wanted } = chosen;
+  const keep = (now: ComparisonRecord, isSettled: (run: string) => boolean): ComparisonRecord => {
+    const merged = mergeComparisons(earlier, now, { placed, isSettled, wanted });
+    const says = Object.values(merged).some((value) => Array.isArray(value) && value.length > 0);
+    if (says || !isStopped()) writeComparison(out, merged);
+    return merged;
+  };
+  const told = namesOf(before);
+  keep(recordOf(out, chosen, rates, before), (run) => told.has(run));
   const outcome: MatrixOutcome = isStopped()
     ? { finished: [], skipped: 0, failed: [], stopped: stopped! }
     : await trainMatrix(checked.members, out, { ...options, openData });
   stopped ??= outcome.stopped;
   const failed = [...before, ...outcome.failed];
-  let record = { ...recordOf(out, chosen, rates, failed) };
-  if (!isStopped() && matrix.export !== false) {
-    const made = await exportRuns(checked.members, out, matrix.export, {
-      ...{ places, openData: openAfresh, onNote, isStopped },
-      onExported: events.onExported,
-      onFailed: events.onExportFailed,
-    });
-    record = { ...record, ...made };
-  }
+  const { finished, skipped } = outcome;
+  const reached = new Set([...namesOf(failed), ...finished.map((dir) => basename(dir))]);
+  const isWhole = stopped === undefined && matrix.isPart !== true;
+  const isSettled = (run: string) =>
+    isWhole || reached.has(run) || (stopped === undefined && placed.has(run));
+  const known = recordOf(out, chosen, rates, failed);
+  keep(known, isSettled);
+  const made: Exported =
+    isStopped() || matrix.export === false
+      ? { exports: [], notExported: [], errors: [] }
+      : await exportRuns(checked.members, out, matrix.export, {
+          ...{ places, openData: openAfresh, onNote, isStopped },
+          onExported: events.onExported,
+          onFailed: events.onExportFailed,
+        });
+  const { exports, notExported } = made;
+  const record = keep({ ...known, exports, notExported }, isSettled);
   if (!isStopped() && matrix.profile !== false) {
-    await profileMembers(checked.members, out, matrix.profile, {
+    const done = placeMembers(checked.members, out).filter(({ state }) => state === "finished");
+    const members = done.map(({ member }) => member);
+    await profileMembers(members, out, matrix.profile, {
       ...{ openData: openAfresh, isStopped, ...heard },
       onProfile: events.onProfile,
       onProfiled: events.onProfiled,
     });
   }
-  writeComparison(out, record);
-  const { finished, skipped } = outcome;
   const report =
     finished.length === 0
       ? undefined
@@ -137,35 +177,13 @@ export async function runRecipe(matrix: Matrix, given: RecipeOptions): Promise<R
           ...{ out, runs: finished, force: true },
           ...(matrix.title !== undefined && { title: matrix.title }),
         });
-  return { finished, skipped, failed, record, report, ...(stopped && { stopped }) };
+  return {
+    ...{ finished, skipped, failed, record, report },
+    notExported: notExported.map((one, i) => ({ ...one, error: made.errors[i]! })),
+    ...(stopped && { stopped }),
+  };
 }
 
-/** What is known before anything is exported. */
-function recordOf(
-  out: string,
-  { standIns }: Chosen,
-  { members, found, renamed }: FoundRates,
-  failed: readonly { readonly name: string; readonly error: Error }[],
-): ComparisonRecord {
-  const placed = placeMembers(members, out);
-  const nameOf = new Map(placed.map(({ member, name }) => [member.digest, name]));
-  const rates = new Map<string, ComparisonRecord["rates"][number]>();
-  for (const { member, name } of placed) {
-    if (member.kind !== "network" || !found.has(member.digest)) continue;
-    const { model, strategy, opt, lr } = member.config;
-    const key = JSON.stringify([model, strategy, opt, lr]);
-    const runs = [...(rates.get(key)?.runs ?? []), name];
-    rates.set(key, { model, strategy, opt, lr, runs });
-  }
-  return {
-    version: 1,
-    standIns: standIns.flatMap(({ digest, ...standIn }) => {
-      const run = nameOf.get(renamed.get(digest) ?? digest);
-      return run === undefined ? [] : [{ run, ...standIn }];
-    }),
-    rates: [...rates.values()],
-    failed: failed.map(({ name, error }) => ({ run: name, reason: error.message })),
-    exports: [],
-    notExported: [],
-  };
+function namesOf(failed: readonly { readonly name: string }[]): Set<string> {
+  return new Set(failed.map(({ name }) => name));
 }

@@ -1,6 +1,7 @@
 import { type MeanOf, tInterval95 } from "../metrics/index.ts";
 import { canonicalJson } from "../run/config.ts";
 import type { Run } from "../run/read.ts";
+import { nameWithoutSeed } from "../run/record.ts";
 import type { Finished } from "./test-sets.ts";
 
 /** Runs that differ in their seed alone. */
@@ -22,9 +23,12 @@ export function seedGroups(runs: readonly Finished[]): SeedGroup[] {
     if (group.some(({ summary }) => summary.seed === run.summary.seed)) continue;
     byConfig.set(key, [...group, run]);
   }
-  return [...byConfig.values()]
-    .map((group) => ({
-      name: groupName(group),
+  const groups = [...byConfig.values()];
+  const names = groups.map(groupName);
+  return groups
+    .map((group, i) => ({
+      // Configurations that differ in what a name cannot hold are told apart by their first run.
+      name: names.filter((name) => name === names[i]).length === 1 ? names[i]! : group[0]!.name,
       runs: group,
       accuracy: tInterval95(group.map(({ summary }) => summary.test.accuracy)),
       macroF1: tInterval95(group.map(({ summary }) => summary.test.macroF1)),
@@ -51,6 +55,5 @@ function configuration({ config }: Run): string {
 }
 
 function groupName([first, ...rest]: readonly Finished[]): string {
-  const plain = first!.name.replace(/-s\d+$/, "");
-  return rest.length === 0 ? first!.name : plain;
+  return rest.length === 0 ? first!.name : nameWithoutSeed(first!.name);
 }

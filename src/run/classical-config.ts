@@ -117,6 +117,14 @@ export function parseClassicalConfig(document: Document): ClassicalConfig {
   return resolveClassicalConfig(document, (path) => `config: ${path.join(".")}`);
 }
 
+/**
+ * Images that are held out for validation: a classical model chooses by folds of the training images, and has none unless
+ * its config says so.
+ */
+export function valSizeOf(config: { readonly valSize?: number | undefined }): number | undefined {
+  return config.valSize ?? ("features" in config ? 0 : undefined);
+}
+
 /** Does a classical model have a key of this name? */
 export function hasClassicalKey(model: ClassicalModel, key: string): boolean {
   return key in classicalConfigSchema.shape && (onlyFor[key]?.includes(model) ?? true);

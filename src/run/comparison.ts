@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { writeDurably } from "./durable.ts";
 
@@ -55,6 +56,59 @@ export function readComparison(out: string): ComparisonRecord | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** What a call came to. */
+export interface Reach {
+  /** Runs that it placed, and names of members whose place another took. */
+  readonly placed: ReadonlySet<string>;
+  /** What it finished, found finished or failed in, and what is no member any more. */
+  readonly isSettled: (run: string) => boolean;
+  /** Weights that it looked for. */
+  readonly wanted: readonly StandIn["wanted"][];
+}
+
+/**
+ * What an earlier call recorded, with what this one has done in its place: entries of other runs stay, as the files beside
+ * them do.
+ */
+export function mergeComparisons(
+  before: ComparisonRecord | undefined,
+  now: ComparisonRecord,
+  { placed, isSettled, wanted }: Reach,
+): ComparisonRecord {
+  if (before === undefined) return now;
+  const rates = before.rates.flatMap((rate) => {
+    const runs = rate.runs.filter((run) => !placed.has(run));
+    return runs.length === 0 ? [] : [{ ...rate, runs }];
+  });
+  const keyOf = ({ model, strategy, opt, lr }: (typeof rates)[number]) =>
+    JSON.stringify([model, strategy, opt, lr]);
+  for (const rate of now.rates) {
+    const at = rates.findIndex((other) => keyOf(other) === keyOf(rate));
+    if (at === -1) rates.push(rate);
+    else rates[at] = { ...rate, runs: [...rates[at]!.runs, ...rate.runs] };
+  }
+  const made = new Set(
+    [...now.exports, ...now.notExported].map(({ run, precision }) => `${run} ${precision}`),
+  );
+  const isKept = ({ run, precision }: { readonly run: string; readonly precision: string }) =>
+    !made.has(`${run} ${precision}`);
+  // A run may stand in for several members, of which this call had one.
+  const isSought = (one: StandIn["wanted"]) =>
+    wanted.some((w) =>
+      isDeepStrictEqual([w.model, w.strategy, w.weights], [one.model, one.strategy, one.weights]),
+    );
+  const standIns = before.standIns.filter((one) => !(placed.has(one.run) && isSought(one.wanted)));
+  return {
+    ...before,
+    ...now,
+    standIns: [...standIns, ...now.standIns],
+    rates,
+    failed: [...before.failed.filter(({ run }) => !isSettled(run)), ...now.failed],
+    exports: [...before.exports.filter(isKept), ...now.exports],
+    notExported: [...before.notExported.filter(isKept), ...now.notExported],
+  };
 }
 
 /** "vit_small_patch16_224: its weights … could not be had (…); deit_tiny_patch16_224 stands in", once for all runs of it. */

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { canonicalJson, type TrainConfig } from "./config.ts";
-import { defaultRunName } from "./record.ts";
+import { defaultRunName, nameWithoutSeed } from "./record.ts";
 
 /** What a learning rate is found for; another value of any of these wants another rate. */
 const subjectKeys = [
@@ -50,7 +50,7 @@ export function lrFindFolder(config: TrainConfig): string {
   const subject = createHash("sha256")
     .update(canonicalJson(lrFindSubject(config)))
     .digest("hex");
-  const name = defaultRunName(config).replace(/-s\d+$/, "");
+  const name = nameWithoutSeed(defaultRunName(config));
   return join(
     config.out,
     "lr-find",

@@ -31,6 +31,7 @@ const packSchema = z.strictObject({
   /** The source. */
   pack: path(),
   ...dataKeys,
+  out: z.string().regex(/.\.zip$/i, "an archive whose name ends in .zip"),
   ...trainConfigSchema.pick({
     perClass: true,
     trainSize: true,

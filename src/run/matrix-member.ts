@@ -17,7 +17,7 @@ import {
   trainConfigSchema,
 } from "./config.ts";
 import { type Document, type Label, resolveConfig } from "./config-load.ts";
-import { defaultRunName } from "./record.ts";
+import { defaultRunName, nameWithoutSeed } from "./record.ts";
 
 /** One run of a matrix, not yet trained. `name` says what is its own. */
 export type MatrixMember = {
@@ -211,7 +211,7 @@ function nameOf(config: Parameters<typeof defaultRunName>[0], own: Document): st
     .filter(([key]) => !usual.has(key))
     .map(([key, value]) => `-${key}${short(value)}`)
     .join("");
-  const stem = defaultRunName(config).replace(/-s\d+$/, "");
+  const stem = nameWithoutSeed(defaultRunName(config));
   const clean = (stem + extra).replaceAll(/[^\w.-]+/g, "_").slice(0, 150);
   return `${clean}-s${config.seed}`;
 }

@@ -66,11 +66,15 @@ matrix:
 });
 
 it("tells apart names that lose their difference", () => {
-  const [a, b] = names(`
+  const text = `
 base: {data: fashion-mnist, model: simple_cnn}
 matrix: {weightDecay: [0.1, 0.2], classes: [["a b", c], ["a/b", c]]}
-`);
+`;
+  const [a, b] = names(text);
   expect(a).not.toBe(b);
+  // Without its seed it has no piece of a digest either.
+  const only = "fashion-mnist-simple_cnn-scratch-weightDecay0.1-classesa_b_c";
+  expect(names(text, { only: [only] })).toEqual([a, b]);
 });
 
 it("only takes the members that are named, with all of their seeds", () => {
@@ -176,9 +180,13 @@ export: {opset: 14}
     ["prepare: [{prepare: x, pack: y, out: a}]", "prepare.0: either prepare: or pack:"],
     ["prepare: [{prepare: x}]", "prepare.0.out: "],
     ["prepare: [{prepare: x, out: a, split: [70, 15, 10]}]", "prepare.0.split: three shares"],
-    ["prepare: [{pack: x, out: a, split: [70, 15, 15]}]", 'prepare.0: Unrecognized key: "split"'],
+    [
+      "prepare: [{pack: x, out: a.zip, split: [70, 15, 15]}]",
+      'prepare.0: Unrecognized key: "split"',
+    ],
     ["profile: {mode: train}", 'profile: Unrecognized key: "mode"'],
     ["profile: {batchSizes: [0]}", "profile.batchSizes.0: "],
+    ["prepare: [{pack: x, out: a.tar}]", "prepare.0.out: an archive whose name ends in .zip"],
     ["export: {opset: 13}", "export.opset: "],
     ["export: true", "export: false or a group of keys"],
     ["quick: {epochs: 1}", 'quick: Unrecognized key: "epochs"'],
@@ -212,6 +220,21 @@ export: {opset: 14}
     ["base: {data: x}\nmatrix: {m: [{model: knn, lr: find}]}", "knn has no learning rate"],
     ["base: {data: x, model: simple_cnn, lr: fnd}", 'lr: "fnd" given; allowed: a number'],
   ])("refuses %j", (text, what) => expect(refusal(text)).toContain(what));
+
+  it("is chosen by a stand-in's name too, and has one choice of seeds", () => {
+    const text = `
+base: {data: fashion-mnist}
+matrix:
+  m:
+    - {name: wanted, model: resnet18, pretrained: true, standIn: {name: cnn, model: simple_cnn, strategy: scratch}}
+    - {name: flat, model: logreg}
+quick: {base: {seed: 42}}
+`;
+    expect(names(text, { only: ["cnn"] })).toEqual(["wanted-s42"]);
+    expect(refusal(text, { only: ["cn"] })).toContain("it has wanted, cnn, flat");
+    expect(names(text, { seeds: 2 })).toHaveLength(4);
+    expect(refusal(text, { seeds: 2, quick: true })).toContain("has quick.base.seed; one of them");
+  });
 
   it("has stand-ins in the order of preference, each a whole member", () => {
     const { members } = load(`

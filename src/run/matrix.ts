@@ -5,12 +5,15 @@ import { trainConfigSchema } from "./config.ts";
 import type { Document } from "./config-load.ts";
 import { readMatrixFile, type Surroundings } from "./matrix-file.ts";
 import { FIND, groups, type MatrixMember, makeMember, merged, pick } from "./matrix-member.ts";
+import { nameWithoutSeed } from "./record.ts";
 
 export interface Matrix extends Surroundings {
   readonly title: string | undefined;
   /** Folder of the runs and of the report. */
   readonly out: string;
   readonly members: readonly MatrixMember[];
+  /** The file has other members, which are not meant. */
+  readonly isPart?: boolean;
 }
 
 const FIRST_SEED = trainConfigSchema.shape.seed.parse(undefined);
@@ -27,7 +30,7 @@ export function loadMatrix(
     readonly out?: string | undefined;
     readonly seeds?: number | undefined;
     readonly quick?: boolean | undefined;
-    /** Names of the members that are meant, without their seeds; default all. */
+    /** Names of the members that are meant, or of their stand-ins, without seeds; default all. */
     readonly only?: readonly string[] | undefined;
   } = {},
 ): Matrix {
@@ -35,7 +38,7 @@ export function loadMatrix(
   const { out: baseOut, name: _name, ...shared } = { ...base, ...over };
   const usual = rest.out ?? (baseOut as string | undefined) ?? folderOf(file);
   const out = given.out ?? (given.quick ? `${usual}-quick` : usual);
-  const axes = withSeeds(matrix, shared, given.seeds, file);
+  const axes = withSeeds(matrix, { shared, over }, given.seeds, file);
   const members = new Map<string, MatrixMember>();
   for (const keys of combinations(axes, file)) {
     // What the short form says is said for all.
@@ -45,7 +48,8 @@ export function loadMatrix(
   }
   const all = distinctNames([...members.values()]);
   refuseUnused(shared, all, file);
-  return { ...rest, out, members: given.only === undefined ? all : chosen(all, given.only, file) };
+  if (given.only === undefined) return { ...rest, out, members: all };
+  return { ...rest, out, members: chosen(all, given.only, file), isPart: true };
 }
 
 function chosen(
@@ -53,15 +57,16 @@ function chosen(
   only: readonly string[],
   file: string,
 ): MatrixMember[] {
-  const stem = ({ name }: MatrixMember): string => name.replace(/-s\d+$/, "");
-  const stems = [...new Set(members.map(stem))];
+  const stemsOf = (member: MatrixMember): string[] =>
+    [member, ...member.standIns].map(({ name }) => nameWithoutSeed(name));
+  const stems = [...new Set(members.flatMap(stemsOf))];
   const unknown = only.find((name) => !stems.includes(name));
   if (unknown !== undefined) {
     throw new UsageError(`--only: ${file} has no member "${unknown}"`, {
       hint: `it has ${stems.join(", ")}`,
     });
   }
-  return members.filter((member) => only.includes(stem(member)));
+  return members.filter((member) => stemsOf(member).some((stem) => only.includes(stem)));
 }
 
 /**
@@ -95,7 +100,7 @@ function folderOf(file: string): string {
 
 function withSeeds(
   matrix: Readonly<Record<string, readonly unknown[]>>,
-  base: Document,
+  { shared, over }: { readonly shared: Document; readonly over: Document },
   seeds: number | undefined,
   file: string,
 ): [key: string, values: readonly unknown[]][] {
@@ -104,7 +109,10 @@ function withSeeds(
   if (matrix["seed"] !== undefined) {
     throw new UsageError(`--seeds ${seeds}: ${file} has matrix.seed; one of them is used`);
   }
-  const first = typeof base["seed"] === "number" ? base["seed"] : FIRST_SEED;
+  if (over["seed"] !== undefined) {
+    throw new UsageError(`--seeds ${seeds}: ${file} has quick.base.seed; one of them is used`);
+  }
+  const first = typeof shared["seed"] === "number" ? shared["seed"] : FIRST_SEED;
   return [...axes, ["seed", Array.from({ length: seeds }, (_, i) => first + i)]];
 }
 

@@ -22,6 +22,7 @@ import {
   createRun,
   defaultRunName,
   listRuns,
+  nameWithoutSeed,
   type RunRecord,
   resumeRun,
 } from "./record.ts";
@@ -320,6 +321,11 @@ it("describes the environment of a run, with the commit of the folder it ran in"
   expect(described.thaw).toMatch(/^\d+\.\d+\.\d+/);
   expect(described.cpu.count).toBeGreaterThan(0);
   expect(described.memoryBytes).toBeGreaterThan(1e8);
+});
+
+it("leaves the seed out of a name, and what a matrix puts behind it", () => {
+  const names = ["a-s1", "a-s1-1b2c3d", "a-s1-b", "a-s1-s2", "s1", "a-s1-1b2c3d4"];
+  expect(names.map(nameWithoutSeed)).toEqual(["a", "a", "a-s1-b", "a-s1", "s1", "a-s1-1b2c3d4"]);
 });
 
 function catchError(act: () => unknown): unknown {

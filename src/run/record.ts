@@ -174,6 +174,11 @@ export function defaultRunName(config: {
   return name.replaceAll(/[^\w.-]+/g, "_").replace(/^[.-]+/, "");
 }
 
+/** A run's name without its seed and the piece of a digest that may stand behind it: `a-s1-1b2c3d` → `a`. */
+export function nameWithoutSeed(name: string): string {
+  return name.replace(/-s\d+(-[0-9a-f]{6})?$/, "");
+}
+
 /** @throws UsageError for a name that is no plain folder name on every system. */
 export function checkRunName(name: string): void {
   if (!/^\w[\w.-]{0,199}$/.test(name)) {

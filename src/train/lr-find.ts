@@ -1,5 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import type { DatasetSplits } from "../data/imageset.ts";
 import type { Batch, BatchSource } from "../data/loader.ts";
 import type { TrainConfig } from "../run/config.ts";
@@ -90,6 +91,8 @@ async function test(
       return { points, stopped: `the loss is ${FAR} times its lowest at ${lr.toPrecision(2)}` };
     }
     if (points.length === range.steps) break;
+    // Signals are heard between steps.
+    await setImmediate();
   }
   return { points };
 }

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { DatasetSplits } from "../data/imageset.ts";
 import { ThawError } from "../errors.ts";
+import { valSizeOf } from "../run/classical-config.ts";
 import { loadConfig } from "../run/config-load.ts";
 import type { MatrixMember } from "../run/matrix-member.ts";
 import { type Placed, placeMembers } from "../run/member-state.ts";
@@ -99,18 +100,19 @@ async function trainMember(
   return train(config, await openData(config), { ...options, resume: true });
 }
 
-/** Members that want the same data as the one before get the same. */
+/** Members that want the same data as the one before get the same; those without a valSize what is usual for their kind. */
 export function lastKept(open: MatrixOptions["openData"]): MatrixOptions["openData"] {
   let last: { readonly key: string; readonly data: DatasetSplits } | undefined;
   return async (config) => {
-    const { data, seed, classes, perClass, trainSize, valSize, testSize, testFrom } = config;
+    const { data, seed, classes, perClass, trainSize, testSize, testFrom } = config;
+    const valSize = valSizeOf(config);
     const kind = "features" in config ? "classical" : "network";
     const sizes = { perClass, trainSize, valSize, testSize, testFrom };
     const key = JSON.stringify([kind, data, seed, classes, sizes]);
     if (last?.key !== key) {
       // The old data is let go before the new one comes.
       last = undefined;
-      last = { key, data: await open(config) };
+      last = { key, data: await open({ ...config, valSize }) };
     }
     return last.data;
   };

@@ -4,7 +4,7 @@ import type { LoadReport } from "../models/weights/index.ts";
 import { withoutAugmentation } from "../run/augmentation.ts";
 import type { TrainConfig } from "../run/config.ts";
 import type { NetworkInput } from "../run/input.ts";
-import { setThreads } from "../tensor/index.ts";
+import { limitToMachine, setThreads } from "../tensor/index.ts";
 import type { TrainEvents, TrainOptions } from "./events.ts";
 import { trainingInput, withInput } from "./input.ts";
 import { Session } from "./session.ts";
@@ -40,6 +40,7 @@ export async function rehearse(
   const input = trainingInput(config, data);
   if (config.threads !== undefined) setThreads(config.threads);
   const compute = chooseCompute(config);
+  limitToMachine();
   const session = new Session(config, data, input, compute, options);
   let load: LoadReport | undefined;
   try {

@@ -1,7 +1,7 @@
 import { relative } from "node:path";
-import { ExitCode, UsageError } from "../../errors.ts";
+import { ExitCode, ThawError, UsageError } from "../../errors.ts";
 import { ensureNative } from "../../libtorch/index.ts";
-import { type RecipeOutcome, runRecipe, withKnownRates } from "../../recipe/index.ts";
+import { asBegun, type RecipeOutcome, runRecipe } from "../../recipe/index.ts";
 import { describeProfile, drawRun } from "../../report/index.ts";
 import { loadMatrix, type Matrix } from "../../run/matrix.ts";
 import { type Placed, placeMembers } from "../../run/member-state.ts";
@@ -37,7 +37,11 @@ export const compare: CliCommand = {
       )
       .option("--seeds <n>", "train every member with so many seeds", seeds)
       .option("--quick", "the short form that the file has under quick:, in <out>-quick")
-      .option("--only <names>", "these members alone, by their names without seeds", list)
+      .option(
+        "--only <names>",
+        "these members alone, by their names or their stand-ins', without seeds",
+        list,
+      )
       .option("--dry-run", "say what would be trained, and train nothing")
       .option("--mirror <folder or url>", mirrorHelp)
       .option("--offline", offlineHelp)
@@ -107,7 +111,7 @@ async function run(matrix: Matrix, options: Options): Promise<RecipeOutcome> {
 }
 
 function listMembers({ members, out }: Matrix, { json }: Options): void {
-  const placed = placeMembers(withKnownRates(members), out);
+  const placed = placeMembers(asBegun(members, out), out);
   if (json) printJson(placed.map(({ name, state, member }) => ({ name, state, ...member.config })));
   else for (const { name, state } of placed) say(`${describeState(state)}  ${name}`);
 }
@@ -117,16 +121,17 @@ function describeState(state: Placed["state"]): string {
 }
 
 function tell(
-  { finished, skipped, failed, stopped, report, record }: RecipeOutcome,
+  { finished, skipped, failed, stopped, report, notExported }: RecipeOutcome,
   file: string,
-  { json, quick }: Options,
+  options: Options,
 ): void {
-  if (json) {
+  const told = notExported.map(({ error, ...one }) => ({ ...one, reason: firstLine(error) }));
+  if (options.json) {
     printJson({
       finished,
       skipped,
       failed: failed.map(({ name, error }) => ({ name, reason: error.message })),
-      notExported: record.notExported,
+      notExported: told,
       ...(stopped !== undefined && { stopped }),
       report: report?.html ?? null,
       findings: report?.findings ?? [],
@@ -136,13 +141,47 @@ function tell(
     if (report !== undefined) say(`open ${relative(process.cwd(), report.html)}`);
   }
   for (const { name, error } of failed) say(`${colors.red("failed:")} ${name}: ${error.message}`);
-  for (const { run, precision, reason } of record.notExported) {
+  for (const { run, precision, reason } of told) {
     say(`${colors.red("not exported:")} ${run} (${precision}): ${reason}`);
   }
-  if (failed.length + record.notExported.length > 0) process.exitCode = ExitCode.failed;
-  if (stopped === undefined) return;
-  say(`${stopped}; go on with: thaw compare ${file}${quick ? " --quick" : ""}`);
-  process.exitCode = ExitCode[stopped];
+  process.exitCode = exitCodeOf({ failed, notExported, ...(stopped && { stopped }) });
+  if (stopped !== undefined) say(`${stopped}; go on with: ${commandOf(file, options)}`);
+}
+
+/** A gate's where nothing failed but exports that a check refused. */
+export function exitCodeOf({
+  failed,
+  notExported,
+  stopped,
+}: Pick<RecipeOutcome, "failed" | "notExported" | "stopped">): ExitCode {
+  if (stopped !== undefined) return ExitCode[stopped];
+  const isGate = ({ error }: (typeof notExported)[number]) =>
+    error instanceof ThawError && error.exitCode === ExitCode.gate;
+  if (failed.length > 0 || !notExported.every(isGate)) return ExitCode.failed;
+  return notExported.length > 0 ? ExitCode.gate : ExitCode.done;
+}
+
+function firstLine({ message }: Error): string {
+  return message.split("\n")[0]!;
+}
+
+/** The same call again. */
+function commandOf(
+  file: string,
+  { quick, out, seeds: count, only, mirror, offline }: Options,
+): string {
+  const words = [
+    ...["thaw", "compare", file],
+    ...(quick ? ["--quick"] : []),
+    ...(out === undefined ? [] : ["--out", out]),
+    ...(count === undefined ? [] : ["--seeds", String(count)]),
+    ...(only === undefined ? [] : ["--only", only.join(",")]),
+    ...(mirror === undefined ? [] : ["--mirror", mirror]),
+    ...(offline ? ["--offline"] : []),
+  ];
+  return words
+    .map((word) => (/^[\w./:,@=+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`))
+    .join(" ");
 }
 
 function list(text: string): string[] {
