@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import { createWriteStream, mkdirSync, renameSync, rmSync } from "node:fs";
+import { mkdirSync, renameSync, rmSync } from "node:fs";
+import { open } from "node:fs/promises";
 import { dirname } from "node:path";
 import { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -37,7 +38,9 @@ export async function downloadVerified(
       },
     });
     try {
-      await pipeline(Readable.fromWeb(response.body), count, createWriteStream(partial));
+      // Opened before anything can fail: a stream that opens by itself may do so after the file was removed.
+      const target = await open(partial, "w");
+      await pipeline(Readable.fromWeb(response.body), count, target.createWriteStream());
     } catch (cause) {
       const of = total === undefined ? "" : ` of ${total}`;
       throw new ThawError(`${url}: broke off after ${bytes}${of} bytes (${reason(cause)})`, {
