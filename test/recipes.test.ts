@@ -89,6 +89,8 @@ test.each(files)(
     // Two members of one name would have got a piece of their digest.
     for (const { members } of [long, short]) {
       for (const member of members) expect(member.name).not.toMatch(/-[0-9a-f]{6}$/);
+      const firsts = members.flatMap(({ standIns }) => standIns.slice(0, 1));
+      expect(new Set(firsts.map((standIn) => standIn.name)).size).toBe(firsts.length);
     }
     expect(readFileSync(file, "utf8")).not.toMatch(/:\s*["']?[/~]|\/(home|tmp|work|root)\//);
     if (!name.includes("-fair")) return;

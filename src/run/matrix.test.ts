@@ -236,6 +236,20 @@ quick: {base: {seed: 42}}
     expect(refusal(text, { seeds: 2, quick: true })).toContain("has quick.base.seed; one of them");
   });
 
+  it("joins a stand-in's name with those of the other lists, as its member's", () => {
+    const { members } = load(`
+base: {data: fashion-mnist, pretrained: true}
+matrix:
+  way: [{name: short, epochs: 1}]
+  model: [{name: large, model: resnet34, standIn: {name: small, model: resnet18}}]
+  opt: [{name: plain, opt: sgd}, {name: adaptive, opt: adam}]
+`);
+    expect(members.map(({ name, standIns }) => [name, standIns[0]!.name])).toEqual([
+      ["short-large-plain-s42", "short-small-plain-s42"],
+      ["short-large-adaptive-s42", "short-small-adaptive-s42"],
+    ]);
+  });
+
   it("has stand-ins in the order of preference, each a whole member", () => {
     const { members } = load(`
 base: {data: fashion-mnist, pretrained: true, strategy: freeze}
@@ -263,6 +277,7 @@ matrix:
 
   it.each([
     [`${base}matrix: {m: [{standIn: {model: resnet18}}]}`, "starts from no published weights"],
+    ["base: {data: x}\nmatrix: {m: [{model: resnet18, pretrained: true, standIn: 3}]}", "3 given"],
     [
       "base: {data: x, model: simple_cnn, standIn: {model: resnet18}}",
       "base.standIn: no member starts from published weights",

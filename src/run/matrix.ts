@@ -127,10 +127,28 @@ function combinations(
   );
 }
 
-/** Names of entries of several lists are joined. */
+/** Names of entries of several lists are joined, those of their stand-ins alike. */
 function combined(before: Document, own: Document): Document {
-  const names = [before["name"], own["name"]].filter((name) => name !== undefined);
-  return { ...merged(before, own), ...(names.length > 0 && { name: names.join("-") }) };
+  const joined = (first: unknown, second: unknown): Document => {
+    const names = [first, second].filter((name) => name !== undefined);
+    return names.length > 0 ? { name: names.join("-") } : {};
+  };
+  const renamed = (standIn: unknown, nameOf: (name: unknown) => Document): unknown => {
+    if (Array.isArray(standIn)) return standIn.map((each) => renamed(each, nameOf));
+    // What is none is refused where it is read.
+    if (typeof standIn !== "object" || standIn === null) return standIn;
+    const { name } = standIn as Document;
+    return name === undefined ? standIn : { ...(standIn as Document), ...nameOf(name) };
+  };
+  const standIn =
+    own["standIn"] !== undefined
+      ? renamed(own["standIn"], (name) => joined(before["name"], name))
+      : before["standIn"] && renamed(before["standIn"], (name) => joined(name, own["name"]));
+  return {
+    ...merged(before, own),
+    ...joined(before["name"], own["name"]),
+    ...(standIn !== undefined && { standIn }),
+  };
 }
 
 function entry(key: string, value: unknown, file: string): Document {
