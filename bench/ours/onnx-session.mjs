@@ -54,6 +54,5 @@ async function inInt8(graph) {
     classes: ["any"],
   };
   const plan = planQuantization(graph, new Set());
-  const metadata = { input, takes: "normalised" };
-  return quantize(graph, plan, await calibrate(graph, plan.values, set, { metadata, images: 16 }));
+  return quantize(graph, plan, await calibrate(graph, plan.values, set, { input, images: 16 }));
 }
