@@ -27,7 +27,7 @@ export class LayerNorm extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    if (this.#beforeProduct && x.device === "cpu" && autocastDtype("cpu") === "bfloat16") {
+    if (this.#beforeProduct && autocastDtype("cpu") === "bfloat16" && x.device === "cpu") {
       const full = [x, this.weight, this.bias].every(({ dtype }) => dtype === "float32");
       if (full) return ops.layerNormToBfloat16(x, this.weight, this.bias, this.eps);
     }

@@ -30,8 +30,8 @@ interface Group {
 
 /**
  * Measures each network of a comparison once, on drawn images of the size that it is trained on, as `thaw profile` does:
- * into `profile/` beside the runs, the second mode into `profile-<mode>/`. What has been
- * measured in the same batches is not measured again, and what fails stops nothing.
+ * into `profile/` beside the runs, the second mode into `profile-<mode>/`. What has been measured in the same batches is not
+ * measured again, and what fails stops nothing.
  */
 export async function profileMembers(
   members: readonly MatrixMember[],

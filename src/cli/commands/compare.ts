@@ -10,6 +10,7 @@ import { describeFit } from "../classical.ts";
 import type { CliCommand } from "../command.ts";
 import { openConfiguredData } from "../dataset.ts";
 import { Interrupt } from "../interrupt.ts";
+import { nameList } from "../name-list.ts";
 import { colors, printJson, say } from "../output.ts";
 import { counter, note, percent, trainingProgress } from "../progress.ts";
 import { describeCheck } from "../sanity-check.ts";
@@ -40,7 +41,7 @@ export const compare: CliCommand = {
       .option(
         "--only <names>",
         "these members alone, by their names or their stand-ins', without seeds",
-        list,
+        nameList,
       )
       .option("--dry-run", "say what would be trained, and train nothing")
       .option("--mirror <folder or url>", mirrorHelp)
@@ -182,10 +183,6 @@ function commandOf(
   return words
     .map((word) => (/^[\w./:,@=+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`))
     .join(" ");
-}
-
-function list(text: string): string[] {
-  return text.split(",").map((name) => name.trim());
 }
 
 function seeds(text: string): number {

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { DataLocation } from "../../../data/datasets/index.ts";
+import { nameList } from "../../name-list.ts";
 import { downloadProgress } from "../../progress.ts";
 
 /** What every command of `thaw data` takes about its source. */
@@ -15,15 +16,11 @@ export function sourceFlags(command: Command): Command {
       "<source>",
       "a built-in name, a folder, a .zip or .tar(.gz|.xz) of one, or a CSV of path,label",
     )
-    .option("--classes <names>", "only these classes, with commas between them", list)
+    .option("--classes <names>", "only these classes, with commas between them", nameList)
     .option("--mirror <folder or url>", "where the original archives lie; default THAW_MIRROR")
     .option("--json", "print the result as JSON");
 }
 
 export function locationOf(source: string, { mirror }: SourceFlags): DataLocation {
   return { data: source, mirror, onProgress: downloadProgress() };
-}
-
-function list(text: string): string[] {
-  return text.split(",").map((name) => name.trim());
 }
