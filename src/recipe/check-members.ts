@@ -1,8 +1,9 @@
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { DatasetSplits } from "../data/imageset.ts";
 import { ThawError } from "../errors.ts";
 import { writeDurably } from "../run/durable.ts";
+import { jsonFile } from "../run/json-file.ts";
 import { digestOverSeeds, type MatrixMember } from "../run/matrix-member.ts";
 import { type Placed, placeMembers } from "../run/member-state.ts";
 import { nameWithoutSeed } from "../run/record.ts";
@@ -64,7 +65,7 @@ export async function checkMembers(
     name: string,
   ): Promise<Error | undefined> {
     const file = join(out, "sanity", `${name}.json`);
-    const before = read(file);
+    const before = jsonFile(file) as Kept | undefined;
     if (before?.member === digest && before.ok) return undefined;
     onCheck?.(name);
     try {
@@ -94,14 +95,4 @@ function filesOf(placed: readonly Placed[]): (digest: string) => string {
     const isShared = [...names.values()].filter((other) => other === name).length > 1;
     return isShared ? `${name}-${digest.slice(0, 6)}` : name;
   };
-}
-
-/** One that cannot be read is made anew. */
-function read(file: string): Kept | undefined {
-  if (!existsSync(file)) return undefined;
-  try {
-    return JSON.parse(readFileSync(file, "utf8")) as Kept;
-  } catch {
-    return undefined;
-  }
 }

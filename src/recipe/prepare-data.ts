@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { locateData, openDataset } from "../data/datasets/index.ts";
 import { chooseClasses } from "../data/folders/choose-classes.ts";
@@ -7,6 +7,7 @@ import { prepareImages } from "../data/prepare/prepare.ts";
 import { UsageError } from "../errors.ts";
 import { canonicalJson } from "../run/config.ts";
 import { writeDurably } from "../run/durable.ts";
+import { jsonFile } from "../run/json-file.ts";
 import type { DataStep, PackStep, PrepareStep } from "../run/matrix-file.ts";
 import { endIfStopped } from "./stopped.ts";
 
@@ -69,8 +70,8 @@ async function pack(
   const { pack: source, out, ...choice } = step;
   const beside = `${out}.json`;
   if (existsSync(out)) {
-    const before = readPacking(beside);
-    const isSame = before !== undefined && canonicalJson(before.step) === canonicalJson(step);
+    const before = jsonFile(beside) as Packing | undefined;
+    const isSame = before !== undefined && canonicalJson(before?.step) === canonicalJson(step);
     const isWhole = before?.bytes === undefined || before.bytes === statSync(out).size;
     if (!isSame || !isWhole) {
       throw new UsageError(`${out} is there, and was not packed by this step`, {
@@ -99,16 +100,5 @@ async function pack(
   } catch (error) {
     if (!existsSync(out)) rmSync(beside, { force: true });
     throw error;
-  }
-}
-
-/** Undefined where there is none, or none that can be read. */
-function readPacking(file: string): Packing | undefined {
-  if (!existsSync(file)) return undefined;
-  try {
-    const { step, ...rest } = JSON.parse(readFileSync(file, "utf8")) as Packing;
-    return typeof step === "object" ? { step, ...rest } : undefined;
-  } catch {
-    return undefined;
   }
 }

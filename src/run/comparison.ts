@@ -1,8 +1,9 @@
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { writeDurably } from "./durable.ts";
+import { jsonFile } from "./json-file.ts";
 
 const subject = z.object({ model: z.string(), strategy: z.string() });
 
@@ -49,13 +50,7 @@ export function writeComparison(out: string, record: ComparisonRecord): void {
 
 /** Undefined where there is none, or none that can be read: it stands beside the runs and must not hide them. */
 export function readComparison(out: string): ComparisonRecord | undefined {
-  const path = join(out, FILE);
-  if (!existsSync(path)) return undefined;
-  try {
-    return comparisonSchema.parse(JSON.parse(readFileSync(path, "utf8")));
-  } catch {
-    return undefined;
-  }
+  return comparisonSchema.safeParse(jsonFile(join(out, FILE))).data;
 }
 
 /** What a call came to. */

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { canonicalJson, type TrainConfig } from "./config.ts";
+import { jsonFile } from "./json-file.ts";
 import { defaultRunName, nameWithoutSeed } from "./record.ts";
 
 /** What a learning rate is found for; another value of any of these wants another rate. */
@@ -60,16 +60,11 @@ export function lrFindFolder(config: TrainConfig): string {
 
 /** An earlier result for what this config trains; undefined where there is none, or none that can be read. */
 export function readLrFind(config: TrainConfig): LrFind | undefined {
-  const path = join(lrFindFolder(config), "lr-find.json");
-  if (!existsSync(path)) return undefined;
-  try {
-    const found = lrFindSchema.parse(JSON.parse(readFileSync(path, "utf8")));
-    const isSame = canonicalJson(found.subject) === canonicalJson(lrFindSubject(config));
-    return isSame ? found : undefined;
-  } catch {
-    // It only advises: a damaged file must not stop a run.
-    return undefined;
-  }
+  // It only advises: a damaged file must not stop a run.
+  const found = lrFindSchema.safeParse(jsonFile(join(lrFindFolder(config), "lr-find.json"))).data;
+  if (found === undefined) return undefined;
+  const isSame = canonicalJson(found.subject) === canonicalJson(lrFindSubject(config));
+  return isSame ? found : undefined;
 }
 
 /** How far above the suggestion a rate may be before it is worth a warning. */

@@ -1,6 +1,6 @@
-import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
+import { jsonFile } from "./json-file.ts";
 
 const positive = z.number().min(0);
 const count = z.int().min(0);
@@ -132,14 +132,8 @@ export type Profile = z.infer<typeof profileSchema>;
 
 /** What was measured of a run or by `thaw profile`; undefined where nothing was, or nothing that can be read. */
 export function readProfile(dir: string): Profile | undefined {
-  const path = join(dir, "profile.json");
-  if (!existsSync(path)) return undefined;
-  try {
-    return profileSchema.parse(JSON.parse(readFileSync(path, "utf8")));
-  } catch {
-    // It stands beside a run's results: a damaged one must not hide those.
-    return undefined;
-  }
+  // It stands beside a run's results: a damaged one must not hide those.
+  return profileSchema.safeParse(jsonFile(join(dir, "profile.json"))).data;
 }
 
 /** The largest batch that was measured. */
