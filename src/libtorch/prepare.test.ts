@@ -46,7 +46,7 @@ describe("from libtorch to a stamp", { timeout: 120_000 }, () => {
     await library("torch_cpu", TORCH);
     machine.write("native/addon.cc", ADDON);
     // Named by CMakeLists.txt, once for each instruction set.
-    machine.write("native/fused_kernels.cc", "");
+    machine.write("native/adam_kernels.cc", "");
     const cmake = "native/CMakeLists.txt";
     copyFileSync(join(packageRoot(), cmake), join(machine.root, cmake));
   });

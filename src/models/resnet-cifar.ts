@@ -8,6 +8,7 @@ import {
   kaimingNormal_,
   Linear,
   Module,
+  residualRelu,
   Sequential,
   type Step,
 } from "../nn/index.ts";
@@ -46,9 +47,10 @@ class Block extends Module {
 
   forward(x: Tensor): Tensor {
     return scope(() => {
-      const y = ops.relu_(this.bn1.forward(this.conv1.forward(x)));
-      const z = this.drop_path.forward(this.bn2.forward(this.conv2.forward(y)));
-      return ops.relu_(ops.add_(z, this.#shrinks ? this.#shortcut(x) : x));
+      const y = this.bn1.forwardRelu(this.conv1.forward(x));
+      const branch = this.conv2.forward(y);
+      const shortcut = this.#shrinks ? this.#shortcut(x) : x;
+      return residualRelu(branch, shortcut, { norm: this.bn2, dropPath: this.drop_path });
     });
   }
 
@@ -105,7 +107,7 @@ export class CifarResNet extends Classifier {
   }
 
   get #upToLast(): readonly Step[] {
-    const stem = (x: Tensor) => ops.relu_(this.bn1.forward(this.conv1.forward(x)));
+    const stem = (x: Tensor) => this.bn1.forwardRelu(this.conv1.forward(x));
     return [stem, this.layer1, this.layer2];
   }
 

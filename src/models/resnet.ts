@@ -9,6 +9,7 @@ import {
   Linear,
   MaxPool2d,
   Module,
+  residualRelu,
   Sequential,
   type Step,
 } from "../nn/index.ts";
@@ -69,9 +70,10 @@ class BasicBlock extends Module {
 
   forward(x: Tensor): Tensor {
     return scope(() => {
-      const y = ops.relu_(this.bn1.forward(this.conv1.forward(x)));
-      const z = this.bn2.forward(this.conv2.forward(y));
-      return ops.relu_(ops.add_(this.drop_path.forward(z), this.downsample?.forward(x) ?? x));
+      const y = this.bn1.forwardRelu(this.conv1.forward(x));
+      const branch = this.conv2.forward(y);
+      const shortcut = this.downsample?.forward(x) ?? x;
+      return residualRelu(branch, shortcut, { norm: this.bn2, dropPath: this.drop_path });
     });
   }
 }
@@ -106,10 +108,11 @@ class Bottleneck extends Module {
 
   forward(x: Tensor): Tensor {
     return scope(() => {
-      const y = ops.relu_(this.bn1.forward(this.conv1.forward(x)));
-      const z = ops.relu_(this.bn2.forward(this.conv2.forward(y)));
-      const out = this.bn3.forward(this.conv3.forward(z));
-      return ops.relu_(ops.add_(this.drop_path.forward(out), this.downsample?.forward(x) ?? x));
+      const y = this.bn1.forwardRelu(this.conv1.forward(x));
+      const z = this.bn2.forwardRelu(this.conv2.forward(y));
+      const branch = this.conv3.forward(z);
+      const shortcut = this.downsample?.forward(x) ?? x;
+      return residualRelu(branch, shortcut, { norm: this.bn3, dropPath: this.drop_path });
     });
   }
 }
@@ -177,8 +180,7 @@ export class ResNet extends Classifier {
   }
 
   get #upToLast(): readonly Step[] {
-    const stem = (x: Tensor) =>
-      this.maxpool.forward(ops.relu_(this.bn1.forward(this.conv1.forward(x))));
+    const stem = (x: Tensor) => this.maxpool.forward(this.bn1.forwardRelu(this.conv1.forward(x)));
     return [stem, this.layer1, this.layer2, this.layer3];
   }
 

@@ -28,6 +28,20 @@ export class BatchNorm2d extends Module {
   }
 
   /**
+   * The same, plus `residual` of the input's shape, then ReLU: on the CPU one operator with half of the passes over
+   * memory in training.
+   */
+  forwardRelu(x: Tensor, residual?: Tensor): Tensor {
+    if (this.#isIdentity()) {
+      return scope(() => ops.relu_(residual === undefined ? x : ops.add_(x, residual)));
+    }
+    if (this.training) ops.add_Scalar(this.num_batches_tracked, 1);
+    const { weight, bias, running_mean, running_var, training, momentum, eps } = this;
+    const statistics = [running_mean, running_var] as const;
+    return ops.batchNormRelu(x, weight, bias, ...statistics, training, momentum, eps, { residual });
+  }
+
+  /**
    * The same, then ReLU, then 2×2 max pooling with stride 2: on the CPU one operator with a fraction of
    * the passes over memory in training.
    */

@@ -16,8 +16,13 @@ export class DropPath extends Module {
     this.#random = options.random;
   }
 
+  /** Does it do anything? Not in evaluation. */
+  get drops(): boolean {
+    return this.training && this.rate !== 0;
+  }
+
   forward(x: Tensor): Tensor {
-    if (!this.training || this.rate === 0) return x;
+    if (!this.drops) return x;
     return scope(() => {
       const keep = 1 - this.rate;
       const shape = x.shape.map((size, dimension) => (dimension === 0 ? size : 1));

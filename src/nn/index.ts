@@ -38,5 +38,6 @@ export { Mlp } from "./mlp.ts";
 export { Buffer, lasting, Module, Parameter } from "./module.ts";
 export { aroundForward, observeForward } from "./observe.ts";
 export { AvgPool2d, Flatten, GlobalAvgPool, MaxPool2d } from "./pooling.ts";
+export { residualRelu } from "./residual.ts";
 export { Identity, Sequential } from "./sequential.ts";
 export { SqueezeExcite, type SqueezeExciteOptions } from "./squeeze-excite.ts";

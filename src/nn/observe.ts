@@ -27,7 +27,7 @@ export function aroundForward(
   model: Module,
   around: (name: string, module: Module, input: Tensor, pass: () => Tensor) => Tensor,
 ): Disposable {
-  const methods = ["forward", "forwardReluMaxPool"] as const;
+  const methods = ["forward", "forwardRelu", "forwardReluMaxPool"] as const;
   const hooked = model.namedModules();
   for (const [name, module] of hooked) {
     for (const method of methods) {
@@ -37,7 +37,7 @@ export function aroundForward(
       // a module's enumerable properties are its parameters and children.
       Object.defineProperty(module, method, {
         configurable: true,
-        value: (x: Tensor, ...rest: []): Tensor =>
+        value: (x: Tensor, ...rest: [residual?: Tensor]): Tensor =>
           around(name, module, x, () => own.call(module, x, ...rest)),
       });
     }

@@ -6,6 +6,7 @@ it.each([
   ["aten::mkldnn_convolution", "convolution"],
   ["autograd::engine::evaluate_function: ConvolutionBackward0", "convolution"],
   ["aten::native_batch_norm_backward", "batch norm"],
+  ["thaw::batch_norm_relu", "batch norm"],
   ["thaw::batch_norm_relu_max_pool", "batch norm"],
   ["aten::native_layer_norm", "layer norm"],
   ["aten::addmm", "matrix product"],

@@ -1467,6 +1467,12 @@ export function dropout_(self: Tensor, p: number, train: boolean): Tensor {
 
 // fused
 
+const batchNormReluOperator = new Operator("thaw::batch_norm_relu");
+/** `thaw::batch_norm_relu(Tensor x, Tensor weight, Tensor bias, Tensor(a!) running_mean, Tensor(b!) running_var, bool training, float momentum, float eps, Tensor? residual=None) -> Tensor` */
+export function batchNormRelu(x: Tensor, weight: Tensor, bias: Tensor, runningMean: Tensor, runningVar: Tensor, training: boolean, momentum: number, eps: number, options: { residual?: Tensor | null | undefined } = {}): Tensor {
+  return one(engine().call(batchNormReluOperator.index, x.handle, weight.handle, bias.handle, runningMean.handle, runningVar.handle, training, momentum, eps, handleOf(options.residual)));
+}
+
 const batchNormReluMaxPoolOperator = new Operator("thaw::batch_norm_relu_max_pool");
 /** `thaw::batch_norm_relu_max_pool(Tensor x, Tensor weight, Tensor bias, Tensor(a!) running_mean, Tensor(b!) running_var, bool training, float momentum, float eps) -> Tensor` */
 export function batchNormReluMaxPool(x: Tensor, weight: Tensor, bias: Tensor, runningMean: Tensor, runningVar: Tensor, training: boolean, momentum: number, eps: number): Tensor {

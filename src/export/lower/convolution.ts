@@ -50,6 +50,13 @@ export const convolution: Lowerings = {
     if (call.flag(5, false)) throw call.refuse("in training");
     return batchNorm(call, graph, 7);
   },
+  /** x, weight, bias, running mean and variance, training, momentum, eps, residual: then ReLU. */
+  batch_norm_relu: (call, graph) => {
+    if (call.flag(5, false)) throw call.refuse("in training");
+    const normalised = batchNorm(call, graph, 7);
+    const sum = call.given(8) ? graph.add("Add", [normalised, call.tensor(8)]) : normalised;
+    return graph.add("Relu", [sum]);
+  },
   /** x, weight, bias, running mean and variance, training, momentum, eps: then ReLU and 2×2 max pooling. */
   batch_norm_relu_max_pool: (call, graph) => {
     if (call.flag(5, false)) throw call.refuse("in training");

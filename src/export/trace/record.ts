@@ -57,6 +57,9 @@ const TENSOR_LISTS = [11, 12];
 const SAME_ORDER = new Set(["view", "unsqueeze"]);
 
 /** What a handle stands for now. */
+/** A schema whose result is none of its arguments. */
+const GIVES_NEW = /-> \(?Tensor\b(?!\()/;
+
 interface Binding {
   traced: Computed;
   /** Tensors that may share memory. */
@@ -141,7 +144,9 @@ class Recorder {
       return value.filter((item) => typeof item === "number");
     };
     const written = schema.arguments.findIndex((argument) => argument.written);
-    const target = written < 0 ? undefined : (values[written] as Handle);
+    // A batch norm in one with what follows it may write its running statistics, but gives another tensor.
+    const target =
+      written < 0 || GIVES_NEW.test(schema.text) ? undefined : (values[written] as Handle);
     if (!values.some((value, i) => handlesOf(value, i).some((one) => this.#bindings.has(one)))) {
       // A constant that is written to is another from then on.
       if (target !== undefined) this.#constants.delete(target);

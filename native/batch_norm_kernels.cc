@@ -1,7 +1,6 @@
-// Compiled once for each instruction set, with its name in THAW_KERNELS (CMakeLists.txt).
-#include "fused_kernels.h"
-
-#include <cmath>
+// Compiled once for each instruction set, with its name in THAW_BATCH_NORM_KERNELS
+// (CMakeLists.txt).
+#include "batch_norm_kernels.h"
 
 #include "lanes.h"
 
@@ -40,6 +39,54 @@ void Statistics(const T* x, int64_t rows, int64_t channels, const float* shift, 
   }
 }
 
+template <typename T>
+void ReluForward(const T* x, const T* residual, int64_t rows, int64_t channels, const float* scale,
+                 const float* offset, T* y) {
+  for (int64_t row = 0; row < rows; ++row) {
+    const int64_t at = row * channels;
+    for (int64_t c = 0; c < channels; c += kLanes) {
+      Floats z = Load(scale + c) * Load(x + at + c) + Load(offset + c);
+      if (residual != nullptr) z += Load(residual + at + c);
+      Store(y + at + c, z <= Floats{} ? Floats{} : z);  // NaN stays, as in libtorch's ReLU
+    }
+  }
+}
+
+template <typename T>
+void ReluReduce(const T* x, const T* g, const T* y, int64_t rows, int64_t channels,
+                const float* mean, T* passed, double* sum, double* product) {
+  constexpr int64_t kBlock = 64;  // as in `Statistics`
+  for (int64_t first = 0; first < rows; first += kBlock) {
+    const int64_t last = first + kBlock < rows ? first + kBlock : rows;
+    for (int64_t c = 0; c < channels; c += kLanes) {
+      const Floats mu = Load(mean + c);
+      Floats s{}, p{};
+      for (int64_t row = first; row < last; ++row) {
+        const int64_t at = row * channels + c;
+        const Floats gradient = Load(y + at) <= Floats{} ? Floats{} : Load(g + at);
+        if (passed != nullptr) Store(passed + at, gradient);
+        s += gradient;
+        p += gradient * (Load(x + at) - mu);
+      }
+      AddTo(sum + c, s);
+      AddTo(product + c, p);
+    }
+  }
+}
+
+template <typename T>
+void ReluBackward(const T* x, const T* g, const T* y, int64_t rows, int64_t channels,
+                  const float* a, const float* b, const float* c, T* dx) {
+  for (int64_t row = 0; row < rows; ++row) {
+    const int64_t at = row * channels;
+    for (int64_t i = 0; i < channels; i += kLanes) {
+      Floats gradient = Load(g + at + i);
+      if (y != nullptr) gradient = Load(y + at + i) <= Floats{} ? Floats{} : gradient;
+      Store(dx + at + i, Load(a + i) * gradient + Load(b + i) + Load(c + i) * Load(x + at + i));
+    }
+  }
+}
+
 // The first pixel of each window of a pooled row.
 template <typename T>
 T* WindowRow(T* x, const PoolShape& shape, int64_t pooled_row) {
@@ -49,8 +96,8 @@ T* WindowRow(T* x, const PoolShape& shape, int64_t pooled_row) {
 }
 
 template <typename T>
-void Forward(const T* x, const PoolShape& shape, const float* scale, const float* offset,
-             int64_t begin, int64_t end, T* y, uint8_t* which) {
+void PoolForward(const T* x, const PoolShape& shape, const float* scale, const float* offset,
+                 int64_t begin, int64_t end, T* y, uint8_t* which) {
   const int64_t channels = shape.channels;
   const int64_t below = shape.width * channels;
   for (int64_t row = begin; row < end; ++row) {
@@ -77,8 +124,8 @@ void Forward(const T* x, const PoolShape& shape, const float* scale, const float
 }
 
 template <typename T>
-void Reduce(const T* x, const T* g, const uint8_t* which, const PoolShape& shape, const float* mean,
-            int64_t begin, int64_t end, double* sum, double* product) {
+void PoolReduce(const T* x, const T* g, const uint8_t* which, const PoolShape& shape,
+                const float* mean, int64_t begin, int64_t end, double* sum, double* product) {
   const int64_t channels = shape.channels;
   const int64_t below = shape.width * channels;
   // About as many windows to one fp32 sum as `Statistics` adds pixels.
@@ -121,8 +168,9 @@ void Uncovered(const T* x, int64_t pixels, int64_t channels, const float* b, con
 }
 
 template <typename T>
-void Backward(const T* x, const T* g, const uint8_t* which, const PoolShape& shape, const float* a,
-              const float* b, const float* c, int64_t begin, int64_t end, T* dx) {
+void PoolBackward(const T* x, const T* g, const uint8_t* which, const PoolShape& shape,
+                  const float* a, const float* b, const float* c, int64_t begin, int64_t end,
+                  T* dx) {
   const int64_t channels = shape.channels;
   const int64_t below = shape.width * channels;
   for (int64_t row = begin; row < end; ++row) {
@@ -156,26 +204,14 @@ void Backward(const T* x, const T* g, const uint8_t* which, const PoolShape& sha
   }
 }
 
-void Adam(float* __restrict parameter, const float* __restrict gradient, float* __restrict average,
-          float* __restrict square_average, int64_t count, const AdamOptions& options) {
-  const AdamOptions o = options;
-  for (int64_t i = 0; i < count; ++i) {
-    const float p = parameter[i] * o.shrink;
-    const float g = gradient[i] + o.l2 * p;
-    const float m = o.beta1 * average[i] + o.rest1 * g;
-    const float v = o.beta2 * square_average[i] + o.rest2 * g * g;
-    average[i] = m;
-    square_average[i] = v;
-    parameter[i] = p - o.rate * m / (std::sqrt(v) + o.eps);
-  }
-}
-
 template <typename T>
-constexpr PoolKernels<T> kPool = {Statistics<T>, Forward<T>, Reduce<T>, Backward<T>};
+constexpr BatchNormKernelsOf<T> kKernelsOf = {Statistics<T>,   ReluForward<T>, ReluReduce<T>,
+                                              ReluBackward<T>, PoolForward<T>, PoolReduce<T>,
+                                              PoolBackward<T>};
 
 }  // namespace
 
-extern const Kernels THAW_KERNELS;
-const Kernels THAW_KERNELS = {kPool<float>, kPool<uint16_t>, Adam};
+extern const BatchNormKernels THAW_BATCH_NORM_KERNELS;
+const BatchNormKernels THAW_BATCH_NORM_KERNELS = {kKernelsOf<float>, kKernelsOf<uint16_t>};
 
 }  // namespace thaw
