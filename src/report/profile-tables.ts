@@ -27,7 +27,7 @@ export function profiledRuns(runs: readonly Run[]): PlainTable[] {
     const [first, second] = model.shares?.kinds ?? [];
     return [
       [
-        ...[name, count(batch.batchSize), `${ms(latency.p50)} (${ms(latency.p95)})`],
+        ...[name, count(batch.batchSize), `${figure(latency.p50)} (${figure(latency.p95)})`],
         ...[phases.data, phases.forward, phases.backward, phases.optimizer].map(share),
         [first, second]
           .flatMap((row) => (row ? [`${row.kind} ${percent(row.share, 0)}`] : []))
@@ -84,8 +84,8 @@ function speedTable(models: readonly ProfiledModel[]): PlainTable {
         }
         const { latency, spread, noisy, gflops, ofGemm, peakProcessBytes } = batch;
         return [
-          ...[model, count(batch.batchSize), batch.imagesPerSecond.toPrecision(3)],
-          ...[latency.p50, latency.p95, latency.p99].map(ms),
+          ...[model, count(batch.batchSize), figure(batch.imagesPerSecond)],
+          ...[latency.p50, latency.p95, latency.p99].map(figure),
           `${percent(spread, 1)}${noisy ? " noisy" : ""}`,
           count(batch.steps),
           gflops === null ? "–" : count(gflops),
@@ -108,7 +108,11 @@ function stepTable(models: readonly ProfiledModel[]): PlainTable {
         if (batch.kind !== "measured") return [];
         const { data, forward, backward, optimizer, other } = batch.phases;
         return [
-          [model, count(batch.batchSize), ...[data, forward, backward, optimizer, other].map(ms)],
+          [
+            model,
+            count(batch.batchSize),
+            ...[data, forward, backward, optimizer, other].map(figure),
+          ],
         ];
       }),
     ),
@@ -123,9 +127,9 @@ function shareTables({ model, shares }: ProfiledModel): PlainTable[] {
   const [inOperators, inCalls] = [shares.inOperators, shares.inCalls].map((share) =>
     percent(share, 1),
   );
-  const steps = `${shares.steps} recorded step${shares.steps === 1 ? "" : "s"} of ${shares.batchSize} images, ${ms(shares.stepMs)} ms each`;
+  const steps = `${shares.steps} recorded step${shares.steps === 1 ? "" : "s"} of ${shares.batchSize} images, ${figure(shares.stepMs)} ms each`;
   const passes = (row: { forwardMs: number; backwardMs: number; share: number }) => [
-    ...[ms(row.forwardMs), ms(row.backwardMs), percent(row.share, 1)],
+    ...[figure(row.forwardMs), figure(row.backwardMs), percent(row.share, 1)],
   ];
   const head = ["Forward ms", "Backward ms", "Share"];
   return [
@@ -133,7 +137,7 @@ function shareTables({ model, shares }: ProfiledModel): PlainTable[] {
       title: `${model}: by kind of operator`,
       note: `${steps}; operators are ${inOperators} of it, calls of them from JavaScript ${inCalls}. Times without the operators inside.`,
       head: ["Kind", "ms", "Share"],
-      rows: shares.kinds.map((row) => [row.kind, ms(row.ms), percent(row.share, 1)]),
+      rows: shares.kinds.map((row) => [row.kind, figure(row.ms), percent(row.share, 1)]),
     },
     {
       title: `${model}: by operator`,
@@ -141,7 +145,13 @@ function shareTables({ model, shares }: ProfiledModel): PlainTable[] {
       head: ["Operator", "Kind", "Calls", "ms", "Share"],
       rows: shares.operators
         .slice(0, MOST)
-        .map((row) => [row.name, row.kind, count(row.calls), ms(row.ms), percent(row.share, 1)]),
+        .map((row) => [
+          row.name,
+          row.kind,
+          count(row.calls),
+          figure(row.ms),
+          percent(row.share, 1),
+        ]),
     },
     {
       title: `${model}: by layer`,
@@ -166,6 +176,7 @@ function shareTables({ model, shares }: ProfiledModel): PlainTable[] {
   ];
 }
 
-function ms(value: number): string {
-  return value >= 100 ? value.toFixed(0) : value.toPrecision(3);
+/** Three digits; of larger numbers all. */
+function figure(value: number): string {
+  return value >= 100 ? count(value) : value.toPrecision(3);
 }

@@ -43,7 +43,10 @@ export const summarySchema = z.looseObject({
       n: z.int().min(1),
     })
     .nullable(),
-  /** `total`: wall time of the command; `train`: training steps only; `perEpoch`: mean of an epoch with its validation. */
+  /**
+   * `total`: wall time of the command; `train`: training steps, and the frozen stages' features that they learn from, whenever
+   * these were computed; `perEpoch`: mean of an epoch with its validation.
+   */
   seconds: z.object({ total: seconds, train: seconds, perEpoch: seconds.nullable() }),
   /** Training throughput: images of all epochs ÷ `seconds.train`. */
   imagesPerSecond: z.number().min(0).nullable(),

@@ -6,6 +6,7 @@ import { expectNoLeaks } from "../../test/support/no-leaks.ts";
 import { sampleSplits } from "../../test/support/sample-splits.ts";
 import { readSafetensors } from "../models/weights/index.ts";
 import { parseConfig } from "../run/config-load.ts";
+import { readRun, readTimings } from "../run/read.ts";
 import { train } from "./index.ts";
 
 const data = sampleSplits();
@@ -78,6 +79,17 @@ describe("a linear probe", () => {
       const other = floats(uncached.model.get(name)!.bytes);
       for (const [i, value] of floats(bytes).entries()) expect(value).toBeCloseTo(other[i]!, 4);
     }
+  });
+
+  test("counts the features' time as training, also where they were kept by an earlier run", async () => {
+    await train(config({ name: "first" }), data, { cache: join(out, "timed") });
+    await train(config({ name: "second" }), data, { cache: join(out, "timed") });
+    const beyondSteps = (name: string) => {
+      const steps = readTimings(join(out, name)).reduce((sum, timing) => sum + timing.train, 0);
+      return readRun(join(out, name)).summary!.seconds.train - steps;
+    };
+    expect(beyondSteps("first")).toBeGreaterThan(0);
+    expect(beyondSteps("second")).toBeCloseTo(beyondSteps("first"), 9);
   });
 
   test("that is interrupted ends as the uninterrupted one", async () => {

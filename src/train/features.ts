@@ -84,7 +84,8 @@ export async function trainOnFeatures(
     split: "train" | "val",
     options: { batchSize: number; shuffle: boolean },
   ) => {
-    const features = await featuresOf(split);
+    const { features, seconds } = await featuresOf(split);
+    if (split === "train") session.featureSeconds = seconds;
     return new FeatureLoader(features, data[split].labels, { ...options, seed, memoryFormat });
   };
   const train = await loaderOf("train", { batchSize, shuffle: true });

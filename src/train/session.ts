@@ -72,6 +72,8 @@ export class Session implements AsyncDisposable {
   judged: Classifier;
   /** Are batches features? Undefined until it is decided, once for a run and all who resume it. */
   onFeatures: boolean | undefined;
+  /** What the features that are trained on took to compute, in this run or an earlier one. */
+  featureSeconds = 0;
   readonly loss: Loss;
   readonly ema: ModelEma | undefined;
   readonly scaler: GradScaler | undefined;

@@ -29,9 +29,10 @@ export function summarise(
   const { progress } = session;
   const { latencyMs, latencyOn } = outcome;
   const timings = readTimings(run.dir);
-  const trained = sum(timings.map((timing) => timing.train));
+  const steps = sum(timings.map((timing) => timing.train));
+  const trained = steps + session.featureSeconds;
   const images = sum(timings.map((timing) => timing.train * timing.imagesPerSecond));
-  const whole = trained + sum(timings.map((timing) => timing.validation));
+  const whole = steps + sum(timings.map((timing) => timing.validation));
   return {
     model: config.model,
     strategy: config.strategy,

@@ -30,19 +30,29 @@ export interface FeatureCacheOptions {
 /** Batches whose features are computed, checked and written together: what an interruption costs at most. */
 const SHARD = 16;
 
-/**
- * The features of every image in every view, [views · count, ...] by view: read from the cache where
- * they are there and whole, computed and kept where not. An interrupted computation goes on.
- */
+export interface CachedFeatures {
+  /** Of every image in every view, [views · count, ...] by view. */
+  readonly features: Tensor;
+  /** What their computation took, now or when they were first kept. */
+  readonly seconds: number;
+}
+
+/** A piece of the features, as it is kept. */
+interface Shard {
+  readonly features: Tensor;
+  readonly seconds: number;
+}
+
+/** Features are read from the cache where they are there and whole, computed and kept where not. An interrupted computation goes on. */
 export async function cachedFeatures(
   source: FeatureSource,
   options: FeatureCacheOptions,
-): Promise<Tensor> {
+): Promise<CachedFeatures> {
   const { views, onProgress, onNote } = options;
   const digest = createHash("sha256").update(JSON.stringify(options.key)).digest("hex");
   const folder = join(options.folder, digest.slice(0, 32));
   const shards = Math.ceil(source.batches / SHARD);
-  const parts: Tensor[] = [];
+  const parts: Shard[] = [];
   let keeps = await prepareFolder(folder, options.key, onNote);
   try {
     for (let view = 1; view <= views; view++) {
@@ -60,9 +70,12 @@ export async function cachedFeatures(
         onProgress?.(parts.length, views * shards);
       }
     }
-    return unscoped(() => ops.cat(parts));
+    return {
+      features: unscoped(() => ops.cat(parts.map(({ features }) => features))),
+      seconds: parts.reduce((sum, { seconds }) => sum + seconds, 0),
+    };
   } finally {
-    for (const part of parts) part.dispose();
+    for (const { features } of parts) features.dispose();
   }
 }
 
@@ -72,8 +85,9 @@ async function computeShard(
   first: number,
   last: number,
   embed: (images: Tensor) => Tensor,
-): Promise<Tensor> {
+): Promise<Shard> {
   const rows: Tensor[] = [];
+  const began = performance.now();
   try {
     for await (const batch of source.epoch(view, first)) {
       using images = batch.images;
@@ -83,7 +97,8 @@ async function computeShard(
       rows.push(unscoped(() => fromTensorData(features)));
       if (batch.index + 1 === last) break;
     }
-    return unscoped(() => ops.cat(rows));
+    const features = unscoped(() => ops.cat(rows));
+    return { features, seconds: (performance.now() - began) / 1000 };
   } finally {
     for (const row of rows) row.dispose();
   }
@@ -155,12 +170,13 @@ function parseKey(text: string | undefined): Record<string, unknown> | undefined
 
 async function writeShard(
   path: string,
-  part: Tensor,
+  part: Shard,
   onNote: FeatureCacheOptions["onNote"],
 ): Promise<boolean> {
-  const features = toTensorData(part);
+  const features = toTensorData(part.features);
   const { chunks } = encodeSafetensors(new Map([["features", features]]), {
     sha256: digestOf(features),
+    seconds: String(part.seconds),
   });
   return keep(onNote, () => writeWhole(path, chunks));
 }
@@ -183,7 +199,7 @@ function readShard(
   path: string,
   rows: number,
   onNote: FeatureCacheOptions["onNote"],
-): Tensor | undefined {
+): Shard | undefined {
   if (!existsSync(path)) return undefined;
   try {
     const { tensors, metadata } = readSafetensors(path);
@@ -191,7 +207,9 @@ function readShard(
     if (features?.shape[0] !== rows || metadata["sha256"] !== digestOf(features)) {
       throw new Error("its content does not match its checksum");
     }
-    return unscoped(() => fromTensorData(features));
+    const seconds = Number(metadata["seconds"]);
+    if (!(seconds >= 0)) throw new Error("it does not say how long it took");
+    return { features: unscoped(() => fromTensorData(features)), seconds };
   } catch (error) {
     onNote?.(`${path}: computed again: ${(error as Error).message}`);
     return undefined;

@@ -50,9 +50,12 @@ async function features(name: string, count: number, views = 1, notes: string[] 
   const source = new Numbers(count);
   const folder = join(root, name);
   const onNote = (text: string) => void notes.push(text);
-  using result = await cachedFeatures(source, { folder, key: { name }, views, embed, onNote });
+  const options = { folder, key: { name }, views, embed, onNote };
+  const { features: result, seconds } = await cachedFeatures(source, options);
+  using _result = result;
   const values = [...result.toArray("float32")];
-  return { values, read: source.read, folder: join(folder, readdirSync(folder)[0]!), notes };
+  const own = join(folder, readdirSync(folder)[0]!);
+  return { values, seconds, read: source.read, folder: own, notes };
 }
 
 const expected = (count: number, views: number): number[] =>
@@ -68,14 +71,18 @@ describe("cached features", () => {
     const second = await features("once", 71, 2);
     expect(second.values).toEqual(first.values);
     expect(second.read).toBe(0);
+    // What they cost is told of those that are kept too.
+    expect(second.seconds).toBe(first.seconds);
+    expect(first.seconds).toBeGreaterThan(0);
   });
 
   it("are of their key alone", async () => {
     const a = await features("a", 10);
     const source = new Numbers(10);
-    using _other = await cachedFeatures(source, {
+    const other = await cachedFeatures(source, {
       ...{ folder: join(root, "a"), key: { name: "b" }, views: 1, embed },
     });
+    other.features.dispose();
     expect(source.read).toBe(10);
     expect(a.read).toBe(10);
   });
@@ -112,10 +119,11 @@ describe("cached features", () => {
   it("that cannot be kept cost time alone", async () => {
     writeFileSync(join(root, "file"), "");
     const notes: string[] = [];
-    using result = await cachedFeatures(new Numbers(3), {
+    const { features: result } = await cachedFeatures(new Numbers(3), {
       ...{ folder: join(root, "file"), key: {}, views: 1, embed },
       onNote: (text) => void notes.push(text),
     });
+    using _result = result;
     expect([...result.toArray("float32")]).toEqual(expected(3, 1));
     expect(notes).toEqual([expect.stringContaining("not kept for the next time")]);
   });
