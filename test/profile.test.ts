@@ -257,13 +257,14 @@ it("keeps what there is where it is stopped, and says so", async () => {
   const profile = await profileModels(
     options("stopped", {
       models: ["simple_cnn", "resnet20_cifar"],
-      stopRequested: () => steps > 9,
+      window: { warmup: 1, timed: 3, seconds: 60, traced: 0 },
+      stopRequested: () => steps > 6,
       onStep: () => steps++,
     }),
   );
   expect(profile.status).toBe("interrupted");
   expect(profile.models.map(({ model }) => model)).toEqual(["simple_cnn"]);
-  // Seven steps of the first size, and of the second one to warm up and two that were timed.
+  // Four steps of the first size, and of the second one to warm up and two that were timed.
   expect(measuredOf(profile).map(({ batchSize, steps }) => [batchSize, steps])).toEqual([
     [4, 3],
     [32, 2],

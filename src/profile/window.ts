@@ -10,7 +10,7 @@ export interface WindowPlan {
   readonly timed: number;
   /** Timing ends sooner after so many seconds, with three steps at least. */
   readonly seconds: number;
-  /** Steps that are recorded with their modules and operators, after one that is recorded and left out. */
+  /** Steps that are recorded with their modules and operators, after some that are recorded and left out. */
   readonly traced: number;
 }
 
@@ -54,7 +54,7 @@ export class StepWindow implements Disposable {
     const done = this.#isTimed
       ? warmup + timed + (this.#recorder?.steps ?? 0)
       : this.#clock.steps.length;
-    return { done, total: warmup + timed + this.#recorded };
+    return { done, total: warmup + timed + this.#plan.traced };
   }
 
   phase(name: PhaseName): void {
@@ -68,7 +68,8 @@ export class StepWindow implements Disposable {
     }
     if (name === "data") this.#recorder ??= new Recorder(this.#model);
     this.#recorder?.phase(name);
-    if (this.#recorder !== undefined && this.#recorder.steps >= this.#recorded) this.close();
+    // A step ends where the next one begins.
+    if (name === "data" && this.#recorder!.steps >= this.#plan.traced) this.close();
   }
 
   batch(images: number): void {
@@ -90,14 +91,9 @@ export class StepWindow implements Disposable {
       return;
     }
     recorder.pause();
-    if (recorder.steps > 0) this.#recording = recorder.stop();
-    else recorder[Symbol.dispose]();
+    if (recorder.isEmpty) recorder[Symbol.dispose]();
+    else this.#recording = recorder.stop();
     this.#recorder = undefined;
-  }
-
-  get #recorded(): number {
-    const { traced } = this.#plan;
-    return traced === 0 ? 0 : traced + 1;
   }
 
   #hasEnough(): boolean {
