@@ -9,9 +9,10 @@ import { type LrFind, lrFindFolder, lrFindSubject } from "../run/lr-find.ts";
 import { freezeStages } from "../transfer/index.ts";
 import { trainOnFeatures } from "./features.ts";
 import { rangeRate, SmoothLoss, steepest, trimmed, valley } from "./lr-suggest.ts";
+import { trainStepInMemory } from "./out-of-memory.ts";
 import { transferOf } from "./plan.ts";
 import { type Rehearsal, type RehearsalOptions, rehearse } from "./rehearsal.ts";
-import { DivergedError, trainStep } from "./step.ts";
+import { DivergedError } from "./step.ts";
 
 export interface LrFindOptions extends RehearsalOptions {
   /** Default from 1e-7 to 10 over 100 steps. */
@@ -27,7 +28,8 @@ const FAR = 4;
  * Smith's range test: a step at each of exponentially growing rates, from where the config's training begins, and a rate
  * suggested from the course of the loss as fastai does. The result is kept in {@link lrFindFolder}; no run is touched.
  * (Smith 2017, Cyclical learning rates, §3.3)
- * @throws UsageError for what cannot be trained; ThawError where the loss is no number at the lowest rates already.
+ * @throws UsageError for what cannot be trained; ThawError where the loss is no number at the lowest rates already;
+ *   OutOfMemoryError, which says what batch size would fit.
  */
 export async function findLearningRate(
   asked: TrainConfig,
@@ -75,7 +77,8 @@ async function test(
     try {
       const accumulation = { batches: gradAccumSteps, isLast };
       const step = { ...compute, lr, loss: lossOf, clipGrad, scaler, accumulation };
-      update.loss += trainStep(network, optimizer, batch, step).loss / gradAccumSteps;
+      const done = trainStepInMemory(network, optimizer, batch, step, gradAccumSteps);
+      update.loss += done.loss / gradAccumSteps;
     } catch (error) {
       if (!(error instanceof DivergedError)) throw error;
       return { points, stopped: `${error.message} at ${lr.toPrecision(2)}` };

@@ -7,7 +7,7 @@ import { sampleSplits } from "../../test/support/sample-splits.ts";
 import { parseConfig } from "../run/config-load.ts";
 import { openRun } from "../run/read.ts";
 import { emptyCache, isOutOfMemory, limitMemory, memory } from "../tensor/index.ts";
-import { train } from "./index.ts";
+import { findLearningRate, train } from "./index.ts";
 import { OutOfMemoryError } from "./out-of-memory.ts";
 
 const out = mkdtempSync(join(tmpdir(), "thaw-memory-"));
@@ -51,6 +51,19 @@ describe("a step that finds no memory", () => {
     expect(openRun("large", out).summary).toMatchObject({ status: "failed", reason: message });
     expect(readdirSync(join(out, "large", "checkpoints"))).toEqual([]);
     expect(await trainInLittle({ name: "fits", batchSize: size })).toBe("finished");
+  });
+
+  it("says it of a range test too", async () => {
+    emptyCache();
+    limitMemory(memory().reservedBytes + 200e6);
+    try {
+      const asked = config({ name: "range", batchSize: IMAGES });
+      const error = await findLearningRate(asked, data).catch((thrown: unknown) => thrown);
+      expect(error).toBeInstanceOf(OutOfMemoryError);
+      expect((error as OutOfMemoryError).hint).toMatch(/^--batch-size \d+ would fit/);
+    } finally {
+      limitMemory(Number.POSITIVE_INFINITY);
+    }
   });
 });
 

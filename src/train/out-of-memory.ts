@@ -1,34 +1,48 @@
+import type { Batch } from "../data/loader.ts";
 import { ThawError } from "../errors.ts";
-import { type Fit, largestFit, memory, ops, type Tensor, unscoped } from "../tensor/index.ts";
+import type { Classifier } from "../models/index.ts";
+import type { Optimizer } from "../optim/index.ts";
+import { type Fit, isOutOfMemory, largestFit, memory, ops, unscoped } from "../tensor/index.ts";
+import { type StepOptions, type StepResult, trainStep } from "./step.ts";
 
 /** A step has not got the memory it asked for; the hint says which batch size would fit. */
 export class OutOfMemoryError extends ThawError {}
 
-export interface FailedStep {
-  /** [N, ...] of the batch. */
-  readonly shape: readonly number[];
-  /** Batches an update. */
-  readonly gradAccumSteps: number;
-  /** A step on images of zeros, which it frees; the run has failed, so that it may change what it likes. */
-  readonly attempt: (images: Tensor, labels: Tensor) => void;
-}
-
 /**
- * What to tell a person whose step found no memory. Steps of half the size, and of half of that, are tried
- * until one fits; by the bytes that it took the largest batch is estimated.
+ * {@link trainStep}, which says what would fit where it finds no memory: steps of half the size, and of half of that, are
+ * tried until one fits; by the bytes that it took the largest batch is estimated. The run has failed then: they change it.
+ * @param gradAccumSteps Batches an update.
+ * @throws OutOfMemoryError; DivergedError as the step.
  */
-export function outOfMemory(cause: Error, { shape, ...step }: FailedStep): OutOfMemoryError {
-  const [size, ...image] = shape as [number, ...number[]];
-  const fit = largestFit(size, memory().peakBytes, (images) => {
-    const batch = unscoped(() => ({
-      images: ops.zeros([images, ...image]),
-      labels: ops.zeros([images], { dtype: "int64" }),
-    }));
-    step.attempt(batch.images, batch.labels);
-  });
-  const hint = hintOf(size, step.gradAccumSteps, fit);
-  const [said] = cause.message.split("\n");
-  return new OutOfMemoryError(`no memory for a step of ${size} images: ${said}`, { hint, cause });
+export function trainStepInMemory(
+  model: Classifier,
+  optimizer: Optimizer,
+  batch: Batch,
+  options: StepOptions,
+  gradAccumSteps: number,
+): StepResult {
+  const { shape } = batch.images;
+  try {
+    return trainStep(model, optimizer, batch, options);
+  } catch (error) {
+    if (!isOutOfMemory(error)) throw error;
+    const [size, ...image] = shape as [number, ...number[]];
+    const bare = { ...options, accumulation: undefined, watch: undefined, inspect: undefined };
+    const fit = largestFit(size, memory().peakBytes, (images) => {
+      optimizer.zeroGrad();
+      const zeros = unscoped(() => ({
+        images: ops.zeros([images, ...image]),
+        labels: ops.zeros([images], { dtype: "int64" }),
+      }));
+      trainStep(model, optimizer, { ...batch, ...zeros }, bare);
+    });
+    const hint = hintOf(size, gradAccumSteps, fit);
+    const [said] = error.message.split("\n");
+    throw new OutOfMemoryError(`no memory for a step of ${size} images: ${said}`, {
+      hint,
+      cause: error,
+    });
+  }
 }
 
 function hintOf(failed: number, gradAccumSteps: number, fit: Fit | undefined): string {

@@ -13,18 +13,18 @@ import { readRun } from "../run/read.ts";
 import type { RunRecord } from "../run/record.ts";
 import type { EpochLine, RunStatus, StepLine, Summary } from "../run/summary.ts";
 import type { Tracker } from "../run/track/tracker.ts";
-import { getThreads, isOutOfMemory } from "../tensor/index.ts";
+import { getThreads } from "../tensor/index.ts";
 import { freezeStages } from "../transfer/index.ts";
 import { type Accumulation, accumulationAt } from "./accumulation.ts";
 import { countEpoch, isOver } from "./best.ts";
 import type { TrainOptions } from "./events.ts";
 import { histogramsAreDue, parameterHistograms } from "./histograms.ts";
 import { trainingFit } from "./input.ts";
-import { type FailedStep, outOfMemory } from "./out-of-memory.ts";
+import { trainStepInMemory } from "./out-of-memory.ts";
 import { transferOf } from "./plan.ts";
 import { digestOf } from "./resume.ts";
 import type { Session } from "./session.ts";
-import { DivergedError, firstNonFinite, NORM_EVERY, type StepResult, trainStep } from "./step.ts";
+import { DivergedError, firstNonFinite, NORM_EVERY, type StepResult } from "./step.ts";
 import { type Outcome, parameterCounts, summarise } from "./summary.ts";
 import { Watch } from "./watch.ts";
 import { watched } from "./watched.ts";
@@ -162,21 +162,14 @@ export class Trainer {
     const { gradAccumSteps = 1 } = this.#config;
     const looks = Math.floor(progress.batch / gradAccumSteps) % NORM_EVERY === 0;
     const clipGrad = this.#config.clipGrad ?? (looks ? Number.MAX_VALUE : undefined);
-    const { shape } = batch.images;
-    const options = { ...this.#compute, lr, loss, clipGrad, scaler };
     try {
-      return trainStep(network, optimizer, batch, {
-        ...{ ...options, accumulation, watch: this.#options.watch },
+      const options = {
+        ...{ ...this.#compute, lr, loss, clipGrad, scaler, accumulation },
+        watch: this.#options.watch,
         inspect: this.#histograms(),
-      });
+      };
+      return trainStepInMemory(network, optimizer, batch, options, gradAccumSteps);
     } catch (error) {
-      if (isOutOfMemory(error)) {
-        const attempt: FailedStep["attempt"] = (images, labels) => {
-          optimizer.zeroGrad();
-          trainStep(network, optimizer, { ...batch, images, labels }, options);
-        };
-        throw outOfMemory(error, { shape, gradAccumSteps, attempt });
-      }
       if (!(error instanceof DivergedError)) throw error;
       throw this.#diverged(error.message, progress.step + 1, lr, error);
     }
