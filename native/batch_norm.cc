@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "batch_norm_kernels.h"
+#include "compat.h"
 #include "instruction_set.h"
 
 namespace thaw {
@@ -173,20 +174,23 @@ struct Slopes {
   }
 };
 
-// Of the composition, which stands in a graph where the kernels' results would not: what those of
-// `inputs` that learn get, by their order.
-variable_list GradientsInGraph(const at::Tensor& y, const variable_list& inputs,
-                               const at::Tensor& gradient) {
-  const auto learns = [](const at::Tensor& input) {
-    return input.defined() && input.requires_grad();
-  };
-  variable_list wanted;
-  std::copy_if(inputs.begin(), inputs.end(), std::back_inserter(wanted), learns);
-  const auto found = torch::autograd::grad({y}, wanted, {gradient}, true, true);
+// With create_graph the kernels' results would stand in no graph: what those of `inputs` that learn
+// get of `compose`, by their order. Derivatives are taken of aliases, as one input may have been
+// made of another.
+template <typename Compose>
+variable_list GradientsInGraph(const variable_list& inputs, const at::Tensor& gradient,
+                               const Compose& compose) {
+  variable_list aliases, wanted;
+  for (const auto& input : inputs) {
+    aliases.push_back(input.view_as(input));
+    if (input.requires_grad()) wanted.push_back(aliases.back());
+  }
+  const auto found =
+      torch::autograd::grad({compose(aliases)}, wanted, {gradient}, true, /*create_graph=*/true);
   variable_list result(inputs.size());
   size_t next = 0;
   for (size_t i = 0; i < inputs.size(); ++i) {
-    if (learns(inputs[i])) result[i] = found[next++];
+    if (inputs[i].requires_grad()) result[i] = found[next++];
   }
   return result;
 }
@@ -199,7 +203,7 @@ at::Tensor LikeInput(const at::Tensor& gradient, const at::Tensor& x) {
 // and two values a channel.
 struct BatchNormRelu : torch::autograd::Function<BatchNormRelu> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x,
-                            const c10::optional<at::Tensor>& added, const at::Tensor& weight,
+                            const Optional<at::Tensor>& added, const at::Tensor& weight,
                             const at::Tensor& bias, const at::Tensor& running_mean,
                             const at::Tensor& running_var, double momentum, double eps) {
     const at::Tensor residual = added.value_or(at::Tensor());
@@ -217,27 +221,31 @@ struct BatchNormRelu : torch::autograd::Function<BatchNormRelu> {
                                   channels, by.scale.data(), by.offset.data(), to + at);
       });
     });
-    context->save_for_backward({x, residual, weight, bias, by.mean, by.inverse_std, y});
+    context->save_for_backward({x, weight, bias, by.mean, by.inverse_std, y});
     context->saved_data["eps"] = eps;
+    context->saved_data["adds"] = residual.defined();
     return y;
   }
 
   static variable_list backward(AutogradContext* context, variable_list gradients) {
     const auto saved = context->get_saved_variables();
-    const auto &x = saved[0], &residual = saved[1], &weight = saved[2], &bias = saved[3],
-               &mean = saved[4], &inverse_std = saved[5], &y = saved[6];
+    const auto &x = saved[0], &weight = saved[1], &bias = saved[2], &mean = saved[3],
+               &inverse_std = saved[4], &y = saved[5];
+    const bool adds = context->saved_data["adds"].toBool();
     if (at::GradMode::is_enabled()) {  // with create_graph
-      const at::Tensor none;
-      const Layer layer{weight, bias, none, none, 0, context->saved_data["eps"].toDouble()};
-      auto result = GradientsInGraph(ComposedRelu(x, residual, layer, true),
-                                     {x, residual, weight, bias}, gradients[0]);
-      result.resize(8);
-      return result;
+      // Not where y is above 0, so that NaN goes on as in the kernel.
+      const auto let_through = gradients[0].masked_fill(y <= 0, 0);
+      const double eps = context->saved_data["eps"].toDouble();
+      auto of = GradientsInGraph({x, weight, bias}, let_through, [&](const variable_list& inputs) {
+        const at::Tensor none;
+        return Normalised(inputs[0], {inputs[1], inputs[2], none, none, 0, eps}, true);
+      });
+      return {of[0], adds ? let_through : at::Tensor(), of[1], of[2], {}, {}, {}, {}};
     }
     const auto g = LikeInput(gradients[0], x);
     const int64_t channels = x.size(1), rows = Rows(x);
     auto dx = at::empty_like(x);
-    const auto passed = residual.defined() ? at::empty_like(x) : at::Tensor();
+    const auto passed = adds ? at::empty_like(x) : at::Tensor();
     return ForElementOf(x, [&](auto* element) -> variable_list {
       using T = std::remove_pointer_t<decltype(element)>;
       const T *from = Data<T>(x), *of_y = Data<T>(g), *out = Data<T>(y);
@@ -296,10 +304,12 @@ struct BatchNormReluMaxPool : torch::autograd::Function<BatchNormReluMaxPool> {
     const auto &x = saved[0], &weight = saved[1], &bias = saved[2], &mean = saved[3],
                &inverse_std = saved[4], &which = saved[5];
     if (at::GradMode::is_enabled()) {  // with create_graph
-      const at::Tensor none;
-      const Layer layer{weight, bias, none, none, 0, context->saved_data["eps"].toDouble()};
+      const double eps = context->saved_data["eps"].toDouble();
       auto result =
-          GradientsInGraph(ComposedReluMaxPool(x, layer, true), {x, weight, bias}, gradients[0]);
+          GradientsInGraph({x, weight, bias}, gradients[0], [&](const variable_list& inputs) {
+            const at::Tensor none;
+            return ComposedReluMaxPool(inputs[0], {inputs[1], inputs[2], none, none, 0, eps}, true);
+          });
       result.resize(7);
       return result;
     }
@@ -356,7 +366,7 @@ namespace {
 at::Tensor BatchNormReluOperator(const at::Tensor& x, const at::Tensor& weight,
                                  const at::Tensor& bias, const at::Tensor& running_mean,
                                  const at::Tensor& running_var, bool training, double momentum,
-                                 double eps, const c10::optional<at::Tensor>& residual) {
+                                 double eps, const Optional<at::Tensor>& residual) {
   const Layer layer{weight, bias, running_mean, running_var, momentum, eps};
 #ifdef THAW_HAS_KERNELS
   if (training && KernelApplies(x, layer) && (!residual.has_value() || IsLike(*residual, x))) {

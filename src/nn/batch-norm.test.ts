@@ -161,6 +161,31 @@ describe.each(forms)("batch norm, $name in one equal libtorch's", ({ operator, o
     });
   });
 
+  it("derivatives in a graph, where the residual is what the input was made of", () => {
+    const derivatives = (forward: Forward, dtype: "float32" | "float64"): Float64Array[] => {
+      using random = new Generator(15);
+      using bn = new BatchNorm2d(16).to({ dtype });
+      return scope(() => {
+        const draw = () => ops.toDtype(ops.randn([3, 16, 4, 4], { generator: random }), dtype);
+        const start = inMemoryFormat(draw(), "channels_last");
+        start.requiresGrad = true;
+        const branch = ops.mul(ops.mul(start, start), ops.view(bn.weight, [1, -1, 1, 1]));
+        const y = forward(bn, branch, start);
+        const inputs = [start, bn.weight];
+        const first = grad([ops.sum(ops.mul(y, y))], inputs, { createGraph: true });
+        const penalty = first.map((g) => ops.sum(ops.mul(g, g))).reduce((a, b) => ops.add(a, b));
+        const second = grad([penalty], inputs);
+        return [...first, ...second].map((g) =>
+          ops.toDtype(ops.detach(g), "float64").toArray("float64"),
+        );
+      });
+    };
+    const exact = derivatives(several, "float64");
+    derivatives(one, "float32").forEach((got, i) => {
+      expect(relativeError(got, exact[i]!)).toBeLessThan(1e-5);
+    });
+  });
+
   it("through the graph a second time where it is retained, and not where it was freed", () => {
     using random = new Generator(12);
     using bn = new BatchNorm2d(16);

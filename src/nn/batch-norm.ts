@@ -28,8 +28,8 @@ export class BatchNorm2d extends Module {
   }
 
   /**
-   * The same, plus `residual` of the input's shape, then ReLU: on the CPU one operator with half of the passes over
-   * memory in training.
+   * The same, plus `residual` of the input's shape, then ReLU: on the CPU one operator with fewer passes over memory in
+   * training. Where it is folded, its input is written to.
    */
   forwardRelu(x: Tensor, residual?: Tensor): Tensor {
     if (this.#isIdentity()) {

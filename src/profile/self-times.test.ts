@@ -31,3 +31,11 @@ it("gives own times whose sum is the time that any span covers", () => {
   const spans = [span("a", 0, 50), span("b", 5, 45), span("c", 5, 25), span("d", 25, 45)];
   expect(nest(spans).reduce((sum, { self }) => sum + self, 0)).toBe(50);
 });
+
+it("takes spans of two clocks, one of which is a little ahead, for apart", () => {
+  const nested = nest([span("call", 0, 10_000), span("module", 9_500, 90_000)]);
+  expect(nested.map(({ self, parent }) => [self, parent])).toEqual([
+    [10_000, undefined],
+    [80_500, undefined],
+  ]);
+});

@@ -50,7 +50,7 @@ export function summarise(
       train: trained + outcome.openSeconds,
       perEpoch: timings.length > 0 ? whole / timings.length : null,
     },
-    imagesPerSecond: trained > 0 ? images / trained : null,
+    imagesPerSecond: images > 0 ? images / trained : null,
     peakMemoryBytes: memory().peakBytes,
     ...(latencyMs !== undefined && { latencyMs, latencyOn }),
     precision: compute.precision,

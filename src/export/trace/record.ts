@@ -56,10 +56,10 @@ const TENSOR_LISTS = [11, 12];
 /** Operators that give their argument's own memory, its elements in the same order. */
 const SAME_ORDER = new Set(["view", "unsqueeze"]);
 
-/** What a handle stands for now. */
 /** A schema whose result is none of its arguments. */
 const GIVES_NEW = /-> \(?Tensor\b(?!\()/;
 
+/** What a handle stands for now. */
 interface Binding {
   traced: Computed;
   /** Tensors that may share memory. */
