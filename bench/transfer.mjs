@@ -46,6 +46,11 @@ export const sides = {
     quickArgs: probeQuick,
     rounds: 1,
   },
+  "ours partial run": {
+    runtime: "node",
+    script: "bench/ours/partial-run.mjs",
+    quickArgs: ["--images", "16", "--batch", "8", "--epochs", "2"],
+  },
   "ours trainer": {
     runtime: "node",
     script: "bench/ours/trainer-overhead.mjs",
@@ -98,6 +103,12 @@ export const figures = [
       goal: { of: "ratio", atLeast: goals[1] },
     },
   ]),
+  {
+    name: "resnet50-partial-run",
+    summary: "15 epochs of 256 images without augmentation, against steps of PyTorch's default",
+    ...{ ours: "ours partial run", peer: "PyTorch resnet50-partial", ...speed },
+    goal: { of: "ratio", atLeast: 3 },
+  },
   {
     name: "trainer-overhead",
     summary: "time of an epoch's steps above as many bare steps of simple_cnn at 3x32x32",
