@@ -111,7 +111,7 @@ describe("profiles that are named", () => {
     });
     expect(profiles).toEqual([train, infer]);
     expect(markdown).toMatch(
-      /## Profile train\n[^#]*Training steps[\s\S]*## Profile infer\n[^#]*Forward passes/,
+      /## Profile of training\n[^#]*Training steps[\s\S]*## Profile of inference\n[^#]*Forward passes/,
     );
     expect(markdown).toContain("| vgg11 | 3x32x32 | 1,000 |");
   });

@@ -97,10 +97,15 @@ function ofModels(profile: Profile, wanted: ReadonlySet<unknown>): Profile {
   };
 }
 
+const OF_MODE = { train: "training", infer: "inference" } as const;
+
 /** What the comparison shows of profiles. Pictures of one page need different ids: they are numbered. */
 export function profileSections(found: readonly FoundProfile[]): ProfileSection[] {
+  const byMode = new Set(found.map(({ profile }) => profile.mode)).size === found.length;
+  const titleOf = ({ dir, profile }: FoundProfile) =>
+    byMode ? `Profile of ${OF_MODE[profile.mode]}` : `Profile ${basename(dir)}`;
   return found.map(({ dir, profile }, i) => ({
-    title: found.length === 1 ? "Profile" : `Profile ${basename(dir)}`,
+    title: found.length === 1 ? "Profile" : titleOf({ dir, profile }),
     facts: [...headLines(profile), ...profile.notes],
     pictures: profilePictures(profile).map(({ drawing }) =>
       "id" in drawing ? { ...drawing, id: `profile${i}-${drawing.id}` } : drawing,
