@@ -8,6 +8,7 @@ import { digestOverSeeds, type MatrixMember } from "../run/matrix-member.ts";
 import { type Placed, placeMembers } from "../run/member-state.ts";
 import { nameWithoutSeed } from "../run/record.ts";
 import { checkSanity, type SanityOptions, type SanityReport } from "../train/index.ts";
+import { endIfStopped, StoppedError } from "./stopped.ts";
 
 export interface CheckOptions extends SanityOptions {
   readonly openData: (config: MatrixMember["config"]) => Promise<DatasetSplits>;
@@ -69,7 +70,13 @@ export async function checkMembers(
     if (before?.member === digest && before.ok) return undefined;
     onCheck?.(name);
     try {
-      const report = await checkSanity(config, await openData(config), checking);
+      const report = await checkSanity(config, await openData(config), {
+        ...checking,
+        onStep(progress) {
+          endIfStopped(isStopped);
+          checking.onStep?.(progress);
+        },
+      });
       mkdirSync(join(out, "sanity"), { recursive: true });
       const kept: Kept = { member: digest, ...report };
       writeDurably(file, `${JSON.stringify(kept, null, 2)}\n`);
@@ -79,6 +86,8 @@ export async function checkMembers(
       const said = wrong.map(({ check, detail }) => `${check}: ${detail}`).join("; ");
       return new ThawError(`its sanity check failed: ${said}`);
     } catch (error) {
+      // Nothing was found, and nothing follows.
+      if (error instanceof StoppedError) return undefined;
       // As when members are trained: what one fails in stops no other.
       return error instanceof Error ? error : new ThawError(String(error));
     }

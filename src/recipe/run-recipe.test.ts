@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { writeSampleRun } from "../../test/support/run-records.ts";
+import { sampleSplits } from "../../test/support/sample-splits.ts";
 import type { DatasetSplits } from "../data/imageset.ts";
 import { type ComparisonRecord, readComparison, writeComparison } from "../run/comparison.ts";
 import { type LrFind, lrFindFolder, lrFindSubject } from "../run/lr-find.ts";
@@ -149,6 +150,21 @@ describe("comparison.json", () => {
     await runRecipe(matrix, stopped);
     expect(readComparison(out)).toEqual(earlier);
   });
+});
+
+it("stops in the middle of a check, and keeps no verdict of it", async () => {
+  let steps = 0;
+  const { members } = load(
+    "base: {data: d, batchSize: 16}\nmatrix: {m: [{name: a, model: simple_cnn}]}",
+  );
+  const checked = await checkMembers(members, out, {
+    openData: async () => sampleSplits(),
+    isStopped: () => steps >= 2,
+    onStep: () => steps++,
+  });
+  expect(steps).toBe(2);
+  expect(checked.failed).toEqual([]);
+  expect(existsSync(join(out, "sanity"))).toBe(false);
 });
 
 it("says of a dry run what an earlier call has taken in a member's place", () => {

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import type { Batch } from "../../data/loader.ts";
 import type { Normalization } from "../../data/transforms/normalize.ts";
 import type { Classifier } from "../../models/index.ts";
@@ -43,7 +44,7 @@ const WARMUP = 10;
  * Looks at the inputs, the initial loss, the gradients and what keeps still, while the model learns one batch by heart.
  * Dropout and stochastic depth are off. The model and its optimizer are used up: throw both away.
  */
-export function examineModel(subject: SanitySubject): SanityCheck[] {
+export async function examineModel(subject: SanitySubject): Promise<SanityCheck[]> {
   const { model, batch, compute } = subject;
   const inputs = checkInputs(batch, subject.input);
   model.train();
@@ -59,14 +60,14 @@ export function examineModel(subject: SanitySubject): SanityCheck[] {
       ? checkInitialLoss(model, batch, compute)
       : skipped("initial loss", subject.headIsTrained);
   const watch = new GradientWatch(subject.optimizer, trained);
-  const overfit = learnByHeart(subject, watch);
+  const overfit = await learnByHeart(subject, watch);
   return [inputs, initial, checkGradients(subject, trained, watch), checkFrozen(still), overfit];
 }
 
 /** Of the labels alone, whatever else the run's loss takes in. */
 const byLabels: Loss = (logits, { labels }) => crossEntropy(logits, labels);
 
-function learnByHeart(subject: SanitySubject, watch: GradientWatch): SanityCheck {
+async function learnByHeart(subject: SanitySubject, watch: GradientWatch): Promise<SanityCheck> {
   const { model, batch, compute, lr, scaler, maxSteps = 200 } = subject;
   let [first, loss, correct, learnt] = [Number.NaN, Number.NaN, 0, 0];
   for (let step = 1; step <= maxSteps; step++) {
@@ -91,6 +92,8 @@ function learnByHeart(subject: SanitySubject, watch: GradientWatch): SanityCheck
     subject.onStep?.({ step, loss, correct, of: batch.size });
     if (correct === batch.size && learnt === 0) learnt = step;
     if (learnt > 0 && step >= WATCHED) break;
+    // Signals are heard between steps.
+    await setImmediate();
   }
   const course = `loss ${number(first)} → ${number(loss)}`;
   if (learnt > 0) {

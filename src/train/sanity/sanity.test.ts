@@ -121,7 +121,10 @@ interface Scene {
 }
 
 /** Breaks a model that is in order, and gives what is found. */
-function broken(name: ModelName, breaks: (scene: Scene) => void): SanityReport["checks"] {
+async function broken(
+  name: ModelName,
+  breaks: (scene: Scene) => void,
+): Promise<SanityReport["checks"]> {
   setThreads(1);
   using random = new Generator(1);
   using model = createModel(name, {
@@ -147,7 +150,7 @@ function broken(name: ModelName, breaks: (scene: Scene) => void): SanityReport["
     compute: { device: "cpu", autocast: null },
     ...{ lr: 1e-3, maxSteps: 12 },
   };
-  return examineModel(subject);
+  return await examineModel(subject);
 }
 
 const find = (checks: SanityReport["checks"], name: SanityCheckName) =>
@@ -159,13 +162,13 @@ const wrong = (checks: SanityReport["checks"]) =>
     .map((c) => c.check);
 
 describe("what is broken on purpose is found where it is", () => {
-  test("nothing: no check but overfitting fails", () => {
-    expect(wrong(broken("simple_cnn", () => {}))).toEqual([]);
-    expect(wrong(broken("resnet20_cifar", () => {}))).toEqual([]);
+  test("nothing: no check but overfitting fails", async () => {
+    expect(wrong(await broken("simple_cnn", () => {}))).toEqual([]);
+    expect(wrong(await broken("resnet20_cifar", () => {}))).toEqual([]);
   });
 
-  test("a layer whose output is detached: the layer, and everything before it", () => {
-    const checks = broken("simple_cnn", ({ model }) => {
+  test("a layer whose output is detached: the layer, and everything before it", async () => {
+    const checks = await broken("simple_cnn", ({ model }) => {
       const { conv2 } = model as unknown as { conv2: Conv2d };
       class Detached extends Conv2d {
         override forward(x: Tensor): Tensor {
@@ -184,8 +187,8 @@ describe("what is broken on purpose is found where it is", () => {
     );
   });
 
-  test("a cut between two layers: both", () => {
-    const checks = broken("simple_cnn", ({ model }) => {
+  test("a cut between two layers: both", async () => {
+    const checks = await broken("simple_cnn", ({ model }) => {
       // After the third block, and before fc1.
       const steps = model.steps.toSpliced(3, 0, ops.detach);
       Object.defineProperty(model, "steps", { value: steps });
@@ -194,8 +197,8 @@ describe("what is broken on purpose is found where it is", () => {
     expect(find(checks, "gradients").culprits).not.toContain("fc1.weight");
   });
 
-  test("a parameter that forward does not use, and one that the optimizer was not given", () => {
-    const unused = broken("simple_cnn", ({ model }) => {
+  test("a parameter that forward does not use, and one that the optimizer was not given", async () => {
+    const unused = await broken("simple_cnn", ({ model }) => {
       const { fc1 } = model as unknown as { fc1: Linear };
       class WithoutBias extends Linear {
         override forward(x: Tensor): Tensor {
@@ -209,7 +212,7 @@ describe("what is broken on purpose is found where it is", () => {
       culprits: ["fc1.bias"],
       detail: "no gradient reaches fc1.bias",
     });
-    const forgotten = broken("simple_cnn", (scene) => {
+    const forgotten = await broken("simple_cnn", (scene) => {
       Object.assign(scene, {
         optimizer: () =>
           adam(
@@ -229,14 +232,14 @@ describe("what is broken on purpose is found where it is", () => {
     scene.trainedStages = ["fc", "head"];
   };
 
-  test("a frozen stage that keeps still passes", () => {
-    const checks = broken("simple_cnn", partly);
+  test("a frozen stage that keeps still passes", async () => {
+    const checks = await broken("simple_cnn", partly);
     expect(wrong(checks)).toEqual([]);
     expect(find(checks, "frozen").status).toBe("passed");
   });
 
-  test("a frozen parameter that a step changes", () => {
-    const checks = broken("simple_cnn", (scene) => {
+  test("a frozen parameter that a step changes", async () => {
+    const checks = await broken("simple_cnn", (scene) => {
       partly(scene);
       const { conv1 } = scene.model as unknown as { conv1: Conv2d };
       scene.wrap = (optimizer) =>
@@ -257,8 +260,8 @@ describe("what is broken on purpose is found where it is", () => {
     expect(find(checks, "frozen").culprits).toEqual(["conv1.weight"]);
   });
 
-  test("a frozen batch norm that goes on counting", () => {
-    const checks = broken("simple_cnn", (scene) => {
+  test("a frozen batch norm that goes on counting", async () => {
+    const checks = await broken("simple_cnn", (scene) => {
       partly(scene);
       const { bn2 } = scene.model as unknown as { bn2: BatchNorm2d };
       expect(bn2).toBeInstanceOf(BatchNorm2d);
@@ -274,9 +277,9 @@ describe("what is broken on purpose is found where it is", () => {
   test.each([
     ["pixels of 0 to 255", 1, /goes from 0 to 249, allowed is -1.33 to 2/],
     ["pixel/255", 1 / 255, /pixel\/255 from which no mean was taken/],
-  ])("inputs that are %s", (_name, scale, what) => {
+  ])("inputs that are %s", async (_name, scale, what) => {
     let raw: Tensor | undefined;
-    const checks = broken("simple_cnn", (scene) => {
+    const checks = await broken("simple_cnn", (scene) => {
       const { count, images } = data.train;
       raw = unscoped(() =>
         Tensor.from(
@@ -291,8 +294,8 @@ describe("what is broken on purpose is found where it is", () => {
     expect(find(checks, "inputs").detail).toMatch(what);
   });
 
-  test("a head that begins with a preference: its bias, and for which class", () => {
-    const checks = broken("simple_cnn", ({ model }) => {
+  test("a head that begins with a preference: its bias, and for which class", async () => {
+    const checks = await broken("simple_cnn", ({ model }) => {
       using values = Tensor.from(Float32Array.of(0, 0, 4), [3]);
       noGrad(() => ops.copy_(model.head.bias!, values));
     });
@@ -301,8 +304,8 @@ describe("what is broken on purpose is found where it is", () => {
     expect(find(checks, "initial loss").detail).toContain("it prefers class 2");
   });
 
-  test("a head whose weights are far too large", () => {
-    const checks = broken("resnet20_cifar", ({ model }) => {
+  test("a head whose weights are far too large", async () => {
+    const checks = await broken("resnet20_cifar", ({ model }) => {
       noGrad(() => ops.mul_Scalar(model.head.weight, 30));
       constant_(model.head.bias!, 0);
     });
@@ -310,8 +313,8 @@ describe("what is broken on purpose is found where it is", () => {
   });
 });
 
-test("what is examined is freed", () => {
+test("what is examined is freed", async () => {
   const before = liveTensors();
-  broken("simple_cnn", () => {});
+  await broken("simple_cnn", () => {});
   expect(liveTensors()).toBe(before);
 });

@@ -55,7 +55,7 @@ async function examineBatch(
   const batch = await firstBatch(session);
   using _images = batch.images;
   using _labels = batch.labels;
-  return examineModel({
+  return await examineModel({
     ...{ model, optimizer, batch, compute, input, scaler: session.scaler },
     trainedStages: trainedStages(transfer, stages, config.epochs),
     lr: Math.max(config.lr, SLOWEST[config.opt]),
