@@ -61,7 +61,9 @@ describe("GELU in one pass", () => {
       const far = [-1e30, -40, -13, 13, 40, 1e30, Infinity, -Infinity, NaN, 0];
       const x = ops.toDtype(Tensor.from(Float32Array.from(far), [far.length]), "bfloat16");
       const [got, wanted] = [values(ops.fusedGelu(x)), values(ops.gelu(x))];
-      wanted.forEach((value, i) => {
+      wanted.forEach((theirs, i) => {
+        // Which libtorch 2.8 makes NaN of.
+        const value = far[i] === Infinity ? Infinity : theirs;
         if (Number.isNaN(value)) expect(got[i]).toBeNaN();
         else if (Number.isFinite(value)) {
           // libtorch's 1 + erf is 0 beyond -6, where there is in truth something left.
