@@ -185,9 +185,10 @@ variable_list GradientsInGraph(const variable_list& inputs, const at::Tensor& gr
     aliases.push_back(input.view_as(input));
     if (input.requires_grad()) wanted.push_back(aliases.back());
   }
+  variable_list result(inputs.size());
+  if (wanted.empty()) return result;  // the residual alone learns
   const auto found =
       torch::autograd::grad({compose(aliases)}, wanted, {gradient}, true, /*create_graph=*/true);
-  variable_list result(inputs.size());
   size_t next = 0;
   for (size_t i = 0; i < inputs.size(); ++i) {
     if (inputs[i].requires_grad()) result[i] = found[next++];

@@ -294,3 +294,28 @@ describe.each(forms)("batch norm, $name in one equal libtorch's", ({ operator, o
     });
   });
 });
+
+it("has derivatives in a graph, where a residual alone learns", () => {
+  const derivatives = (forward: Forward): Float32Array[] => {
+    using random = new Generator(16);
+    using bn = new BatchNorm2d(16);
+    bn.weight.requiresGrad = false;
+    bn.bias.requiresGrad = false;
+    return scope(() => {
+      const draw = () =>
+        inMemoryFormat(ops.randn([2, 16, 4, 4], { generator: random }), "channels_last");
+      const [x, start] = [draw(), draw()];
+      start.requiresGrad = true;
+      const y = ops.mul(forward(bn, x, start), start);
+      const [first] = grad([ops.sum(y)], [start], { createGraph: true }) as [Tensor];
+      const [second] = grad([ops.sum(ops.mul(first, first))], [start]) as [Tensor];
+      return [ops.detach(first), second].map((g) => g.toArray("float32"));
+    });
+  };
+  const { one, several } = forms[1]!;
+  const wanted = derivatives(several);
+  derivatives(one).forEach((got, i) => {
+    const [a, b] = [Float64Array.from(got), Float64Array.from(wanted[i]!)];
+    expect(relativeError(a, b)).toBeLessThan(1e-5);
+  });
+});

@@ -33,7 +33,7 @@ export class BatchNorm2d extends Module {
    */
   forwardRelu(x: Tensor, residual?: Tensor): Tensor {
     if (this.#isIdentity()) {
-      return scope(() => ops.relu_(residual === undefined ? x : ops.add_(x, residual)));
+      return ops.relu_(residual === undefined ? x : ops.add_(x, residual));
     }
     if (this.training) ops.add_Scalar(this.num_batches_tracked, 1);
     const { weight, bias, running_mean, running_var, training, momentum, eps } = this;
