@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { writeSampleRun } from "../../test/support/run-records.ts";
 import { sampleSplits } from "../../test/support/sample-splits.ts";
@@ -165,6 +165,18 @@ it("stops in the middle of a check, and keeps no verdict of it", async () => {
   expect(steps).toBe(2);
   expect(checked.failed).toEqual([]);
   expect(existsSync(join(out, "sanity"))).toBe(false);
+});
+
+it("checks a member before its teacher, another member, is trained", async () => {
+  const matrix = load(`
+sanity: true
+base: {data: sample, model: resnet20_cifar, epochs: 1, batchSize: 20}
+matrix: {m: [{name: large, imgSize: 32}, {name: small, teacher: large-s42}]}
+`);
+  const outcome = await runRecipe(matrix, { openData: async () => sampleSplits() });
+  expect(outcome.failed).toEqual([]);
+  expect(outcome.finished.map((dir) => basename(dir))).toEqual(["large-s42", "small-s42"]);
+  expect(existsSync(join(out, "sanity", "small.json"))).toBe(true);
 });
 
 it("says of a dry run what an earlier call has taken in a member's place", () => {

@@ -68,6 +68,33 @@ describe("a teacher's answers", () => {
     });
   });
 
+  test.each([
+    ["bilinear", 32],
+    ["bicubic", 24],
+    ["bilinear", 12],
+  ])("of another size are those of images resized for it: %s, %i pixels", async (how, imgSize) => {
+    const name = `sized-${how}-${imgSize}`;
+    const own = { name, imgSize, cropPct: 1, interpolation: how, teacher: undefined };
+    await train(config({ ...own, epochs: 1, augment: undefined }), data);
+    const asked = config({ teacher: name });
+    using teacher = openTeacher(asked, data, trainingInput(asked, data), compute)!;
+    const { images, count, height, width } = data.test;
+    const rows = readFileSync(join(out, name, "predictions.csv"), "utf8")
+      .trim()
+      .split("\n");
+    scope(() => {
+      const pixels = Tensor.from(Float32Array.from(images), [count, 1, height, width]);
+      const shares = ops.divScalar(pixels, 255);
+      const seen = ops.divScalar(ops.subScalar(shares, data.mean[0]!), data.std[0]!);
+      const answers = ops.softmax(teacher.logits(seen), 1).toArray("float32");
+      const columns = data.test.classes.map((c) => rows[0]!.split(",").indexOf(`p(${c})`));
+      const read = rows.slice(1).flatMap((row) => columns.map((at) => Number(row.split(",")[at])));
+      expect(read).toHaveLength(count * 3);
+      // The run rounded what it resized to whole numbers.
+      for (const [i, value] of answers.entries()) expect(value).toBeCloseTo(read[i]!, 2);
+    });
+  });
+
   test("weigh α beside the labels' 1 − α, and teach through the student's logits alone", () => {
     using random = new Generator(4);
     scope(() => {
@@ -119,7 +146,7 @@ test("a teacher that was trained anew in between is told, and refused by --exact
 });
 
 describe("refused before anything is written", () => {
-  const small = { ...data.train, height: 8, width: 8 };
+  const wide = { ...data.train, height: 8, width: 32 };
   test.each<[string, MemorySplits, string]>([
     [
       "other classes",
@@ -132,9 +159,9 @@ describe("refused before anything is written", () => {
       "--teacher large: its classes are not those of sample: it knows bag besides",
     ],
     [
-      "images of another size",
-      { ...data, train: small },
-      "--teacher large: it takes images of 1×16×16, and these are 1×8×8",
+      "images of other proportions",
+      { ...data, train: wide },
+      "--teacher large: it takes images of 1×16×16, and these are 1×8×32",
     ],
   ])("%s", async (_name, other, message) => {
     const training = train(config({ name: "none" }), other);

@@ -18,6 +18,8 @@ export class Teacher implements Disposable {
   readonly #order: Tensor | undefined;
   /** From the student's normalisation to its own, a factor and an addend a channel; undefined where they are one. */
   readonly #renormalise: readonly [Tensor, Tensor] | undefined;
+  /** From the student's size to its own; undefined where they are one. */
+  readonly #resize: ((images: Tensor) => Tensor) | undefined;
 
   /** @param file Used up. */
   constructor(file: ModelFile, data: Student, compute: ComputeChoice) {
@@ -25,6 +27,7 @@ export class Teacher implements Disposable {
     this.#model = model;
     this.#compute = compute;
     freeze(model, [input.channels, input.height, input.width], compute);
+    this.#resize = sizeOf(data) === sizeOf(input) ? undefined : (images) => resized(images, input);
     const order = data.classes.map((name) => BigInt(classes.indexOf(name)));
     const isSame = order.every((from, to) => from === BigInt(to));
     this.#order = isSame ? undefined : lasting(BigInt64Array.from(order), [order.length], compute);
@@ -45,7 +48,8 @@ export class Teacher implements Disposable {
     return scope(() => {
       const answers = inference(() => {
         const own = this.#renormalise;
-        const seen = own === undefined ? images : ops.add(ops.mul(images, own[0]), own[1]);
+        const normalised = own === undefined ? images : ops.add(ops.mul(images, own[0]), own[1]);
+        const seen = this.#resize?.(normalised) ?? normalised;
         return forward(this.#model, seen, this.#compute);
       });
       // A copy: what inference mode makes can take no part in the student's backward pass.
@@ -114,14 +118,24 @@ function refuseMisfit(
       { hint: "teach with a run of the same classes" },
     );
   }
-  const size = ({ channels, height, width }: Pick<Student, "channels" | "height" | "width">) =>
-    `${channels}×${height}×${width}`;
-  if (size(input) !== size(student)) {
+  const { channels, height, width } = student;
+  // Resizing would have to distort them, or cut off what the student sees.
+  if (input.channels !== channels || input.height * width !== input.width * height) {
     throw new UsageError(
-      `--teacher ${teacher}: it takes images of ${size(input)}, and these are ${size(student)}`,
-      { hint: "teach with a run on images of the same size" },
+      `--teacher ${teacher}: it takes images of ${sizeOf(input)}, and these are ${sizeOf(student)}`,
+      { hint: "teach with a run on images of as many channels and the same proportions" },
     );
   }
+}
+
+function sizeOf({ channels, height, width }: Pick<Student, "channels" | "height" | "width">) {
+  return `${channels}×${height}×${width}`;
+}
+
+/** [N, C, H, W] in the size of a model's input, by Pillow's filters as its own images were, but not rounded. */
+function resized(images: Tensor, { height, width, interpolation }: NetworkInput): Tensor {
+  const resize = interpolation === "bicubic" ? ops.upsampleBicubic2dAa : ops.upsampleBilinear2dAa;
+  return resize(images, [height, width], false);
 }
 
 function lasting(
