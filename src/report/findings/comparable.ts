@@ -1,3 +1,5 @@
+import { basename } from "node:path";
+import { list } from "../format.ts";
 import type { Finished } from "../test-sets.ts";
 
 /** What makes a ranking of these runs void, and what was measured under other conditions. */
@@ -21,6 +23,14 @@ export function comparability(
   ) {
     notes.push(
       "The test images are the same, but the runs did not train on as many images of one source.",
+    );
+  }
+  const taught = order.flatMap(({ name, config: { teacher } }) =>
+    teacher === undefined ? [] : [`${name} from the answers of ${basename(String(teacher))}`],
+  );
+  if (taught.length > 0 && order.length > 1) {
+    notes.push(
+      `Not from the labels alone learned ${list(taught)}: what a teacher knew is part of that accuracy.`,
     );
   }
   if (new Set(order.flatMap(({ summary }) => summary.latencyOn ?? [])).size > 1) {

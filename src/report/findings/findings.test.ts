@@ -72,6 +72,14 @@ describe("findings", () => {
     ).toContain("different machines or thread counts");
   });
 
+  it("say who had a teacher", () => {
+    const taught = resnet({ config: { teacher: "runs/vit-s42" } });
+    expect(findings(all(cnn(), taught))[0]).toBe(
+      "Not from the labels alone learned resnet from the answers of vit-s42: what a teacher knew is part of that accuracy.",
+    );
+    expect(findings(all(taught)).join()).not.toContain("teacher");
+  });
+
   it("speak of seeds where there are several, and test no run against its own configuration", () => {
     const seed = (model: string, seed: number, skill: number) =>
       writeSampleRun({
