@@ -62,8 +62,6 @@ export {
   type Member,
   type TogetherAnswer,
   type TogetherOptions,
-  type Tta,
-  type Vote,
   type WeightsAnswer,
   type WeightsQuestion,
 } from "./evaluate/index.ts";
@@ -167,6 +165,7 @@ export {
 } from "./run/classical-config.ts";
 export { type ClassicalModelFile, loadClassical } from "./run/classical-model.ts";
 export { type ComparisonRecord, readComparison } from "./run/comparison.ts";
+export type { Tta, Vote } from "./run/evaluation.ts";
 // Runs: their config, their record, their models.
 export {
   type Environment,

@@ -70,6 +70,7 @@ sanity: true
 lrFind: true
 base: {${base}}
 matrix: {model: [{name: good, model: simple_cnn}, {name: wild, model: simple_cnn, lr: 1.0e30}]}
+evaluate: [{runs: [good-s42], tta: flip}]
 export: {precisions: [fp32, fp16], opset: 15}
 profile: {batchSizes: [4], steps: 3, warmup: 1, seconds: 1, trace: 1}
 `;
@@ -93,10 +94,14 @@ profile: {batchSizes: [4], steps: 3, warmup: 1, seconds: 1, trace: 1}
     models: [{ model: "simple_cnn", input: [1, 28, 28], classes: 10 }],
   });
   expect(readFileSync(join(place, "report.md"), "utf8")).toContain("Speed and memory");
+  expect(stderr).toMatch(/good-s42-flip: judging the test images[\s\S]*test accuracy /);
+  const flipped = openRun("good-s42-flip", place);
+  expect(flipped.summary).toMatchObject({ status: "finished", strategy: "flip" });
+  expect(readFileSync(join(place, "report.md"), "utf8")).toContain("good-s42-flip");
   const again = compare(text, "checked");
   // The one that failed may be mended: it is looked at again. All else is there.
   expect(again.stderr.match(/: sanity$/gm)).toHaveLength(1);
-  expect(again.stderr).not.toMatch(/profiling|epoch 1 /);
+  expect(again.stderr).not.toMatch(/profiling|judging|epoch 1 /);
 });
 
 test("a stand-in is taken where weights cannot be had, and where none can, the member fails by name", () => {

@@ -1,18 +1,12 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { nearest, UsageError } from "../errors.ts";
-import {
-  evaluateTogether,
-  type Member,
-  type Tta,
-  ttaNames,
-  type Vote,
-  voteNames,
-} from "../evaluate/index.ts";
+import { evaluateTogether, type Member } from "../evaluate/index.ts";
 import { ensureNative } from "../libtorch/index.ts";
 import { chooseCompute } from "../models/index.ts";
 import { drawRun } from "../report/index.ts";
 import { loadConfig } from "../run/config-load.ts";
+import { type Tta, ttaNames, type Vote, voteNames } from "../run/evaluation.ts";
 import { readRun } from "../run/read.ts";
 import { findRun } from "../run/record.ts";
 import type { TestResult } from "../run/results.ts";

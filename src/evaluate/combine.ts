@@ -1,9 +1,6 @@
 import type { Predictions } from "../metrics/index.ts";
 import { predictions } from "../metrics/index.ts";
-
-/** How an ensemble decides: by the mean of the members' probabilities, or by the majority of their votes. */
-export type Vote = "soft" | "hard";
-export const voteNames: readonly Vote[] = ["soft", "hard"];
+import type { Vote } from "../run/evaluation.ts";
 
 /**
  * What members say together of the same images; their classes are in the same order. Soft: the mean of the

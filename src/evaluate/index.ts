@@ -1,4 +1,4 @@
-export { combine, type Vote, voteNames } from "./combine.ts";
+export { combine } from "./combine.ts";
 export { type EvaluateOptions, evaluateRun } from "./evaluate.ts";
 export { evaluateClassicalRun } from "./evaluate-classical.ts";
 export { evaluateWeights, type WeightsAnswer, type WeightsQuestion } from "./evaluate-weights.ts";
@@ -6,8 +6,8 @@ export { type Explanation, type Explanations, explainRun } from "./explain/expla
 export type { JudgeOptions } from "./judge.ts";
 export {
   evaluateTogether,
+  knownTogether,
   type Member,
   type TogetherAnswer,
   type TogetherOptions,
 } from "./together.ts";
-export { type Tta, ttaNames } from "./views.ts";

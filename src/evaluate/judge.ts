@@ -5,8 +5,9 @@ import { ThawError } from "../errors.ts";
 import { type Predictions, predictions } from "../metrics/index.ts";
 import type { Classifier, ComputeChoice } from "../models/index.ts";
 import { predictProbabilities } from "../models/predict.ts";
+import type { Tta } from "../run/evaluation.ts";
 import { evaluationLoader, type NetworkInput } from "../run/input.ts";
-import { predictViews, type Tta } from "./views.ts";
+import { predictViews } from "./views.ts";
 
 /** A model and what it needs to be understood. */
 export interface Judged {

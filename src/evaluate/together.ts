@@ -1,13 +1,15 @@
-import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import type { DatasetSplits, SplitSet } from "../data/imageset.ts";
 import { UsageError } from "../errors.ts";
 import type { Predictions } from "../metrics/index.ts";
 import { accuracy } from "../metrics/index.ts";
 import { type ComputeChoice, freeze } from "../models/index.ts";
+import { bestDigest } from "../run/best-digest.ts";
 import { canonicalJson } from "../run/config.ts";
 import { describeEnvironment } from "../run/environment.ts";
+import { type Evaluation, evaluationName, type Vote } from "../run/evaluation.ts";
 import type { NetworkInput } from "../run/input.ts";
 import { loadBestModel } from "../run/load-model.ts";
 import { type Run, readRun } from "../run/read.ts";
@@ -16,10 +18,9 @@ import type { TestResult } from "../run/results.ts";
 import { withRunLock } from "../run/run-lock.ts";
 import type { Summary } from "../run/summary.ts";
 import { getThreads, memory, resetPeakMemory, version } from "../tensor/index.ts";
-import { combine, reorder, type Vote } from "./combine.ts";
+import { combine, reorder } from "./combine.ts";
 import type { EvaluateOptions } from "./evaluate.ts";
 import { judge } from "./judge.ts";
-import type { Tta } from "./views.ts";
 
 /** A run that is judged, on the test split of its data. */
 export interface Member {
@@ -75,12 +76,11 @@ export async function evaluateTogether(
     judged.push(reorder(said, best.classes, classes));
   }
   const together = combine(judged, vote);
-  const evaluation = {
-    members: members.map(({ dir }) => resolve(dir)),
-    ...(members.length > 1 && { vote }),
-    ...(tta !== undefined && { tta }),
-  };
-  const name = options.name ?? nameOf(runs, evaluation);
+  const evaluation = evaluationOf(
+    members.map(({ dir }) => dir),
+    { vote, tta },
+  );
+  const name = options.name ?? nameOf(evaluation);
   const run = await withRunLock(join(out, name), async () => {
     const record = newRecord(members[0]!, runs, { ...options, name, evaluation });
     const written = record.writeResults({
@@ -102,10 +102,35 @@ export async function evaluateTogether(
   };
 }
 
-interface Evaluation {
-  readonly members: readonly string[];
-  readonly vote?: Vote;
-  readonly tta?: Tta;
+/** What an evaluation of these runs was, where it is there of the models that they have now. */
+export function knownTogether(
+  dirs: readonly string[],
+  { vote = "soft", tta, out, name }: Pick<TogetherOptions, "vote" | "tta" | "out" | "name">,
+): Run | undefined {
+  const evaluation = evaluationOf(dirs, { vote, tta });
+  const dir = join(out, name ?? nameOf(evaluation));
+  if (!isSame(dir, evaluation)) return undefined;
+  const run = readRun(dir);
+  const isOfThese = isDeepStrictEqual(run.environment["members"], dirs.map(bestDigest));
+  return run.summary?.status === "finished" && isOfThese ? run : undefined;
+}
+
+function evaluationOf(
+  dirs: readonly string[],
+  { vote, tta }: Pick<TogetherOptions, "vote" | "tta">,
+): Evaluation {
+  return {
+    members: dirs.map((dir) => resolve(dir)),
+    ...(dirs.length > 1 && vote && { vote }),
+    ...(tta !== undefined && { tta }),
+  };
+}
+
+function nameOf({ members, ...how }: Evaluation): string {
+  return evaluationName(
+    members.map((dir) => basename(dir)),
+    how,
+  );
 }
 
 function refuseDifferences(members: readonly Member[], runs: readonly Run[]): void {
@@ -160,17 +185,6 @@ function sameImage(a: SplitSet, b: SplitSet, i: number): boolean {
   return Buffer.compare(own!, other!) === 0;
 }
 
-/** A plain folder name that tells what was judged; of many members, a digest of their names. */
-function nameOf(runs: readonly Run[], { vote, tta }: Evaluation): string {
-  const names = runs.map(({ name }) => name).join("-");
-  const short =
-    names.length <= 120
-      ? names
-      : `${runs.length}-${createHash("sha256").update(names).digest("hex").slice(0, 8)}`;
-  const parts = [...(vote === undefined ? [] : ["ensemble", vote]), short, ...(tta ? [tta] : [])];
-  return parts.join("-");
-}
-
 function newRecord(
   { data, compute }: Member,
   runs: readonly Run[],
@@ -190,6 +204,7 @@ function newRecord(
         dataset: { name: data.name, fingerprint: data.fingerprint },
         engine: { ...version() },
       }),
+      members: evaluation.members.map(bestDigest),
     },
   });
 }

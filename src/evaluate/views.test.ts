@@ -4,8 +4,9 @@ import { expectNoLeaks } from "../../test/support/no-leaks.ts";
 import type { Batch } from "../data/loader.ts";
 import { type Classifier, createModel } from "../models/index.ts";
 import { predictProbabilities } from "../models/predict.ts";
+import type { Tta } from "../run/evaluation.ts";
 import { Generator, ops, scope, setThreads, Tensor } from "../tensor/index.ts";
-import { predictViews, type Tta, tenCrop, tenCropPadding } from "./views.ts";
+import { predictViews, tenCrop, tenCropPadding } from "./views.ts";
 
 expectNoLeaks();
 

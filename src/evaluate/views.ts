@@ -2,11 +2,8 @@ import type { Batch } from "../data/loader.ts";
 import type { Normalization } from "../data/transforms/normalize.ts";
 import type { Classifier } from "../models/index.ts";
 import { type Compute, predictProbabilities } from "../models/predict.ts";
+import type { Tta } from "../run/evaluation.ts";
 import { ops, scope, type Tensor, unscoped } from "../tensor/index.ts";
-
-/** Test-time augmentation: which views of an image are judged, and their probabilities averaged. */
-export type Tta = "flip" | "ten-crop";
-export const ttaNames: readonly Tta[] = ["flip", "ten-crop"];
 
 /**
  * Class probabilities [count, classes], the mean over the views of each image. `flip`: the image and its mirror image.

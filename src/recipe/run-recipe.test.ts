@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -10,6 +10,7 @@ import { type LrFind, lrFindFolder, lrFindSubject } from "../run/lr-find.ts";
 import { loadMatrix } from "../run/matrix.ts";
 import type { NetworkMember } from "../run/matrix-member.ts";
 import type { Profile } from "../run/profile.ts";
+import { openRun } from "../run/read.ts";
 import { checkMembers } from "./check-members.ts";
 import { asBegun } from "./choose-weights.ts";
 import { exportRuns } from "./export-runs.ts";
@@ -177,6 +178,53 @@ matrix: {m: [{name: large, imgSize: 32}, {name: small, teacher: large-s42}]}
   expect(outcome.failed).toEqual([]);
   expect(outcome.finished.map((dir) => basename(dir))).toEqual(["large-s42", "small-s42"]);
   expect(existsSync(join(out, "sanity", "small.json"))).toBe(true);
+});
+
+it("judges runs together, once for the models that they have", async () => {
+  const matrix = load(`
+base: {data: sample, batchSize: 20, epochs: 1, threads: 1, precision: fp32}
+matrix: {m: [{name: a, model: simple_cnn}, {name: b, model: simple_cnn, data: other}]}
+evaluate:
+  - {runs: [a-s42, b-s42], ensemble: soft, tta: flip}
+  - {runs: [a-s42], tta: ten-crop, name: views}
+`);
+  let judged: string[] = [];
+  const run = (openOther: () => Promise<DatasetSplits> = async () => sampleSplits()) => {
+    judged = [];
+    return runRecipe(matrix, {
+      openData: async ({ data }) => (data === "other" ? openOther() : sampleSplits()),
+      events: { onEvaluate: (name) => judged.push(name) },
+    });
+  };
+  const [together, views] = ["ensemble-soft-a-s42-b-s42-flip", "views"] as const;
+
+  const without = await run(openNothing);
+  expect(without.failed).toMatchObject([
+    { name: "b-s42", error: { message: "std::bad_alloc" } },
+    { name: together, error: { message: "b-s42 has no finished run" } },
+  ]);
+  expect(without.evaluated.map((dir) => basename(dir))).toEqual([views]);
+  expect(without.record.failed.map(({ run: name }) => name)).toEqual(["b-s42", together]);
+
+  const whole = await run();
+  expect([whole.failed, whole.record.failed, judged]).toEqual([[], [], [together]]);
+  expect(whole.evaluated.map((dir) => basename(dir))).toEqual([together, views]);
+  expect(whole.report!.runs.map(({ name }) => name).toSorted()).toEqual(
+    ["a-s42", "b-s42", together, views].toSorted(),
+  );
+  expect(openRun(together, out).config["evaluation"]).toEqual({
+    members: [join(out, "a-s42"), join(out, "b-s42")],
+    vote: "soft",
+    tta: "flip",
+  });
+  await run();
+  expect(judged).toEqual([]);
+
+  // What was said of another model says nothing of this one.
+  const best = (name: string) => join(out, name, "checkpoints", "best.safetensors");
+  copyFileSync(best("a-s42"), best("b-s42"));
+  await run();
+  expect(judged).toEqual([together]);
 });
 
 it("says of a dry run what an earlier call has taken in a member's place", () => {

@@ -26,6 +26,7 @@ import {
 } from "../train/index.ts";
 import { checkMembers } from "./check-members.ts";
 import { chooseWeights } from "./choose-weights.ts";
+import { evaluateRuns } from "./evaluate-runs.ts";
 import { type Exported, exportRuns } from "./export-runs.ts";
 import { findRates } from "./find-rates.ts";
 import { prepareData } from "./prepare-data.ts";
@@ -45,6 +46,8 @@ export interface RecipeEvents {
   /** Images of the batch that are right. */
   onCheckStep?(correct: number, of: number): void;
   onChecked?(name: string, report: SanityReport): void;
+  onEvaluate?(name: string): void;
+  onEvaluated?(name: string, accuracy: number): void;
   onExported?(folder: string, report: ExportReport): void;
   onExportFailed?(name: string, error: Error): void;
   onProfile?(mode: string, models: readonly string[]): void;
@@ -58,6 +61,8 @@ export interface RecipeOptions extends MatrixOptions {
 export interface RecipeOutcome extends MatrixOutcome {
   /** As `comparison.json` has it: of this call, and of earlier ones what it did not come to. */
   readonly record: ComparisonRecord;
+  /** Folders of what `evaluate:` asks for. */
+  readonly evaluated: readonly string[];
   /** What this call could not export. */
   readonly notExported: readonly {
     readonly run: string;
@@ -70,7 +75,7 @@ export interface RecipeOutcome extends MatrixOutcome {
 
 /**
  * A matrix with all that stands around it: its data are made, weights that cannot be had are stood in for, learning rates
- * found, members checked and trained, finished runs exported and models profiled; at the end comes the report. Each part
+ * found, members checked and trained, finished runs judged together, exported and models profiled; at the end comes the report. Each part
  * passes over what an earlier call has done. What one member fails in stops no other.
  * @throws UsageError for data that cannot be made or opened.
  */
@@ -142,9 +147,15 @@ export async function runRecipe(matrix: Matrix, given: RecipeOptions): Promise<R
     ? { finished: [], skipped: 0, failed: [], stopped: stopped! }
     : await trainMatrix(checked.members, out, { ...options, openData });
   stopped ??= outcome.stopped;
-  const failed = [...before, ...outcome.failed];
   const { finished, skipped } = outcome;
-  const reached = new Set([...namesOf(failed), ...finished.map((dir) => basename(dir))]);
+  const evaluated = await evaluateRuns(matrix.evaluate, matrix.members, checked.members, out, {
+    ...{ openData: openAfresh, isStopped, onNote, onFailed, pictures: options.pictures },
+    onEvaluate: events.onEvaluate,
+    onEvaluated: events.onEvaluated,
+  });
+  const failed = [...before, ...outcome.failed, ...evaluated.failed];
+  const judged = [...finished, ...evaluated.finished];
+  const reached = new Set([...namesOf(failed), ...judged.map((dir) => basename(dir))]);
   const isWhole = stopped === undefined && matrix.isPart !== true;
   const isSettled = (run: string) =>
     isWhole || reached.has(run) || (stopped === undefined && placed.has(run));
@@ -174,11 +185,12 @@ export async function runRecipe(matrix: Matrix, given: RecipeOptions): Promise<R
       ? undefined
       : // Runs that took hours are reported even where their test sets differ; the page says so.
         await compareRuns({
-          ...{ out, runs: finished, force: true },
+          ...{ out, runs: judged, force: true },
           ...(matrix.title !== undefined && { title: matrix.title }),
         });
   return {
     ...{ finished, skipped, failed, record, report },
+    evaluated: evaluated.finished,
     notExported: notExported.map((one, i) => ({ ...one, error: made.errors[i]! })),
     ...(stopped && { stopped }),
   };

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { UsageError } from "../errors.ts";
 import { trainConfigSchema } from "./config.ts";
 import { type Document, readDocument } from "./config-load.ts";
+import { ttaNames, voteNames } from "./evaluation.ts";
 
 const count = () => z.int().min(1);
 const path = () => z.string().min(1);
@@ -78,6 +79,30 @@ const exportSchema = z.strictObject({
   images: count().optional(),
 });
 
+/** As `thaw evaluate` with several runs, or several views of the images. */
+const evaluateSchema = z
+  .strictObject({
+    /** Names of members' runs, with their seeds. */
+    runs: z.array(z.string().min(1)).min(1),
+    ensemble: z.enum(voteNames).optional(),
+    tta: z.enum(ttaNames).optional(),
+    /** Of the result's folder. */
+    name: z.string().min(1).optional(),
+  })
+  .superRefine(({ runs, ensemble, tta }, context) => {
+    const wrong = (message: string) => context.addIssue({ code: "custom", message });
+    if (new Set(runs).size < runs.length) wrong("a run is named twice");
+    if (runs.length > 1 && ensemble === undefined) {
+      wrong(`${runs.length} runs need ensemble: soft or hard`);
+    }
+    if (runs.length === 1 && ensemble !== undefined) wrong("one run is no ensemble");
+    if (runs.length === 1 && tta === undefined) {
+      wrong(
+        `one run needs tta: ${ttaNames.join(" or ")}; what it says of single images it has told`,
+      );
+    }
+  });
+
 /** What `quick:` may say otherwise. */
 const variable = {
   base: z.record(z.string(), z.unknown()).default({}),
@@ -87,6 +112,7 @@ const variable = {
   lrFind: z.boolean().default(false),
   profile: z.union([z.literal(false), profileSchema]).default(false),
   export: z.union([z.literal(false), exportSchema]).default(false),
+  evaluate: z.array(evaluateSchema).default([]),
 };
 const fileSchema = z.strictObject({
   title: z.string().min(1).optional(),
@@ -101,6 +127,7 @@ const fileSchema = z.strictObject({
       lrFind: z.boolean().optional(),
       profile: variable.profile.unwrap().optional(),
       export: variable.export.unwrap().optional(),
+      evaluate: variable.evaluate.unwrap().optional(),
     })
     .optional(),
 });
@@ -110,6 +137,7 @@ export type PackStep = z.output<typeof packSchema>;
 export type DataStep = PrepareStep | PackStep;
 export type ProfilePlan = z.output<typeof profileSchema>;
 export type ExportPlan = z.output<typeof exportSchema>;
+export type EvaluatePlan = z.output<typeof evaluateSchema>;
 
 /** What is done beside training. */
 export interface Surroundings {
@@ -121,6 +149,8 @@ export interface Surroundings {
   readonly lrFind: boolean;
   readonly profile: ProfilePlan | false;
   readonly export: ExportPlan | false;
+  /** Ensembles of the runs, and runs that judge several views of an image. */
+  readonly evaluate: readonly EvaluatePlan[];
 }
 
 /** A matrix as it is written. */
@@ -145,7 +175,7 @@ export function readMatrixFile(file: string, quick: boolean): MatrixFile {
       return `${file}: ${place || "the document"}: ${message}`;
     });
     throw new UsageError(problems.join("\n"), {
-      hint: "a matrix has base: (keys of thaw train) and matrix: (keys with a list of values), and may have title:, out:, prepare:, sanity:, lrFind:, profile:, export: and quick:; docs/recipes.md explains them",
+      hint: "a matrix has base: (keys of thaw train) and matrix: (keys with a list of values), and may have title:, out:, prepare:, sanity:, lrFind:, profile:, export:, evaluate: and quick:; docs/recipes.md explains them",
     });
   }
   const { quick: short, ...rest } = parsed.data;

@@ -155,6 +155,7 @@ describe("a recipe", () => {
   it("has its surroundings with defaults, and none that are not asked for", () => {
     expect(load(base)).toMatchObject({
       ...{ prepare: [], sanity: false, lrFind: false, profile: false, export: false },
+      evaluate: [],
     });
     const {
       prepare,
@@ -191,10 +192,45 @@ export: {opset: 14}
     ["export: true", "export: false or a group of keys"],
     ["quick: {epochs: 1}", 'quick: Unrecognized key: "epochs"'],
     ["sanity: 3", "sanity: "],
+    ["evaluate: [{runs: [a-s1, b-s1]}]", "evaluate.0: 2 runs need ensemble: soft or hard"],
+    ["evaluate: [{runs: [a-s1], tta: flip, ensemble: soft}]", "evaluate.0: one run is no ensemble"],
+    ["evaluate: [{runs: [a-s1]}]", "evaluate.0: one run needs tta: flip or ten-crop"],
+    ["evaluate: [{runs: [a-s1, a-s1], ensemble: soft}]", "evaluate.0: a run is named twice"],
+    ["evaluate: [{runs: [a-s1], tta: five-crop}]", "evaluate.0.tta: "],
   ])("%s is told by its place", (more, what) => {
     const said = refusal(base + more);
     expect(said).toContain(`m.yaml: ${what}`);
     expect(said).toContain("docs/recipes.md");
+  });
+
+  it("judges runs of its members or of their stand-ins, by names of their own", () => {
+    const members = `
+base: {data: fashion-mnist}
+matrix:
+  model:
+    - {name: a, model: resnet18, pretrained: true, standIn: {name: other, pretrained: false}}
+    - {name: b, model: simple_cnn}
+    - {name: c, model: knn}
+`;
+    const evaluate = `evaluate:
+  - {runs: [b-s42], tta: flip}
+  - {runs: [other-s42, b-s42], ensemble: soft, name: both}
+`;
+    const { evaluate: all } = load(members + evaluate);
+    expect(all).toEqual([
+      { runs: ["b-s42"], tta: "flip" },
+      { runs: ["other-s42", "b-s42"], ensemble: "soft", name: "both" },
+    ]);
+    expect(load(members + evaluate, { only: ["b"] }).evaluate).toEqual([all[0]]);
+    expect(load(members + evaluate, { only: ["a"] }).evaluate).toEqual([]);
+    expect(refusal(`${members}evaluate: [{runs: [b], tta: flip}]`)).toMatch(
+      /evaluate\.0: there is no member "b" → their runs are a-s42, b-s42, c-s42$/,
+    );
+    expect(refusal(`${members}evaluate: [{runs: [c-s42], tta: flip}]`)).toContain(
+      "evaluate.0: c-s42 is a classical model",
+    );
+    const twice = `${evaluate}  - {runs: [a-s42], tta: flip, name: both}`;
+    expect(refusal(members + twice)).toContain("evaluate.2: the name both is taken");
   });
 
   it("finds a rate for every seed and model, and is another run once it has it", () => {

@@ -3,7 +3,8 @@ import { UsageError } from "../errors.ts";
 import { classicalConfigSchema, isClassicalModel } from "./classical-config.ts";
 import { trainConfigSchema } from "./config.ts";
 import type { Document } from "./config-load.ts";
-import { readMatrixFile, type Surroundings } from "./matrix-file.ts";
+import { evaluationName } from "./evaluation.ts";
+import { type EvaluatePlan, readMatrixFile, type Surroundings } from "./matrix-file.ts";
 import { FIND, groups, type MatrixMember, makeMember, merged, pick } from "./matrix-member.ts";
 import { nameWithoutSeed } from "./record.ts";
 
@@ -48,8 +49,45 @@ export function loadMatrix(
   }
   const all = distinctNames([...members.values()]);
   refuseUnused(shared, all, file);
+  refuseUnknownRuns(rest.evaluate, all, file);
   if (given.only === undefined) return { ...rest, out, members: all };
-  return { ...rest, out, members: chosen(all, given.only, file), isPart: true };
+  const part = chosen(all, given.only, file);
+  const isMeant = ({ runs }: EvaluatePlan) => runs.every((run) => isRunOf(run, part));
+  const evaluate = rest.evaluate.filter(isMeant);
+  return { ...rest, out, members: part, evaluate, isPart: true };
+}
+
+/** Is it the name of a member, or of one that may stand in for it? */
+function isRunOf(run: string, members: readonly MatrixMember[]): boolean {
+  return members.some((member) => [member, ...member.standIns].some(({ name }) => name === run));
+}
+
+function refuseUnknownRuns(
+  evaluate: readonly EvaluatePlan[],
+  members: readonly MatrixMember[],
+  file: string,
+): void {
+  const taken = new Set(members.map(({ name }) => name));
+  for (const [i, { runs, ensemble: vote, tta, name }] of evaluate.entries()) {
+    const place = `${file}: evaluate.${i}`;
+    for (const run of runs) {
+      const member = members.find((one) => one.name === run);
+      if (member?.kind === "classical") {
+        throw new UsageError(
+          `${place}: ${run} is a classical model, and evaluate: is for networks`,
+        );
+      }
+      if (isRunOf(run, members)) continue;
+      throw new UsageError(`${place}: there is no member ${JSON.stringify(run)}`, {
+        hint: `their runs are ${members.map((one) => one.name).join(", ")}`,
+      });
+    }
+    const own = name ?? evaluationName(runs, { ...(vote && { vote }), ...(tta && { tta }) });
+    if (taken.has(own)) {
+      throw new UsageError(`${place}: the name ${own} is taken`, { hint: "give it another name:" });
+    }
+    taken.add(own);
+  }
 }
 
 function chosen(

@@ -1,13 +1,12 @@
-import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
 import type { DatasetSplits } from "../data/imageset.ts";
 import { UsageError } from "../errors.ts";
 import { type Classifier, type ComputeChoice, freeze } from "../models/index.ts";
 import { forward } from "../models/predict.ts";
+import { bestDigest } from "../run/best-digest.ts";
 import type { TrainConfig } from "../run/config.ts";
 import type { NetworkInput } from "../run/input.ts";
 import { loadBestModel, type ModelFile } from "../run/load-model.ts";
-import { findRun, RunRecord } from "../run/record.ts";
+import { findRun } from "../run/record.ts";
 import { inference, ops, scope, Tensor, unscoped } from "../tensor/index.ts";
 
 /** A trained model that answers for the images of a student, frozen and in evaluation mode. */
@@ -96,8 +95,7 @@ export function openTeacher(
 /** What the environment records of a teacher: its run may be trained again tomorrow. */
 export function describeTeacher({ teacher, out }: TrainConfig): { teacher?: string } {
   if (teacher === undefined) return {};
-  const { best } = new RunRecord(findRun(teacher, out));
-  return { teacher: `sha256:${createHash("sha256").update(readFileSync(best)).digest("hex")}` };
+  return { teacher: bestDigest(findRun(teacher, out)) };
 }
 
 function refuseMisfit(

@@ -98,6 +98,8 @@ async function run(matrix: Matrix, options: Options): Promise<RecipeOutcome> {
         images.clear();
         for (const check of checks) say(describeCheck(check));
       },
+      onEvaluate: (name) => say(`${name}: judging the test images`),
+      onEvaluated: (_name, accuracy) => say(`  test accuracy ${percent(accuracy)}`),
       onExported: (folder, { files, precision, parity }) => {
         const size = files.reduce((sum, file) => sum + file.bytes, 0);
         say(
@@ -122,7 +124,7 @@ function describeState(state: Placed["state"]): string {
 }
 
 function tell(
-  { finished, skipped, failed, stopped, report, notExported }: RecipeOutcome,
+  { finished, evaluated, skipped, failed, stopped, report, notExported }: RecipeOutcome,
   file: string,
   options: Options,
 ): void {
@@ -130,6 +132,7 @@ function tell(
   if (options.json) {
     printJson({
       finished,
+      evaluated,
       skipped,
       failed: failed.map(({ name, error }) => ({ name, reason: error.message })),
       notExported: told,

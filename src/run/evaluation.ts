@@ -1,0 +1,32 @@
+import { createHash } from "node:crypto";
+
+/** How an ensemble decides: by the mean of the members' probabilities, or by the majority of their votes. */
+export const voteNames = ["soft", "hard"] as const;
+export type Vote = (typeof voteNames)[number];
+
+/** Test-time augmentation: which views of an image are judged, and their probabilities averaged. */
+export const ttaNames = ["flip", "ten-crop"] as const;
+export type Tta = (typeof ttaNames)[number];
+
+/** Under `evaluation` in the config of a record that judges runs and trains none. */
+export interface Evaluation {
+  /** Folders of the runs. */
+  readonly members: readonly string[];
+  /** How several decide. */
+  readonly vote?: Vote;
+  readonly tta?: Tta;
+}
+
+/** A plain folder name that tells what was judged, from the runs' names; of many runs, with a digest of them. */
+export function evaluationName(
+  runs: readonly string[],
+  { vote, tta }: Pick<Evaluation, "vote" | "tta">,
+): string {
+  const names = runs.join("-");
+  const short =
+    names.length <= 120
+      ? names
+      : `${runs.length}-${createHash("sha256").update(names).digest("hex").slice(0, 8)}`;
+  const parts = [...(vote === undefined ? [] : ["ensemble", vote]), short, ...(tta ? [tta] : [])];
+  return parts.join("-");
+}
