@@ -57,8 +57,7 @@ export async function evaluateRuns(
       if (missing !== undefined) throw new ThawError(`${missing} has no finished run`);
       const settings = { ...how, out, name };
       const dirs = names.map((run) => join(out, run));
-      const known = knownTogether(dirs, settings);
-      if (known === undefined) {
+      if (knownTogether(dirs, settings) === undefined) {
         options.onEvaluate?.(name);
         const { result } = await evaluateTogether(await open(taken as Placed[]), {
           ...settings,

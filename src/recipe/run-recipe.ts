@@ -75,8 +75,8 @@ export interface RecipeOutcome extends MatrixOutcome {
 
 /**
  * A matrix with all that stands around it: its data are made, weights that cannot be had are stood in for, learning rates
- * found, members checked and trained, finished runs judged together, exported and models profiled; at the end comes the report. Each part
- * passes over what an earlier call has done. What one member fails in stops no other.
+ * found, members checked and trained, finished runs judged together and exported, models profiled; at the end comes the
+ * report. Each part passes over what an earlier call has done. What one member fails in stops no other.
  * @throws UsageError for data that cannot be made or opened.
  */
 export async function runRecipe(matrix: Matrix, given: RecipeOptions): Promise<RecipeOutcome> {
