@@ -6,7 +6,7 @@ import { ensureNative } from "../libtorch/index.ts";
 import { chooseCompute } from "../models/index.ts";
 import { drawRun } from "../report/index.ts";
 import { loadConfig } from "../run/config-load.ts";
-import { type Tta, ttaNames, type Vote, voteNames } from "../run/evaluation.ts";
+import { evaluationIn, type Tta, ttaNames, type Vote, voteNames } from "../run/evaluation.ts";
 import { readRun } from "../run/read.ts";
 import { findRun } from "../run/record.ts";
 import type { TestResult } from "../run/results.ts";
@@ -63,10 +63,10 @@ export async function judgeTogether(
 /** @throws UsageError for a classical run, and for the result of an earlier evaluation. */
 export function refuseWithoutNetwork(dir: string): void {
   const { config, name } = readRun(dir);
-  const { evaluation } = config as { evaluation?: { members?: readonly string[] } };
+  const evaluation = evaluationIn(config);
   if (evaluation !== undefined) {
     throw new UsageError(`${name} is the result of an evaluation and has no model of its own`, {
-      hint: `name its runs: ${evaluation.members?.join(" ")}`,
+      hint: `name its runs: ${evaluation.members.join(" ")}`,
     });
   }
   if (isClassicalRun(dir)) {

@@ -6,6 +6,7 @@ export { type Explanation, type Explanations, explainRun } from "./explain/expla
 export type { JudgeOptions } from "./judge.ts";
 export {
   evaluateTogether,
+  isEvaluation,
   knownTogether,
   type Member,
   type TogetherAnswer,

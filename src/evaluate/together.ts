@@ -9,11 +9,17 @@ import { type ComputeChoice, freeze } from "../models/index.ts";
 import { bestDigest } from "../run/best-digest.ts";
 import { canonicalJson } from "../run/config.ts";
 import { describeEnvironment } from "../run/environment.ts";
-import { type Evaluation, evaluationName, type Vote } from "../run/evaluation.ts";
+import {
+  type Evaluation,
+  evaluationIn,
+  evaluationName,
+  type Tta,
+  type Vote,
+} from "../run/evaluation.ts";
 import type { NetworkInput } from "../run/input.ts";
 import { loadBestModel } from "../run/load-model.ts";
 import { type Run, readRun } from "../run/read.ts";
-import { createRun, type RunRecord } from "../run/record.ts";
+import { createRun, isRun, type RunRecord } from "../run/record.ts";
 import type { TestResult } from "../run/results.ts";
 import { withRunLock } from "../run/run-lock.ts";
 import type { Summary } from "../run/summary.ts";
@@ -102,26 +108,30 @@ export async function evaluateTogether(
   };
 }
 
-/** What an evaluation of these runs was, where it is there of the models that they have now. */
+/** Is the result of this evaluation there, of the models that the runs have now? They may lie in another place since. */
 export function knownTogether(
   dirs: readonly string[],
   { vote = "soft", tta, out, name }: Pick<TogetherOptions, "vote" | "tta" | "out" | "name">,
-): Run | undefined {
-  const evaluation = evaluationOf(dirs, { vote, tta });
-  const dir = join(out, name ?? nameOf(evaluation));
-  if (!isSame(dir, evaluation)) return undefined;
-  const run = readRun(dir);
-  const isOfThese = isDeepStrictEqual(run.environment["members"], dirs.map(bestDigest));
-  return run.summary?.status === "finished" && isOfThese ? run : undefined;
+): boolean {
+  const wanted = evaluationOf(dirs, { vote, tta });
+  const dir = join(out, name ?? nameOf(wanted));
+  if (!isRun(dir)) return false;
+  const { config, environment, summary } = readRun(dir);
+  const before = evaluationIn(config);
+  return (
+    summary?.status === "finished" &&
+    isDeepStrictEqual([before?.vote, before?.tta], [wanted.vote, wanted.tta]) &&
+    isDeepStrictEqual(environment["members"], dirs.map(bestDigest))
+  );
 }
 
 function evaluationOf(
   dirs: readonly string[],
-  { vote, tta }: Pick<TogetherOptions, "vote" | "tta">,
+  { vote, tta }: { readonly vote: Vote; readonly tta: Tta | undefined },
 ): Evaluation {
   return {
     members: dirs.map((dir) => resolve(dir)),
-    ...(dirs.length > 1 && vote && { vote }),
+    ...(dirs.length > 1 && { vote }),
     ...(tta !== undefined && { tta }),
   };
 }
@@ -213,6 +223,11 @@ function newRecord(
 function isSame(dir: string, evaluation: Evaluation): boolean {
   if (!existsSync(join(dir, "config.json"))) return false;
   return canonicalJson(readRun(dir).config["evaluation"]) === canonicalJson(evaluation);
+}
+
+/** Is it the folder of a record that judges runs, and trained none? */
+export function isEvaluation(dir: string): boolean {
+  return isRun(dir) && evaluationIn(readRun(dir).config) !== undefined;
 }
 
 function summarise(

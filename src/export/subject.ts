@@ -5,6 +5,7 @@ import { ThawError } from "../errors.ts";
 import { type Classifier, type ComputeChoice, embedInParts, freeze } from "../models/index.ts";
 import { isClassicalModel } from "../run/classical-config.ts";
 import { type ClassicalModelFile, loadClassical } from "../run/classical-model.ts";
+import { evaluationIn } from "../run/evaluation.ts";
 import { openBackbone } from "../run/features.ts";
 import type { NetworkInput } from "../run/input.ts";
 import { loadBestModel } from "../run/load-model.ts";
@@ -45,7 +46,7 @@ const plain: ComputeChoice = {
 export async function openSubject(dir: string, places: WeightsPlaces = {}): Promise<Subject> {
   const run = readRun(dir);
   const { status } = run.summary ?? { status: "not begun" };
-  if (run.config["evaluation"] !== undefined) {
+  if (evaluationIn(run.config) !== undefined) {
     throw new ThawError(
       `${run.name} is an evaluation of several models: there is no one to export`,
       {

@@ -3,15 +3,18 @@ import type { DatasetSplits } from "../data/imageset.ts";
 import { ThawError } from "../errors.ts";
 import {
   evaluateTogether,
+  isEvaluation,
   knownTogether,
   type Member,
   type TogetherOptions,
 } from "../evaluate/index.ts";
 import { chooseCompute } from "../models/index.ts";
 import { evaluationName } from "../run/evaluation.ts";
+import { ownerOf } from "../run/matrix.ts";
 import type { EvaluatePlan } from "../run/matrix-file.ts";
-import type { MatrixMember } from "../run/matrix-member.ts";
+import type { MatrixMember, NetworkMember } from "../run/matrix-member.ts";
 import { type Placed, placeMembers } from "../run/member-state.ts";
+import { withKnownRate } from "./find-rates.ts";
 
 export interface EvaluateRunsOptions {
   readonly openData: (config: MatrixMember["config"]) => Promise<DatasetSplits>;
@@ -30,8 +33,9 @@ export interface Evaluated {
 }
 
 /**
- * Judges runs together, or on several views of each image, as `thaw evaluate` does; each result is a record beside the runs.
- * One that is there of the same models stays, and one that fails stops no other.
+ * Judges runs together, or on several views of each image, as `thaw evaluate` does; each result is a record beside the
+ * runs. What is there of the same models stays, another evaluation of the name is replaced, and one that fails stops no
+ * other.
  * @param wanted All members as the recipe has them.
  * @param members Those that were to be trained: some are stand-ins.
  */
@@ -44,48 +48,58 @@ export async function evaluateRuns(
 ): Promise<Evaluated> {
   const finished: string[] = [];
   const failed: { name: string; error: Error }[] = [];
-  if (plans.length === 0) return { finished, failed };
-  const placed = placeMembers(members, out);
-  for (const { runs, ensemble, tta, name: given } of plans) {
-    if (options.isStopped?.()) break;
-    const taken = runs.map((run) => takenFor(run, wanted, placed));
-    const how = { ...(ensemble && { vote: ensemble }), ...(tta && { tta }) };
-    const names = taken.map((one, i) => one?.name ?? runs[i]!);
-    const name = given ?? evaluationName(names, how);
+  const placed = plans.length > 0 ? placeMembers(members, out) : [];
+  for (const plan of plans) {
+    const taken = plan.runs.map((run) => takenFor(run, wanted, placed));
+    const names = taken.map((one, i) => one?.name ?? plan.runs[i]!);
+    const { ensemble: vote, tta } = plan;
+    const how = { ...(vote && { vote }), ...(tta && { tta }) };
+    const settings = { ...how, out, name: plan.name ?? evaluationName(names, how) };
+    const dir = join(out, settings.name);
+    const isWhole = taken.every((one) => one?.state === "finished");
     try {
-      const missing = runs.find((_, i) => taken[i]?.state !== "finished");
-      if (missing !== undefined) throw new ThawError(`${missing} has no finished run`);
-      const settings = { ...how, out, name };
-      const dirs = names.map((run) => join(out, run));
-      if (knownTogether(dirs, settings) === undefined) {
-        options.onEvaluate?.(name);
-        const { result } = await evaluateTogether(await open(taken as Placed[]), {
-          ...settings,
-          ...(options.pictures && { pictures: options.pictures }),
-          ...(options.onNote && { onNote: options.onNote }),
-        });
-        options.onEvaluated?.(name, result.accuracy);
+      const isKnown =
+        isWhole &&
+        knownTogether(
+          names.map((name) => join(out, name)),
+          settings,
+        );
+      if (!isKnown) {
+        // What a stopped call did not come to has not failed.
+        if (options.isStopped?.()) continue;
+        refuseUnfit(plan.runs, taken);
+        await judge(taken as Placed[], settings);
       }
-      finished.push(join(out, name));
+      finished.push(dir);
     } catch (error) {
       // As when members are trained: what one fails in stops no other.
       const own = error instanceof Error ? error : new ThawError(String(error));
-      failed.push({ name, error: own });
-      options.onFailed?.(name, own);
+      failed.push({ name: settings.name, error: own });
+      options.onFailed?.(settings.name, own);
     }
   }
   return { finished, failed };
 
-  async function open(those: readonly Placed[]): Promise<Member[]> {
+  async function judge(
+    those: readonly Placed[],
+    settings: Pick<TogetherOptions, "vote" | "tta" | "out"> & { readonly name: string },
+  ): Promise<void> {
+    const { onEvaluate, onEvaluated, onNote, pictures, openData } = options;
+    onEvaluate?.(settings.name);
     const opened: Member[] = [];
     for (const { member, name } of those) {
-      if (member.kind !== "network") {
-        throw new ThawError(`${name} is a classical model, and evaluate: is for networks`);
-      }
-      const data = await options.openData(member.config);
-      opened.push({ dir: join(out, name), data, compute: chooseCompute(member.config) });
+      const data = await openData(member.config);
+      // `refuseUnfit` has let networks through alone.
+      const { config } = member as NetworkMember;
+      opened.push({ dir: join(out, name), data, compute: chooseCompute(config) });
     }
-    return opened;
+    const { result } = await evaluateTogether(opened, {
+      ...settings,
+      overwrite: isEvaluation(join(out, settings.name)),
+      ...(pictures && { pictures }),
+      ...(onNote && { onNote }),
+    });
+    onEvaluated?.(settings.name, result.accuracy);
   }
 }
 
@@ -95,10 +109,27 @@ function takenFor(
   wanted: readonly MatrixMember[],
   placed: readonly Placed[],
 ): Placed | undefined {
-  const find = (name: string) => placed.find(({ member }) => member.name === name);
-  const own = wanted.find(({ name, standIns }) =>
-    [name, ...standIns.map((one) => one.name)].includes(run),
-  );
-  const others = [own, ...(own?.standIns ?? [])].flatMap((member) => member?.name ?? []);
-  return [run, ...others].map(find).find((one) => one !== undefined);
+  const owner = ownerOf(run, wanted);
+  if (owner === undefined) return undefined;
+  // Members of one config are one, whatever they are called.
+  const candidates = [
+    ...owner.standIns.filter(({ name }) => name === run),
+    owner,
+    ...owner.standIns,
+  ].map((member) => withKnownRate(member).digest);
+  return candidates
+    .flatMap((digest) => placed.find(({ member }) => member.digest === digest) ?? [])
+    .at(0);
+}
+
+function refuseUnfit(runs: readonly string[], taken: readonly (Placed | undefined)[]): void {
+  for (const [i, run] of runs.entries()) {
+    const one = taken[i];
+    if (one?.state !== "finished") throw new ThawError(`${run} has no finished run`);
+    const other = taken.findIndex((before) => before?.name === one.name);
+    if (other < i) throw new ThawError(`${runs[other]} and ${run} are one run, ${one.name}`);
+    if (one.member.kind !== "network") {
+      throw new ThawError(`${one.name} is a classical model, and evaluate: is for networks`);
+    }
+  }
 }

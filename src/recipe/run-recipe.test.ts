@@ -8,11 +8,13 @@ import type { DatasetSplits } from "../data/imageset.ts";
 import { type ComparisonRecord, readComparison, writeComparison } from "../run/comparison.ts";
 import { type LrFind, lrFindFolder, lrFindSubject } from "../run/lr-find.ts";
 import { loadMatrix } from "../run/matrix.ts";
-import type { NetworkMember } from "../run/matrix-member.ts";
+import type { MatrixMember, NetworkMember } from "../run/matrix-member.ts";
 import type { Profile } from "../run/profile.ts";
 import { openRun } from "../run/read.ts";
+import { trainMatrix } from "../train/index.ts";
 import { checkMembers } from "./check-members.ts";
 import { asBegun } from "./choose-weights.ts";
+import { evaluateRuns } from "./evaluate-runs.ts";
 import { exportRuns } from "./export-runs.ts";
 import { findRates } from "./find-rates.ts";
 import { profileMembers } from "./profile-members.ts";
@@ -181,13 +183,14 @@ matrix: {m: [{name: large, imgSize: 32}, {name: small, teacher: large-s42}]}
 });
 
 it("judges runs together, once for the models that they have", async () => {
-  const matrix = load(`
+  const matrixText = `
 base: {data: sample, batchSize: 20, epochs: 1, threads: 1, precision: fp32}
 matrix: {m: [{name: a, model: simple_cnn}, {name: b, model: simple_cnn, data: other}]}
 evaluate:
   - {runs: [a-s42, b-s42], ensemble: soft, tta: flip}
   - {runs: [a-s42], tta: ten-crop, name: views}
-`);
+`;
+  const matrix = load(matrixText);
   let judged: string[] = [];
   const run = (openOther: () => Promise<DatasetSplits> = async () => sampleSplits()) => {
     judged = [];
@@ -225,6 +228,50 @@ evaluate:
   copyFileSync(best("a-s42"), best("b-s42"));
   await run();
   expect(judged).toEqual([together]);
+
+  // A call that is stopped still has what is there; another plan takes the name.
+  const other = load(matrixText.replace("ten-crop", "flip"));
+  const more = { openData: async () => sampleSplits() };
+  let isBegun = false;
+  const stopped = await runRecipe(other, {
+    ...more,
+    onMember: () => {
+      isBegun = true;
+    },
+    stopRequested: () => (isBegun ? "interrupted" : undefined),
+  });
+  expect([stopped.evaluated.map((dir) => basename(dir)), stopped.failed]).toEqual([[together], []]);
+  expect((await runRecipe(other, more)).failed).toEqual([]);
+  expect(openRun(views, out).summary?.strategy).toBe("flip");
+});
+
+it("judges who stands in for a member, and no run twice", async () => {
+  const { members, evaluate } = load(`
+base: {data: sample, batchSize: 20, epochs: 1, threads: 1, precision: fp32}
+matrix:
+  m:
+    - {name: a, model: resnet20_cifar, pretrained: true, standIn: {name: c, model: simple_cnn, pretrained: false}}
+    - {name: b, model: simple_cnn, pretrained: false}
+    - {name: d, model: simple_cnn, seed: 7}
+evaluate:
+  - {runs: [a-s42], tta: flip}
+  - {runs: [c-s42, b-s42], ensemble: soft}
+  - {runs: [d-s7, b-s42], ensemble: soft}
+`);
+  const [a, b, d] = members as [MatrixMember, MatrixMember, MatrixMember];
+  // The stand-in is what b is anyway; of the two one was trained, and d failed.
+  const c = a.standIns[0]!;
+  expect(c.digest).toBe(b.digest);
+  await trainMatrix([c], out, { openData: async () => sampleSplits() });
+  const judged = await evaluateRuns(evaluate, members, [c], out, {
+    openData: async () => sampleSplits(),
+  });
+  expect(judged.finished.map((dir) => basename(dir))).toEqual(["c-s42-flip"]);
+  expect(judged.failed.map(({ error }) => error.message)).toEqual([
+    "c-s42 and b-s42 are one run, c-s42",
+    "d-s7 has no finished run",
+  ]);
+  expect(d.name).toBe("d-s7");
 });
 
 it("says of a dry run what an earlier call has taken in a member's place", () => {

@@ -22,7 +22,7 @@ const comparisonSchema = z.looseObject({
   ),
   /** Learning rates that the range test found. */
   rates: z.array(subject.extend({ opt: z.string(), lr: z.number(), runs: z.array(z.string()) })),
-  /** Members without a finished run. */
+  /** Members without a finished run, and evaluations without a result. */
   failed: z.array(z.object({ run: z.string(), reason: z.string() })),
   exports: z.array(
     z.object({

@@ -17,6 +17,11 @@ export interface Evaluation {
   readonly tta?: Tta;
 }
 
+/** Of a run's config; undefined for a run that was trained. */
+export function evaluationIn(config: Readonly<Record<string, unknown>>): Evaluation | undefined {
+  return config["evaluation"] as Evaluation | undefined;
+}
+
 /** A plain folder name that tells what was judged, from the runs' names; of many runs, with a digest of them. */
 export function evaluationName(
   runs: readonly string[],

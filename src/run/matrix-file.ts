@@ -87,7 +87,7 @@ const evaluateSchema = z
     ensemble: z.enum(voteNames).optional(),
     tta: z.enum(ttaNames).optional(),
     /** Of the result's folder. */
-    name: z.string().min(1).optional(),
+    name: trainConfigSchema.shape.name,
   })
   .superRefine(({ runs, ensemble, tta }, context) => {
     const wrong = (message: string) => context.addIssue({ code: "custom", message });

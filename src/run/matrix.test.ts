@@ -197,6 +197,7 @@ export: {opset: 14}
     ["evaluate: [{runs: [a-s1]}]", "evaluate.0: one run needs tta: flip or ten-crop"],
     ["evaluate: [{runs: [a-s1, a-s1], ensemble: soft}]", "evaluate.0: a run is named twice"],
     ["evaluate: [{runs: [a-s1], tta: five-crop}]", "evaluate.0.tta: "],
+    ["evaluate: [{runs: [a-s1], tta: flip, name: a/b}]", "evaluate.0.name: "],
   ])("%s is told by its place", (more, what) => {
     const said = refusal(base + more);
     expect(said).toContain(`m.yaml: ${what}`);
@@ -229,8 +230,10 @@ matrix:
     expect(refusal(`${members}evaluate: [{runs: [c-s42], tta: flip}]`)).toContain(
       "evaluate.0: c-s42 is a classical model",
     );
-    const twice = `${evaluate}  - {runs: [a-s42], tta: flip, name: both}`;
-    expect(refusal(members + twice)).toContain("evaluate.2: the name both is taken");
+    for (const name of ["both", "b-s42", "exports"]) {
+      const taken = `${evaluate}  - {runs: [a-s42], tta: flip, name: ${name}}`;
+      expect(refusal(members + taken)).toContain(`evaluate.2: the name ${name} is taken`);
+    }
   });
 
   it("finds a rate for every seed and model, and is another run once it has it", () => {

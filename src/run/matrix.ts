@@ -17,6 +17,8 @@ export interface Matrix extends Surroundings {
   readonly isPart?: boolean;
 }
 
+/** What a recipe keeps beside the runs. */
+const KEPT_FOLDERS = ["exports", "lr-find", "profile", "profile-infer", "profile-train", "sanity"];
 const FIRST_SEED = trainConfigSchema.shape.seed.parse(undefined);
 
 /**
@@ -52,14 +54,16 @@ export function loadMatrix(
   refuseUnknownRuns(rest.evaluate, all, file);
   if (given.only === undefined) return { ...rest, out, members: all };
   const part = chosen(all, given.only, file);
-  const isMeant = ({ runs }: EvaluatePlan) => runs.every((run) => isRunOf(run, part));
+  const isMeant = ({ runs }: EvaluatePlan) =>
+    runs.every((run) => part.includes(ownerOf(run, all)!));
   const evaluate = rest.evaluate.filter(isMeant);
   return { ...rest, out, members: part, evaluate, isPart: true };
 }
 
-/** Is it the name of a member, or of one that may stand in for it? */
-function isRunOf(run: string, members: readonly MatrixMember[]): boolean {
-  return members.some((member) => [member, ...member.standIns].some(({ name }) => name === run));
+/** The member of this name, or the one that a stand-in of this name may stand in for. */
+export function ownerOf(run: string, members: readonly MatrixMember[]): MatrixMember | undefined {
+  const isIt = ({ name }: MatrixMember) => name === run;
+  return members.find(isIt) ?? members.find(({ standIns }) => standIns.some(isIt));
 }
 
 function refuseUnknownRuns(
@@ -67,17 +71,17 @@ function refuseUnknownRuns(
   members: readonly MatrixMember[],
   file: string,
 ): void {
-  const taken = new Set(members.map(({ name }) => name));
+  const taken = new Set([...KEPT_FOLDERS, ...members.map(({ name }) => name)]);
   for (const [i, { runs, ensemble: vote, tta, name }] of evaluate.entries()) {
     const place = `${file}: evaluate.${i}`;
     for (const run of runs) {
-      const member = members.find((one) => one.name === run);
-      if (member?.kind === "classical") {
+      const owner = ownerOf(run, members);
+      if (owner?.kind === "classical") {
         throw new UsageError(
           `${place}: ${run} is a classical model, and evaluate: is for networks`,
         );
       }
-      if (isRunOf(run, members)) continue;
+      if (owner !== undefined) continue;
       throw new UsageError(`${place}: there is no member ${JSON.stringify(run)}`, {
         hint: `their runs are ${members.map((one) => one.name).join(", ")}`,
       });

@@ -95,7 +95,8 @@ export function openTeacher(
 /** What the environment records of a teacher: its run may be trained again tomorrow. */
 export function describeTeacher({ teacher, out }: TrainConfig): { teacher?: string } {
   if (teacher === undefined) return {};
-  return { teacher: bestDigest(findRun(teacher, out)) };
+  const digest = bestDigest(findRun(teacher, out));
+  return digest === undefined ? {} : { teacher: digest };
 }
 
 function refuseMisfit(

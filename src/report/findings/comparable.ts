@@ -1,4 +1,5 @@
 import { basename } from "node:path";
+import { evaluationIn } from "../../run/evaluation.ts";
 import { list } from "../format.ts";
 import type { Finished } from "../test-sets.ts";
 
@@ -7,9 +8,10 @@ export function comparability(
   order: readonly Finished[],
   testDifferences: readonly string[],
 ): string[] {
-  const [first, ...rest] = order;
-  if (first === undefined) return [];
+  // What only judges other runs says nothing of how anything was trained.
+  const [first, ...rest] = order.filter(({ config }) => evaluationIn(config) === undefined);
   const differs = (of: (run: Finished) => unknown) =>
+    first !== undefined &&
     rest.some((run) => JSON.stringify(of(run)) !== JSON.stringify(of(first)));
   const notes: string[] = [];
   if (testDifferences.length > 0) {
@@ -25,9 +27,10 @@ export function comparability(
       "The test images are the same, but the runs did not train on as many images of one source.",
     );
   }
-  const taught = order.flatMap(({ name, config: { teacher } }) =>
-    teacher === undefined ? [] : [`${name} from the answers of ${basename(String(teacher))}`],
-  );
+  const taught = order.flatMap((run) => {
+    const teachers = teachersOf(run, order);
+    return teachers.length === 0 ? [] : [`${run.name} from the answers of ${list(teachers)}`];
+  });
   if (taught.length > 0 && order.length > 1) {
     notes.push(
       `Not from the labels alone learned ${list(taught)}: what a teacher knew is part of that accuracy.`,
@@ -42,4 +45,12 @@ export function comparability(
     notes.push("Times were measured on different machines or thread counts and do not compare.");
   }
   return notes;
+}
+
+/** Names of the runs that a run learned from, of an evaluation those of its members. */
+function teachersOf({ config }: Finished, order: readonly Finished[]): string[] {
+  if (config["teacher"] !== undefined) return [basename(String(config["teacher"]))];
+  const judged = evaluationIn(config)?.members.map((dir) => basename(dir)) ?? [];
+  const members = order.filter(({ name }) => judged.includes(name));
+  return [...new Set(members.flatMap((member) => teachersOf(member, order)))];
 }

@@ -1,3 +1,4 @@
+import { evaluationIn } from "../../run/evaluation.ts";
 import { bytes, count, duration, times } from "../format.ts";
 import type { Finished } from "../test-sets.ts";
 
@@ -24,7 +25,9 @@ export function costs(order: readonly Finished[]): string[] {
       `${smallest.name} is the smallest with ${count(size(smallest))} parameters; ${best.name} has ${count(size(best))} (${times(size(best) / size(smallest))} times as many) for ${gap(smallest)}.`,
     );
   }
-  const memory = (run: Finished) => run.summary.peakMemoryBytes ?? Number.POSITIVE_INFINITY;
+  // Of what only judges other runs it is that of judging.
+  const memory = ({ config, summary }: Finished) =>
+    (evaluationIn(config) ? null : summary.peakMemoryBytes) ?? Number.POSITIVE_INFINITY;
   const lightest = order.reduce((a, b) => (memory(b) < memory(a) ? b : a));
   const most = memory(best);
   if (Number.isFinite(most) && memory(lightest) > 0 && most / memory(lightest) >= 1.1) {

@@ -80,6 +80,21 @@ describe("findings", () => {
     expect(findings(all(taught)).join()).not.toContain("teacher");
   });
 
+  it("hold what judges runs for no training of its own", () => {
+    const taught = resnet({ config: { teacher: "runs/vit-s42", trainSize: 500 } });
+    const views = writeSampleRun({
+      ...{ out, name: "views", skill: 0.96, salt: 1 },
+      config: { evaluation: { members: [taught.dir], tta: "flip" } },
+      environment: { threads: 8 },
+      summary: { peakMemoryBytes: 1e3 },
+    });
+    const said = findings(all(taught, views));
+    expect(said[0]).toMatch(
+      /learned views from the answers of vit-s42 and resnet from the answers of vit-s42: /,
+    );
+    expect(said.join()).not.toMatch(/as many images|thread counts|least memory/);
+  });
+
   it("speak of seeds where there are several, and test no run against its own configuration", () => {
     const seed = (model: string, seed: number, skill: number) =>
       writeSampleRun({
