@@ -61,7 +61,8 @@ test.each([
   [["a", "a", "--ensemble", "soft"], "named twice"],
   [["a", "b", "--ensemble", "sotf"], '--ensemble: "sotf" given; allowed: one of soft, hard'],
   [["a", "--tta", "five-crop"], '--tta: "five-crop" given; allowed: one of flip, ten-crop'],
-  [["a", "--name", "x"], "--name and --overwrite go with --tta or --ensemble"],
+  [["a", "--checkpoint", "first"], '--checkpoint: "first" given; allowed: one of best, last'],
+  [["a", "--name", "x"], "--name and --overwrite go with --tta, --ensemble or --checkpoint last"],
   [["a", "c", "--ensemble", "hard"], "a and c have other test images: 40 and 30 of them"],
 ])("%j is refused with exit code 2, and nothing is written", (args, what) => {
   const before = readdirSync(out);

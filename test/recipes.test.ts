@@ -50,7 +50,7 @@ function quick(name: string) {
   const again = thaw(args, env, folder);
   expect(again.code).toBe(0);
   expect(JSON.parse(again.stdout)).toMatchObject({ skipped: runs.length, failed: [] });
-  expect(again.stderr).not.toMatch(/epoch 1 |: sanity|profiling|looking for/);
+  expect(again.stderr).not.toMatch(/epoch 1 |: sanity|profiling|looking for|judging/);
   expect(stamps()).toEqual(before);
   for (const run of runs) {
     for (const file of ["predictions.csv", "per_class.csv", "confusion_matrix.png"]) {
@@ -269,6 +269,9 @@ test.skipIf(cifar === undefined || weights === undefined)(
     expect(cnn).toMatchObject({ parameters: 2_471_941 });
     expect(head).toMatchObject({ trainableParameters: 965 });
     expect(readProfile(join(e.out, "profile"))?.models).toHaveLength(2);
+    // The last epoch's weights, with the mirrored images, are a row of their own.
+    expect(openRun("simple-cnn-s42-last-flip", e.out).summary?.members).toEqual(["simple-cnn-s42"]);
+    expect(e.markdown).toContain("simple-cnn-s42-last-flip");
   },
   4 * MINUTES,
 );

@@ -1,12 +1,23 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { MemorySplits } from "../src/data/imageset.ts";
 import { evaluateTogether, type Member, type TogetherOptions } from "../src/evaluate/index.ts";
 import { chooseCompute } from "../src/models/index.ts";
+import { toTensorData } from "../src/models/weights/tensors.ts";
 import { compareRuns } from "../src/report/index.ts";
+import { newestVerified } from "../src/run/checkpoint.ts";
 import { parseConfig } from "../src/run/config-load.ts";
+import { loadLastModel } from "../src/run/load-model.ts";
 import { openRun } from "../src/run/read.ts";
 import { train } from "../src/train/index.ts";
 import { expectNoLeaks } from "./support/no-leaks.ts";
@@ -95,6 +106,51 @@ test.each(["flip", "ten-crop"] as const)("--tta %s of one run: a record beside i
   expect((await judge([member("a")], { tta })).result).toEqual(result);
   const other = judge([member("b")], { tta, name: run.name });
   await expect(other).rejects.toThrow(`the run a-${tta} is finished`);
+});
+
+test("--checkpoint last: the newest checkpoint's weights, of the moving average where there is one", async () => {
+  const shared = { data: "sample", model: "simple_cnn", batchSize: 16, threads: 1 } as const;
+  const averaged = {
+    modelEma: true,
+    modelEmaDecay: 0.5,
+    epochs: 2,
+    precision: "fp32",
+    out,
+  } as const;
+  await train(parseConfig({ ...shared, ...averaged, name: "averaged" }), data);
+  const folder = (name: string) => join(out, name, "checkpoints");
+  for (const [name, prefix] of [
+    ["a", "model."],
+    ["averaged", "ema."],
+  ] as const) {
+    const { tensors } = newestVerified(folder(name)).checkpoint!;
+    using model = loadLastModel(join(out, name), member(name).compute).model;
+    for (const [key, tensor] of model.stateDict()) {
+      expect(toTensorData(tensor)).toEqual(tensors.get(prefix + key));
+    }
+  }
+
+  const { run, result } = await judge([member("a")], { checkpoint: "last" });
+  expect(run.name).toBe("a-last");
+  expect(openRun("a-last", out).summary).toMatchObject({ strategy: "last epoch", test: result });
+  // Whatever the best is.
+  const [own, other] = ["a", "b"].map((name) => join(folder(name), "best.safetensors"));
+  copyFileSync(own!, join(out, "kept"));
+  copyFileSync(other!, own!);
+  try {
+    await judge([member("a")], { checkpoint: "last", name: "again" });
+  } finally {
+    renameSync(join(out, "kept"), own!);
+  }
+  expect(rowsOf("again")).toEqual(rowsOf("a-last"));
+  expect(rowsOf("again")).not.toEqual(rowsOf("b"));
+
+  for (const file of readdirSync(folder("averaged"))) {
+    if (file.startsWith("step-")) rmSync(join(folder("averaged"), file));
+  }
+  await expect(judge([member("averaged")], { checkpoint: "last" })).rejects.toThrow(
+    "has no checkpoint of its last epoch",
+  );
 });
 
 describe("what does not belong together is refused, and the difference named", () => {

@@ -6,7 +6,15 @@ import { ensureNative } from "../libtorch/index.ts";
 import { chooseCompute } from "../models/index.ts";
 import { drawRun } from "../report/index.ts";
 import { loadConfig } from "../run/config-load.ts";
-import { evaluationIn, type Tta, ttaNames, type Vote, voteNames } from "../run/evaluation.ts";
+import {
+  type CheckpointName,
+  checkpointNames,
+  evaluationIn,
+  type Tta,
+  ttaNames,
+  type Vote,
+  voteNames,
+} from "../run/evaluation.ts";
 import { readRun } from "../run/read.ts";
 import { findRun } from "../run/record.ts";
 import type { TestResult } from "../run/results.ts";
@@ -19,6 +27,7 @@ export interface TogetherFlags {
   readonly out: string;
   readonly tta?: Tta;
   readonly ensemble?: Vote;
+  readonly checkpoint?: CheckpointName;
   readonly name?: string;
   readonly overwrite?: true;
   readonly precision?: string;
@@ -30,7 +39,7 @@ export async function judgeTogether(
   names: readonly string[],
   flags: TogetherFlags,
 ): Promise<{ dir: string; result: TestResult; report: () => string }> {
-  const { out, tta, ensemble, name, overwrite, precision, mirror } = flags;
+  const { out, tta, ensemble, checkpoint, name, overwrite, precision, mirror } = flags;
   const dirs = names.map((run) => findRun(run, out));
   for (const dir of dirs) refuseWithoutNetwork(dir);
   const twice = dirs.find((dir, i) => dirs.indexOf(dir) !== i);
@@ -48,8 +57,7 @@ export async function judgeTogether(
     out,
     onNote: note,
     pictures: drawRun,
-    ...(tta !== undefined && { tta }),
-    ...(ensemble !== undefined && { vote: ensemble }),
+    ...{ tta, checkpoint, vote: ensemble },
     ...(name !== undefined && { name }),
     ...(overwrite && { overwrite }),
   });
@@ -70,11 +78,15 @@ export function refuseWithoutNetwork(dir: string): void {
     });
   }
   if (isClassicalRun(dir)) {
-    throw new UsageError(`${name} is a classical run: --tta and --ensemble are for networks`);
+    throw new UsageError(
+      `${name} is a classical run: --tta, --ensemble and --checkpoint are for networks`,
+    );
   }
 }
 
 export const parseTta = (text: string): Tta => oneOf("--tta", ttaNames, text);
+export const parseCheckpoint = (text: string): CheckpointName =>
+  oneOf("--checkpoint", checkpointNames, text);
 export const parseVote = (text: string): Vote => oneOf("--ensemble", voteNames, text);
 
 function oneOf<T extends string>(flag: string, allowed: readonly T[], text: string): T {

@@ -6,18 +6,19 @@ import { UsageError } from "../errors.ts";
 import type { Predictions } from "../metrics/index.ts";
 import { accuracy } from "../metrics/index.ts";
 import { type ComputeChoice, freeze } from "../models/index.ts";
-import { bestDigest } from "../run/best-digest.ts";
 import { canonicalJson } from "../run/config.ts";
 import { describeEnvironment } from "../run/environment.ts";
 import {
+  type CheckpointName,
   type Evaluation,
   evaluationIn,
   evaluationName,
-  type Tta,
+  type How,
   type Vote,
 } from "../run/evaluation.ts";
 import type { NetworkInput } from "../run/input.ts";
-import { loadBestModel } from "../run/load-model.ts";
+import { loadBestModel, loadLastModel } from "../run/load-model.ts";
+import { modelDigest } from "../run/model-digest.ts";
 import { type Run, readRun } from "../run/read.ts";
 import { createRun, isRun, type RunRecord } from "../run/record.ts";
 import type { TestResult } from "../run/results.ts";
@@ -37,10 +38,12 @@ export interface Member {
 
 export interface TogetherOptions extends EvaluateOptions {
   /** How several members decide; with one it says nothing. */
-  readonly vote?: Vote;
+  readonly vote?: Vote | undefined;
+  /** Of which epoch the weights are; default the best on validation images. */
+  readonly checkpoint?: CheckpointName | undefined;
   /** Folder of the runs; the result gets one of its own in it. */
   readonly out: string;
-  /** Name of the result's folder; default from the members' names, `vote` and `tta`. */
+  /** Name of the result's folder; default from the members' names and how they are judged. */
   readonly name?: string;
   /** Replace another run of this name. The same evaluation is always replaced. */
   readonly overwrite?: boolean;
@@ -54,7 +57,7 @@ export interface TogetherAnswer {
 }
 
 /**
- * Judges an ensemble of runs, or one run, on several views of every test image. The members stay as they are: the result
+ * Judges an ensemble of runs, or one run, on several views of every test image or by the weights of its last epoch. The members stay as they are: the result
  * is a run record of its own, which reports list beside the runs.
  * @throws UsageError where the members' classes or test images are not the same: it names the difference.
  */
@@ -62,7 +65,7 @@ export async function evaluateTogether(
   members: readonly Member[],
   options: TogetherOptions,
 ): Promise<TogetherAnswer> {
-  const { vote = "soft", tta, out, cache, onNote } = options;
+  const { vote = "soft", tta, checkpoint = "best", out, cache, onNote } = options;
   const started = performance.now();
   const runs = members.map(({ dir }) => readRun(dir));
   refuseDifferences(members, runs);
@@ -71,20 +74,20 @@ export async function evaluateTogether(
   let classes: readonly string[] = [];
   let input: NetworkInput | undefined;
   for (const { dir, data, compute } of members) {
-    const best = loadBestModel(dir, compute);
-    using _owned = best.model;
-    const { channels, height, width } = best.input;
-    freeze(best.model, [channels, height, width], compute);
+    const file = (checkpoint === "last" ? loadLastModel : loadBestModel)(dir, compute);
+    using _owned = file.model;
+    const { channels, height, width } = file.input;
+    freeze(file.model, [channels, height, width], compute);
     const test = { name: data.name, set: data.test };
-    const said = await judge(best, test, compute, { tta, cache, onNote });
-    if (judged.length === 0) classes = best.classes;
-    input ??= best.input;
-    judged.push(reorder(said, best.classes, classes));
+    const said = await judge(file, test, compute, { tta, cache, onNote });
+    if (judged.length === 0) classes = file.classes;
+    input ??= file.input;
+    judged.push(reorder(said, file.classes, classes));
   }
   const together = combine(judged, vote);
   const evaluation = evaluationOf(
     members.map(({ dir }) => dir),
-    { vote, tta },
+    { vote, tta, checkpoint },
   );
   const name = options.name ?? nameOf(evaluation);
   const run = await withRunLock(join(out, name), async () => {
@@ -111,29 +114,34 @@ export async function evaluateTogether(
 /** Is the result of this evaluation there, of the models that the runs have now? They may lie in another place since. */
 export function knownTogether(
   dirs: readonly string[],
-  { vote = "soft", tta, out, name }: Pick<TogetherOptions, "vote" | "tta" | "out" | "name">,
+  { out, name, ...how }: Pick<TogetherOptions, keyof How | "out" | "name">,
 ): boolean {
-  const wanted = evaluationOf(dirs, { vote, tta });
+  const wanted = evaluationOf(dirs, how);
   const dir = join(out, name ?? nameOf(wanted));
   if (!isRun(dir)) return false;
   const { config, environment, summary } = readRun(dir);
   const before = evaluationIn(config);
   return (
     summary?.status === "finished" &&
-    isDeepStrictEqual([before?.vote, before?.tta], [wanted.vote, wanted.tta]) &&
-    isDeepStrictEqual(environment["members"], dirs.map(bestDigest))
+    isDeepStrictEqual({ ...before, members: [] }, { ...wanted, members: [] }) &&
+    isDeepStrictEqual(environment["members"], digestsOf(wanted))
   );
 }
 
 function evaluationOf(
   dirs: readonly string[],
-  { vote, tta }: { readonly vote: Vote; readonly tta: Tta | undefined },
+  { vote = "soft", tta, checkpoint = "best" }: How,
 ): Evaluation {
   return {
     members: dirs.map((dir) => resolve(dir)),
     ...(dirs.length > 1 && { vote }),
     ...(tta !== undefined && { tta }),
+    ...(checkpoint !== "best" && { checkpoint }),
   };
+}
+
+function digestsOf({ members, checkpoint }: Evaluation): (string | undefined)[] {
+  return members.map((dir) => modelDigest(dir, checkpoint));
 }
 
 function nameOf({ members, ...how }: Evaluation): string {
@@ -214,7 +222,7 @@ function newRecord(
         dataset: { name: data.name, fingerprint: data.fingerprint },
         engine: { ...version() },
       }),
-      members: evaluation.members.map(bestDigest),
+      members: digestsOf(evaluation),
     },
   });
 }
@@ -238,7 +246,11 @@ function summarise(
   const members = runs.map(({ summary }) => summary!);
   const sum = (of: (summary: Summary) => number) => members.reduce((n, s) => n + of(s), 0);
   const models = [...new Set(members.map(({ model }) => model))];
-  const how = [evaluation.vote && `${evaluation.vote} vote`, evaluation.tta].filter(Boolean);
+  const how = [
+    evaluation.vote && `${evaluation.vote} vote`,
+    evaluation.checkpoint === "last" && "last epoch",
+    evaluation.tta,
+  ].filter(Boolean);
   return {
     model: models.join(" + "),
     strategy: how.join(", "),

@@ -9,7 +9,7 @@ import {
   type TogetherOptions,
 } from "../evaluate/index.ts";
 import { chooseCompute } from "../models/index.ts";
-import { evaluationName } from "../run/evaluation.ts";
+import { evaluationName, type How } from "../run/evaluation.ts";
 import { ownerOf } from "../run/matrix.ts";
 import type { EvaluatePlan } from "../run/matrix-file.ts";
 import type { MatrixMember, NetworkMember } from "../run/matrix-member.ts";
@@ -52,8 +52,8 @@ export async function evaluateRuns(
   for (const plan of plans) {
     const taken = plan.runs.map((run) => takenFor(run, wanted, placed));
     const names = taken.map((one, i) => one?.name ?? plan.runs[i]!);
-    const { ensemble: vote, tta } = plan;
-    const how = { ...(vote && { vote }), ...(tta && { tta }) };
+    const { ensemble: vote, tta, checkpoint } = plan;
+    const how = { vote, tta, checkpoint };
     const settings = { ...how, out, name: plan.name ?? evaluationName(names, how) };
     const dir = join(out, settings.name);
     const isWhole = taken.every((one) => one?.state === "finished");
@@ -82,7 +82,7 @@ export async function evaluateRuns(
 
   async function judge(
     those: readonly Placed[],
-    settings: Pick<TogetherOptions, "vote" | "tta" | "out"> & { readonly name: string },
+    settings: How & { readonly out: string; readonly name: string },
   ): Promise<void> {
     const { onEvaluate, onEvaluated, onNote, pictures, openData } = options;
     onEvaluate?.(settings.name);

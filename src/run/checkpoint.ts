@@ -166,6 +166,12 @@ export function newestVerified(folder: string): {
   return { checkpoint: undefined, rejected };
 }
 
+/** Path of the checkpoint with the most steps, whole or not; undefined where there is none. */
+export function newestCheckpoint(folder: string): string | undefined {
+  const newest = existsSync(folder) ? stepFiles(folder).at(-1) : undefined;
+  return newest && join(folder, newest.file);
+}
+
 /** What differs, in words: `threads: 2 when saved, 4 now`. Empty where the same bits are to be expected. */
 export function fingerprintDifferences(saved: Fingerprint, now: Fingerprint): string[] {
   const keys = ["libtorch", "instructionSet", "threads", "worldSize", "compute"] as const;

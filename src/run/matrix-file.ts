@@ -2,7 +2,7 @@ import { z } from "zod";
 import { UsageError } from "../errors.ts";
 import { trainConfigSchema } from "./config.ts";
 import { type Document, readDocument } from "./config-load.ts";
-import { ttaNames, voteNames } from "./evaluation.ts";
+import { checkpointNames, ttaNames, voteNames } from "./evaluation.ts";
 
 const count = () => z.int().min(1);
 const path = () => z.string().min(1);
@@ -86,19 +86,20 @@ const evaluateSchema = z
     runs: z.array(z.string().min(1)).min(1),
     ensemble: z.enum(voteNames).optional(),
     tta: z.enum(ttaNames).optional(),
+    checkpoint: z.enum(checkpointNames).optional(),
     /** Of the result's folder. */
     name: trainConfigSchema.shape.name,
   })
-  .superRefine(({ runs, ensemble, tta }, context) => {
+  .superRefine(({ runs, ensemble, tta, checkpoint }, context) => {
     const wrong = (message: string) => context.addIssue({ code: "custom", message });
     if (new Set(runs).size < runs.length) wrong("a run is named twice");
     if (runs.length > 1 && ensemble === undefined) {
       wrong(`${runs.length} runs need ensemble: soft or hard`);
     }
     if (runs.length === 1 && ensemble !== undefined) wrong("one run is no ensemble");
-    if (runs.length === 1 && tta === undefined) {
+    if (runs.length === 1 && tta === undefined && checkpoint !== "last") {
       wrong(
-        `one run needs tta: ${ttaNames.join(" or ")}; what it says of single images it has told`,
+        `one run needs tta: ${ttaNames.join(" or ")}, or checkpoint: last; what else it says it has told`,
       );
     }
   });

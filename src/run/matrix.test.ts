@@ -194,7 +194,10 @@ export: {opset: 14}
     ["sanity: 3", "sanity: "],
     ["evaluate: [{runs: [a-s1, b-s1]}]", "evaluate.0: 2 runs need ensemble: soft or hard"],
     ["evaluate: [{runs: [a-s1], tta: flip, ensemble: soft}]", "evaluate.0: one run is no ensemble"],
-    ["evaluate: [{runs: [a-s1]}]", "evaluate.0: one run needs tta: flip or ten-crop"],
+    [
+      "evaluate: [{runs: [a-s1]}]",
+      "evaluate.0: one run needs tta: flip or ten-crop, or checkpoint: last",
+    ],
     ["evaluate: [{runs: [a-s1, a-s1], ensemble: soft}]", "evaluate.0: a run is named twice"],
     ["evaluate: [{runs: [a-s1], tta: five-crop}]", "evaluate.0.tta: "],
     ["evaluate: [{runs: [a-s1], tta: flip, name: a/b}]", "evaluate.0.name: "],

@@ -72,7 +72,7 @@ function refuseUnknownRuns(
   file: string,
 ): void {
   const taken = new Set([...KEPT_FOLDERS, ...members.map(({ name }) => name)]);
-  for (const [i, { runs, ensemble: vote, tta, name }] of evaluate.entries()) {
+  for (const [i, { runs, name, ensemble: vote, ...how }] of evaluate.entries()) {
     const place = `${file}: evaluate.${i}`;
     for (const run of runs) {
       const owner = ownerOf(run, members);
@@ -86,7 +86,7 @@ function refuseUnknownRuns(
         hint: `their runs are ${members.map((one) => one.name).join(", ")}`,
       });
     }
-    const own = name ?? evaluationName(runs, { ...(vote && { vote }), ...(tta && { tta }) });
+    const own = name ?? evaluationName(runs, { vote, ...how });
     if (taken.has(own)) {
       throw new UsageError(`${place}: the name ${own} is taken`, { hint: "give it another name:" });
     }

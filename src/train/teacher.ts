@@ -2,10 +2,10 @@ import type { DatasetSplits } from "../data/imageset.ts";
 import { UsageError } from "../errors.ts";
 import { type Classifier, type ComputeChoice, freeze } from "../models/index.ts";
 import { forward } from "../models/predict.ts";
-import { bestDigest } from "../run/best-digest.ts";
 import type { TrainConfig } from "../run/config.ts";
 import type { NetworkInput } from "../run/input.ts";
 import { loadBestModel, type ModelFile } from "../run/load-model.ts";
+import { modelDigest } from "../run/model-digest.ts";
 import { findRun } from "../run/record.ts";
 import { inference, ops, scope, Tensor, unscoped } from "../tensor/index.ts";
 
@@ -95,7 +95,7 @@ export function openTeacher(
 /** What the environment records of a teacher: its run may be trained again tomorrow. */
 export function describeTeacher({ teacher, out }: TrainConfig): { teacher?: string } {
   if (teacher === undefined) return {};
-  const digest = bestDigest(findRun(teacher, out));
+  const digest = modelDigest(findRun(teacher, out));
   return digest === undefined ? {} : { teacher: digest };
 }
 

@@ -20,6 +20,7 @@ import { printJson, say } from "../output.ts";
 import { describeResizing, note, percent } from "../progress.ts";
 import {
   judgeTogether,
+  parseCheckpoint,
   parseTta,
   parseVote,
   refuseWithoutNetwork,
@@ -29,7 +30,7 @@ import { announce, mirrorHelp, offlineHelp, type WeightsFlags, weightsPlaces } f
 import { weightsTable } from "../weights-table.ts";
 import { wholeNumber } from "../whole-number.ts";
 
-interface Options extends WeightsFlags, Pick<TogetherFlags, "tta" | "ensemble"> {
+interface Options extends WeightsFlags, Pick<TogetherFlags, "tta" | "ensemble" | "checkpoint"> {
   out: string;
   name?: string;
   overwrite?: true;
@@ -94,7 +95,15 @@ export const evaluate: CliCommand = {
       .option("--precision <name>", "auto, fp32 or bf16; default the run's own")
       .option("--tta <views>", "judge several views of each image: flip or ten-crop", parseTta)
       .option("--ensemble <vote>", "judge several runs as one, by soft or hard vote", parseVote)
-      .option("--name <name>", "of the result's folder in --out, with --tta or --ensemble")
+      .option(
+        "--checkpoint <which>",
+        "judge the weights of the best epoch (default) or of the last one",
+        parseCheckpoint,
+      )
+      .option(
+        "--name <name>",
+        "of the result's folder in --out, with --tta, --ensemble or --checkpoint last",
+      )
       .option("--overwrite", "replace a run of this name")
       .option("--fail-under <accuracy>", "exit with 3 where the accuracy is lower (0 to 1)", share)
       .option("--mirror <folder or url>", mirrorHelp)
@@ -232,7 +241,7 @@ function checkResizing(options: Options): void {
 
 /** Several runs, or several views of the images: what needs a folder of its own. */
 function asksForTogether(runs: readonly string[], options: Options): boolean {
-  const { tta, ensemble, name, overwrite } = options;
+  const { tta, ensemble, checkpoint, name, overwrite } = options;
   if (runs.length > 1 && ensemble === undefined) {
     throw new UsageError(`${runs.length} runs: how do they decide together?`, {
       hint: "--ensemble soft takes the mean of their probabilities, hard the majority of their votes",
@@ -241,12 +250,12 @@ function asksForTogether(runs: readonly string[], options: Options): boolean {
   if (runs.length === 1 && ensemble !== undefined) {
     throw new UsageError("--ensemble: one run is none; name two or more");
   }
-  const isTogether = tta !== undefined || ensemble !== undefined;
-  if (isTogether && runs.length === 0) {
-    throw new UsageError("--tta and --ensemble go with runs, not with weights");
+  const isTogether = tta !== undefined || ensemble !== undefined || checkpoint === "last";
+  if ((isTogether || checkpoint !== undefined) && runs.length === 0) {
+    throw new UsageError("--tta, --ensemble and --checkpoint go with runs, not with weights");
   }
   if (!isTogether && (name !== undefined || overwrite)) {
-    throw new UsageError("--name and --overwrite go with --tta or --ensemble");
+    throw new UsageError("--name and --overwrite go with --tta, --ensemble or --checkpoint last");
   }
   return isTogether;
 }
