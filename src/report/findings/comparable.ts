@@ -27,13 +27,15 @@ export function comparability(
       "The test images are the same, but the runs did not train on as many images of one source.",
     );
   }
-  const taught = order.flatMap((run) => {
-    const teachers = teachersOf(run, order);
-    return teachers.length === 0 ? [] : [`${run.name} from the answers of ${list(teachers)}`];
-  });
-  if (taught.length > 0 && order.length > 1) {
+  const taught = new Map<string, string[]>();
+  for (const run of order) {
+    const teachers = list(teachersOf(run, order));
+    if (teachers !== "") taught.set(teachers, [...(taught.get(teachers) ?? []), run.name]);
+  }
+  if (taught.size > 0 && order.length > 1) {
+    const said = [...taught].map(([by, names]) => `${list(names)} from the answers of ${by}`);
     notes.push(
-      `Not from the labels alone learned ${list(taught)}: what a teacher knew is part of that accuracy.`,
+      `Not from the labels alone learned ${list(said)}: what a teacher knew is part of that accuracy.`,
     );
   }
   if (new Set(order.flatMap(({ summary }) => summary.latencyOn ?? [])).size > 1) {
