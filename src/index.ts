@@ -165,7 +165,7 @@ export {
 } from "./run/classical-config.ts";
 export { type ClassicalModelFile, loadClassical } from "./run/classical-model.ts";
 export { type ComparisonRecord, readComparison } from "./run/comparison.ts";
-export type { Tta, Vote } from "./run/evaluation.ts";
+export type { CheckpointName, Tta, Vote } from "./run/evaluation.ts";
 // Runs: their config, their record, their models.
 export {
   type Environment,

@@ -57,8 +57,8 @@ export interface TogetherAnswer {
 }
 
 /**
- * Judges an ensemble of runs, or one run, on several views of every test image or by the weights of its last epoch. The members stay as they are: the result
- * is a run record of its own, which reports list beside the runs.
+ * Judges an ensemble of runs, or one run, on several views of every test image or by the weights of its last epoch. The
+ * members stay as they are: the result is a run record of its own, which reports list beside the runs.
  * @throws UsageError where the members' classes or test images are not the same: it names the difference.
  */
 export async function evaluateTogether(
@@ -230,7 +230,7 @@ function newRecord(
 /** Is what stands there an earlier result of the same evaluation? */
 function isSame(dir: string, evaluation: Evaluation): boolean {
   if (!existsSync(join(dir, "config.json"))) return false;
-  return canonicalJson(readRun(dir).config["evaluation"]) === canonicalJson(evaluation);
+  return canonicalJson(evaluationIn(readRun(dir).config)) === canonicalJson(evaluation);
 }
 
 /** Is it the folder of a record that judges runs, and trained none? */

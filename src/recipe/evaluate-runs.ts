@@ -33,9 +33,9 @@ export interface Evaluated {
 }
 
 /**
- * Judges runs together, or on several views of each image, as `thaw evaluate` does; each result is a record beside the
- * runs. What is there of the same models stays, another evaluation of the name is replaced, and one that fails stops no
- * other.
+ * Judges runs together, on several views of each image or by their last epoch, as `thaw evaluate` does; each result is a
+ * record beside the runs. What is there of the same models stays, another evaluation of the name is replaced, and one
+ * that fails stops no other.
  * @param wanted All members as the recipe has them.
  * @param members Those that were to be trained: some are stand-ins.
  */

@@ -79,7 +79,7 @@ const exportSchema = z.strictObject({
   images: count().optional(),
 });
 
-/** As `thaw evaluate` with several runs, or several views of the images. */
+/** As `thaw evaluate` with several runs, several views of the images or the last epoch. */
 const evaluateSchema = z
   .strictObject({
     /** Names of members' runs, with their seeds. */
@@ -150,7 +150,7 @@ export interface Surroundings {
   readonly lrFind: boolean;
   readonly profile: ProfilePlan | false;
   readonly export: ExportPlan | false;
-  /** Ensembles of the runs, and runs that judge several views of an image. */
+  /** Ensembles of the runs, and runs that are judged on several views of an image or by their last epoch. */
   readonly evaluate: readonly EvaluatePlan[];
 }
 

@@ -239,7 +239,7 @@ function checkResizing(options: Options): void {
   }
 }
 
-/** Several runs, or several views of the images: what needs a folder of its own. */
+/** Several runs, several views of the images or the last epoch: what needs a folder of its own. */
 function asksForTogether(runs: readonly string[], options: Options): boolean {
   const { tta, ensemble, checkpoint, name, overwrite } = options;
   if (runs.length > 1 && ensemble === undefined) {
