@@ -62,6 +62,11 @@ test.each([
   [["a", "b", "--ensemble", "sotf"], '--ensemble: "sotf" given; allowed: one of soft, hard'],
   [["a", "--tta", "five-crop"], '--tta: "five-crop" given; allowed: one of flip, ten-crop'],
   [["a", "--checkpoint", "first"], '--checkpoint: "first" given; allowed: one of best, last'],
+  [["--weights", "a", "--data", "sample", "--tta", "flip"], "--tta and --ensemble go with runs"],
+  [
+    ["--weights", "a", "--data", "sample", "--checkpoint", "last", "--name", "x"],
+    "--name and --overwrite go with --tta",
+  ],
   [["a", "--name", "x"], "--name and --overwrite go with --tta, --ensemble or --checkpoint last"],
   [["a", "c", "--ensemble", "hard"], "a and c have other test images: 40 and 30 of them"],
 ])("%j is refused with exit code 2, and nothing is written", (args, what) => {

@@ -11,7 +11,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { MemorySplits } from "../src/data/imageset.ts";
-import { evaluateTogether, type Member, type TogetherOptions } from "../src/evaluate/index.ts";
+import {
+  evaluateTogether,
+  evaluateWeights,
+  type Member,
+  type TogetherOptions,
+} from "../src/evaluate/index.ts";
 import { chooseCompute } from "../src/models/index.ts";
 import { toTensorData } from "../src/models/weights/tensors.ts";
 import { compareRuns } from "../src/report/index.ts";
@@ -19,6 +24,7 @@ import { newestVerified } from "../src/run/checkpoint.ts";
 import { parseConfig } from "../src/run/config-load.ts";
 import { loadLastModel } from "../src/run/load-model.ts";
 import { openRun } from "../src/run/read.ts";
+import { openWeights } from "../src/run/weights.ts";
 import { train } from "../src/train/index.ts";
 import { expectNoLeaks } from "./support/no-leaks.ts";
 import { sampleSplits } from "./support/sample-splits.ts";
@@ -133,6 +139,13 @@ test("--checkpoint last: the newest checkpoint's weights, of the moving average 
   const { run, result } = await judge([member("a")], { checkpoint: "last" });
   expect(run.name).toBe("a-last");
   expect(openRun("a-last", out).summary).toMatchObject({ strategy: "last epoch", test: result });
+  // As weights, which may be judged on other images too.
+  const weights = await openWeights(join(out, "a"), { checkpoint: "last" });
+  expect(weights.source).toMatch(/a\/checkpoints\/step-\d+\.safetensors$/);
+  const { compute } = member("a");
+  expect((await evaluateWeights(data, { weights }, compute)).result).toEqual(result);
+  const best = join(folder("a"), "best.safetensors");
+  await expect(openWeights(best, { checkpoint: "last" })).rejects.toThrow("is not a run");
   // Whatever the best is.
   const [own, other] = ["a", "b"].map((name) => join(folder(name), "best.safetensors"));
   copyFileSync(own!, join(out, "kept"));

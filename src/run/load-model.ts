@@ -6,11 +6,13 @@ import {
   createModel,
   parseModelName,
 } from "../models/index.ts";
+import type { TensorData } from "../models/weights/index.ts";
 import { borrowTensorData } from "../models/weights/tensors.ts";
 import { withoutInit } from "../nn/index.ts";
 import { Generator, scope } from "../tensor/index.ts";
-import { loadModel, newestVerified } from "./checkpoint.ts";
+import { loadModel } from "./checkpoint.ts";
 import type { NetworkInput } from "./input.ts";
+import { lastEpoch } from "./last-epoch.ts";
 import { RunRecord } from "./record.ts";
 
 /** What a model file says of itself: enough to feed it images and to read its answers. */
@@ -45,11 +47,7 @@ export function loadBestModel(dir: string, compute: ComputeChoice): ModelFile {
     }),
   );
   try {
-    scope(() =>
-      model.loadStateDict(
-        new Map([...tensors].map(([key, data]) => [key, borrowTensorData(data)])),
-      ),
-    );
+    fill(model, tensors);
   } catch (error) {
     model[Symbol.dispose]();
     throw error;
@@ -58,34 +56,24 @@ export function loadBestModel(dir: string, compute: ComputeChoice): ModelFile {
 }
 
 /**
- * The weights of a run's last epoch, as far as its newest checkpoint goes, of which validation judges the moving average
- * where there is one; the caller disposes it.
+ * The model of a run's last epoch ({@link lastEpoch}), in evaluation mode; the caller disposes it.
  * @throws ThawError where the run has no model or no checkpoint that can be read.
  */
 export function loadLastModel(dir: string, compute: ComputeChoice): ModelFile {
   const file = loadBestModel(dir, compute);
   try {
-    const { checkpoint, rejected } = newestVerified(new RunRecord(dir).checkpoints);
-    if (checkpoint === undefined) {
-      const why = rejected.map(({ file: name, why: reason }) => `; ${name}: ${reason}`).join("");
-      throw new ThawError(`${dir} has no checkpoint of its last epoch${why}`, {
-        hint: "its best model can be judged still",
-      });
-    }
-    const { tensors } = checkpoint;
-    const hasAverage = [...tensors.keys()].some((name) => name.startsWith("ema."));
-    const prefix = hasAverage ? "ema." : "model.";
-    const own = [...tensors].filter(([name]) => name.startsWith(prefix));
-    scope(() =>
-      file.model.loadStateDict(
-        new Map(own.map(([name, data]) => [name.slice(prefix.length), borrowTensorData(data)])),
-      ),
-    );
+    fill(file.model, lastEpoch(dir).tensors);
     return file;
   } catch (error) {
     file.model[Symbol.dispose]();
     throw error;
   }
+}
+
+function fill(model: Classifier, tensors: ReadonlyMap<string, TensorData>): void {
+  scope(() =>
+    model.loadStateDict(new Map([...tensors].map(([key, data]) => [key, borrowTensorData(data)]))),
+  );
 }
 
 function parse<T>(path: string, metadata: Readonly<Record<string, string>>, key: string): T {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { ThawError } from "../errors.ts";
+import { ThawError, UsageError } from "../errors.ts";
 import type { Preprocessing } from "../models/index.ts";
 import {
   formatReference,
@@ -11,6 +11,8 @@ import {
 import { readWeights, type WeightsFile } from "../models/weights/index.ts";
 import { contentDigest } from "./checkpoint.ts";
 import { trainConfigSchema } from "./config.ts";
+import type { CheckpointName } from "./evaluation.ts";
+import { lastEpoch } from "./last-epoch.ts";
 
 const inputSchema = z.object({
   channels: z.int().min(1),
@@ -47,18 +49,28 @@ export interface WeightsPlaces extends Partial<ResolveOptions> {
   readonly out?: string | undefined;
 }
 
+export interface WeightsChoice extends WeightsPlaces {
+  /** Of a run; default the best. */
+  readonly checkpoint?: CheckpointName | undefined;
+}
+
 /**
- * Opens weights by file (safetensors, or what torch.save wrote), by a run's folder or name (its best model), by a folder
- * as Hugging Face lays it out, by a repository of the hub or by a model's name (its default weights), which are fetched
- * where they are not on this machine. `env` is the process's unless given.
+ * Opens weights by file (safetensors, or what torch.save wrote), by a run's folder or name (its best model, or its last
+ * epoch), by a folder as Hugging Face lays it out, by a repository of the hub or by a model's name (its default weights),
+ * which are fetched where they are not on this machine. `env` is the process's unless given.
  * @throws UsageError where there is nothing of the name; ThawError where the file is damaged or cannot be had.
  */
 export async function openWeights(
   reference: string | WeightsReference,
-  { out = "runs", env = process.env, ...places }: WeightsPlaces = {},
+  { out = "runs", env = process.env, checkpoint = "best", ...places }: WeightsChoice = {},
 ): Promise<Weights> {
   const parsed =
     typeof reference === "string" ? parseWeightsReference(reference, { out }) : reference;
+  if (checkpoint === "last" && parsed.kind !== "run") {
+    throw new UsageError(`--checkpoint last: ${formatReference(parsed)} is not a run`, {
+      hint: "only a run has a last epoch: leave --checkpoint out",
+    });
+  }
   const { path, source, revision, preprocessing, classes, notes } = await resolveWeights(parsed, {
     env,
     ...places,
@@ -74,10 +86,12 @@ export async function openWeights(
     }
   }
   const told = <T>(key: string, schema: z.ZodType<T>) => parse(path, rest, key, schema);
+  const last = checkpoint === "last" && parsed.kind === "run" ? lastEpoch(parsed.path) : undefined;
   return {
     ...file,
+    ...last,
     reference: typeof reference === "string" ? reference : formatReference(reference),
-    source,
+    source: last?.path ?? source,
     revision,
     notes,
     preprocessing,

@@ -157,12 +157,12 @@ async function judgeSeveral(runs: readonly string[], options: Options): Promise<
 }
 
 async function judgeWeights(options: Options): Promise<TestResult> {
-  const { data: name = "", model, mirror, split: part = "test" } = options;
+  const { out, checkpoint, data: name = "", model, mirror, split: part = "test" } = options;
   // Before anything is compiled or fetched: a slip of the pen is told at once.
   if (model !== undefined) parseModelName(model);
   checkResizing(options);
   const reference = options.pretrained ? pretrainedReference(model!) : options.weights!;
-  const weights = await openWeights(reference, { out: options.out, ...weightsPlaces(options) });
+  const weights = await openWeights(reference, { out, checkpoint, ...weightsPlaces(options) });
   announce(weights);
   await ensureNative();
   const { seed, device, precision } = trainConfigSchema.shape;
@@ -250,10 +250,12 @@ function asksForTogether(runs: readonly string[], options: Options): boolean {
   if (runs.length === 1 && ensemble !== undefined) {
     throw new UsageError("--ensemble: one run is none; name two or more");
   }
-  const isTogether = tta !== undefined || ensemble !== undefined || checkpoint === "last";
-  if ((isTogether || checkpoint !== undefined) && runs.length === 0) {
-    throw new UsageError("--tta, --ensemble and --checkpoint go with runs, not with weights");
+  const hasNoRun = runs.length === 0;
+  if (hasNoRun && (tta !== undefined || ensemble !== undefined)) {
+    throw new UsageError("--tta and --ensemble go with runs, not with weights");
   }
+  const isTogether =
+    !hasNoRun && (tta !== undefined || ensemble !== undefined || checkpoint === "last");
   if (!isTogether && (name !== undefined || overwrite)) {
     throw new UsageError("--name and --overwrite go with --tta, --ensemble or --checkpoint last");
   }
