@@ -5,6 +5,7 @@ import { UsageError } from "../errors.ts";
 import { evaluateClassicalRun } from "../evaluate/index.ts";
 import { ensureNative } from "../libtorch/index.ts";
 import { chooseCompute } from "../models/index.ts";
+import { duration } from "../report/format.ts";
 import { drawRun } from "../report/index.ts";
 import {
   classicalFields,
@@ -19,7 +20,7 @@ import { checkTracking } from "../run/track/open.ts";
 import { type ClassicalOptions, trainClassical } from "../train/index.ts";
 import { openConfiguredData } from "./dataset.ts";
 import { printJson, say } from "./output.ts";
-import { duration, note, percent } from "./progress.ts";
+import { note, percent } from "./progress.ts";
 import { weightsPlaces } from "./weights.ts";
 
 /** Flags of `thaw train` that only classical models have, or have for something else. */

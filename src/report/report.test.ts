@@ -297,9 +297,13 @@ it("writes numbers as people read them", () => {
     "2.7",
     "27",
   ]);
-  expect([duration(4.21), duration(42.4), duration(88), duration(7530)]).toEqual([
+  expect([0.0004, 0.0071, 0.1, 4.21, 42.4, 59.7, 88, 7530].map(duration)).toEqual([
+    "0.4 ms",
+    "7.1 ms",
+    "0.1 s",
     "4.2 s",
     "42 s",
+    "1 min 0 s",
     "1 min 28 s",
     "2 h 5 min",
   ]);
