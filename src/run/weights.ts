@@ -66,11 +66,7 @@ export async function openWeights(
 ): Promise<Weights> {
   const parsed =
     typeof reference === "string" ? parseWeightsReference(reference, { out }) : reference;
-  if (checkpoint === "last" && parsed.kind !== "run") {
-    throw new UsageError(`--checkpoint last: ${formatReference(parsed)} is not a run`, {
-      hint: "only a run has a last epoch: leave --checkpoint out",
-    });
-  }
+  const last = checkpoint === "last" ? lastEpoch(runOf(parsed)) : undefined;
   const { path, source, revision, preprocessing, classes, notes } = await resolveWeights(parsed, {
     env,
     ...places,
@@ -86,7 +82,6 @@ export async function openWeights(
     }
   }
   const told = <T>(key: string, schema: z.ZodType<T>) => parse(path, rest, key, schema);
-  const last = checkpoint === "last" && parsed.kind === "run" ? lastEpoch(parsed.path) : undefined;
   return {
     ...file,
     ...last,
@@ -99,6 +94,13 @@ export async function openWeights(
     classes: told("classes", z.array(z.string())) ?? classes,
     input: told("input", inputSchema),
   };
+}
+
+function runOf(reference: WeightsReference): string {
+  if (reference.kind === "run") return reference.path;
+  throw new UsageError(`--checkpoint last: ${formatReference(reference)} is not a run`, {
+    hint: "only a run has a last epoch: leave --checkpoint out",
+  });
 }
 
 /** Undefined where the file does not have the key, or has something else under it: other tools write metadata too. */
