@@ -12,6 +12,10 @@ interface TimmFixtures {
   readonly mobilenetv3_small_100: ModelFixture;
   readonly mixup: MixupFixture;
   readonly swin_tiny_patch4_window7_224: ModelFixture;
+  readonly tf_efficientnet_b0: ModelFixture;
+  readonly tf_efficientnet_lite0: ModelFixture;
+  readonly tf_mobilenetv3_large_075: ModelFixture;
+  readonly tf_mobilenetv3_small_minimal_100: ModelFixture;
   readonly transfer: TransferFixture;
   readonly vit_pieces: VitPieces;
   readonly vit_small_patch32_224: ModelFixture;

@@ -64,7 +64,9 @@ export async function evaluateWeights(
   const normalization = normalizationOf(weights, name, channelsOf(set), question);
   const input = inputOf(set, normalization, resizingFor(set, name, weights, question));
   using model = build(name, weights, set.classes.length, input);
-  const load = loadWeights(model, weights.tensors, { from: weights.reference, model: name });
+  const load = loadWeights(model, weights.tensors, {
+    ...{ from: weights.reference, model: name, framework: weights.framework },
+  });
   freeze(model.to(compute), [input.channels, input.height, input.width], compute);
   const classes = classesOf(weights, model, data.name, set);
   const predicted = await judge(

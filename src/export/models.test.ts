@@ -52,6 +52,17 @@ describe("every registered model", () => {
   }
 });
 
+// Of even sides TensorFlow's padding is a zero at one end, which an ONNX node adds; of odd ones a zero at each, which Conv has.
+it.each([
+  [64, 5],
+  [65, 0],
+  [75, 2],
+])("tf_efficientnet_lite0 of %d pixels says the same with %d Pad nodes", async (size, pads) => {
+  const made = exported("tf_efficientnet_lite0", size);
+  await expectSameInOnnxRuntime(made, size);
+  expect(made.ops.filter((op) => op === "Pad")).toHaveLength(pads);
+});
+
 it.each(["simple_cnn", "resnet20_cifar"] as const)(
   "%s whose batch norms are not folded says the same in ONNX Runtime",
   async (name) => {

@@ -1,6 +1,6 @@
 import {
   type Activation,
-  BatchNorm2d,
+  type BatchNorm2d,
   Conv2d,
   chain,
   Dropout,
@@ -14,12 +14,19 @@ import { ops, type Tensor } from "../tensor/index.ts";
 import { imagenetPreprocessing, inceptionStatistics } from "./imagenet.ts";
 import {
   type BlockSpec,
+  batchNorm,
   initialise,
   MobileNetwork,
   roundChannels,
   type Squeeze,
 } from "./inverted-residual.ts";
-import type { ModelOptions, ModelSpec, Preprocessing, PublishedWeights } from "./spec.ts";
+import type {
+  Framework,
+  ModelOptions,
+  ModelSpec,
+  Preprocessing,
+  PublishedWeights,
+} from "./spec.ts";
 
 /** EfficientNet-B0's groups; the first block does not widen. (Tan & Le 2019, table 1) */
 const GROUPS = [
@@ -43,6 +50,7 @@ interface Variant {
   readonly depth: number;
   readonly activation: Activation;
   readonly squeeze: Squeeze | null;
+  readonly framework: Framework;
 }
 
 /** A quarter of the block's input, however wide the block is inside. */
@@ -63,7 +71,7 @@ function groupsOf({ width, depth, activation, squeeze }: Variant): BlockSpec[][]
   );
 }
 
-/** timm's EfficientNet, with PyTorch's batch norm and padding, not TensorFlow's (timm's `tf_` models). */
+/** timm's EfficientNet, with PyTorch's batch norms and padding or TensorFlow's (timm's `tf_` models). */
 export class EfficientNet extends MobileNetwork {
   readonly conv_head: Conv2d;
   readonly bn2: BatchNorm2d;
@@ -72,8 +80,9 @@ export class EfficientNet extends MobileNetwork {
   readonly #activation: Activation;
 
   constructor(variant: Variant, options: ModelOptions) {
-    const { width, activation } = variant;
-    super({ stem: roundChannels(STEM * width), activation, groups: groupsOf(variant) }, options);
+    const { width, activation, framework } = variant;
+    const stem = roundChannels(STEM * width);
+    super({ stem, activation, framework, groups: groupsOf(variant) }, options);
     const { classes, dropout = 0, random } = options;
     const features = roundChannels(FEATURES * width);
     this.#activation = activation;
@@ -81,7 +90,7 @@ export class EfficientNet extends MobileNetwork {
       bias: false,
       random: random.init,
     });
-    this.bn2 = new BatchNorm2d(features);
+    this.bn2 = batchNorm(features, framework);
     this.dropout = new Dropout(dropout, { random: random.dropout });
     this.classifier = new Linear(features, classes, { random: random.init });
     initialise(this, random.init);
@@ -105,28 +114,59 @@ export class EfficientNet extends MobileNetwork {
   }
 }
 
-/** timm's own weights of the family. */
-function randAugmented(
+function published(
   repo: string,
-  recipe: string,
+  origin: string,
   change: Partial<Preprocessing> = {},
 ): PublishedWeights {
   return {
     repo,
     classes: 1000,
     preprocessing: imagenetPreprocessing({ interpolation: "bicubic", ...change }),
-    origin: `ImageNet-1k, timm's ${recipe}`,
+    origin,
     licence: "Apache-2.0",
   };
+}
+
+/** timm's own weights of the family. */
+function randAugmented(
+  repo: string,
+  recipe: string,
+  change: Partial<Preprocessing> = {},
+): PublishedWeights {
+  return published(repo, `ImageNet-1k, timm's ${recipe}`, change);
+}
+
+/** Google's, ported to PyTorch by timm. */
+function noisyStudent(name: string, change: Partial<Preprocessing>): PublishedWeights {
+  return published(
+    `timm/${name}.ns_jft_in1k`,
+    "ImageNet-1k and unlabelled JFT-300M, Google's NoisyStudent (Xie et al. 2020)",
+    change,
+  );
 }
 
 const RAND_AUGMENT =
   "RA recipe (RandAugment; Wightman, Touvron & Jégou 2021, ResNet strikes back, B)";
 
-function scaled(width: number, depth: number): Pick<ModelSpec, "source" | "create"> {
+function scaled(
+  width: number,
+  depth: number,
+  framework: Framework = "pytorch",
+): Pick<ModelSpec, "source" | "create"> {
   return {
     source: "Tan & Le 2019, EfficientNet, table 1; timm",
-    create: (options) => new EfficientNet({ width, depth, activation: silu, squeeze }, options),
+    create: (options) =>
+      new EfficientNet({ width, depth, activation: silu, squeeze, framework }, options),
+  };
+}
+
+function lite(framework: Framework): Pick<ModelSpec, "source" | "imageSize" | "create"> {
+  const variant = { width: 1, depth: 1, activation: relu6, squeeze: null, framework };
+  return {
+    source: "TensorFlow's EfficientNet-Lite; Tan & Le 2019; timm",
+    imageSize: [224, 224],
+    create: (options) => new EfficientNet(variant, options),
   };
 }
 
@@ -165,10 +205,47 @@ export const efficientnetB3: ModelSpec = {
 };
 
 export const efficientnetLite0: ModelSpec = {
+  ...lite("pytorch"),
   summary: "EfficientNet-B0 without squeeze-and-excitation and with ReLU6, for small devices",
-  source: "TensorFlow's EfficientNet-Lite; Tan & Le 2019; timm",
-  imageSize: [224, 224],
   weights: [randAugmented("timm/efficientnet_lite0.ra_in1k", RAND_AUGMENT)],
-  create: (options) =>
-    new EfficientNet({ width: 1, depth: 1, activation: relu6, squeeze: null }, options),
+};
+
+export const tfEfficientnetB0: ModelSpec = {
+  ...scaled(1, 1, "tensorflow"),
+  summary: "EfficientNet-B0 with TensorFlow's layers",
+  imageSize: [224, 224],
+  weights: [noisyStudent("tf_efficientnet_b0", {})],
+};
+
+export const tfEfficientnetB1: ModelSpec = {
+  ...scaled(1, 1.1, "tensorflow"),
+  summary: "EfficientNet-B1 with TensorFlow's layers",
+  imageSize: [240, 240],
+  weights: [noisyStudent("tf_efficientnet_b1", { size: [240, 240], crop: 0.882 })],
+};
+
+export const tfEfficientnetB2: ModelSpec = {
+  ...scaled(1.1, 1.2, "tensorflow"),
+  summary: "EfficientNet-B2 with TensorFlow's layers",
+  imageSize: [260, 260],
+  weights: [noisyStudent("tf_efficientnet_b2", { size: [260, 260], crop: 0.89 })],
+};
+
+export const tfEfficientnetB3: ModelSpec = {
+  ...scaled(1.2, 1.4, "tensorflow"),
+  summary: "EfficientNet-B3 with TensorFlow's layers",
+  imageSize: [300, 300],
+  weights: [noisyStudent("tf_efficientnet_b3", { size: [300, 300], crop: 0.904 })],
+};
+
+export const tfEfficientnetLite0: ModelSpec = {
+  ...lite("tensorflow"),
+  summary: "EfficientNet-Lite0 with TensorFlow's layers",
+  weights: [
+    published(
+      "timm/tf_efficientnet_lite0.in1k",
+      "ImageNet-1k, TensorFlow's EfficientNet-Lite",
+      inceptionStatistics,
+    ),
+  ],
 };

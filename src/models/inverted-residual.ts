@@ -8,19 +8,37 @@ import {
   Linear,
   Module,
   normal_,
+  type Padding,
   Sequential,
   SqueezeExcite,
   type Step,
   uniform_,
 } from "../nn/index.ts";
 import { type Generator, ops, scope, type Tensor } from "../tensor/index.ts";
-import { Classifier, type ModelOptions, type ModelRandom, type Stage } from "./spec.ts";
+import {
+  Classifier,
+  type Framework,
+  type ModelOptions,
+  type ModelRandom,
+  type Stage,
+} from "./spec.ts";
 
 export interface Squeeze {
   /** Between its two convolutions, by the block's input and its depthwise channels. */
   channels(inChannels: number, wide: number): number;
   readonly activation: Activation;
   readonly gate: Activation;
+}
+
+/** What batch norms of PyTorch and of TensorFlow add to the variance. */
+const EPSILON = { pytorch: 1e-5, tensorflow: 1e-3 } as const;
+
+export function batchNorm(channels: number, framework: Framework): BatchNorm2d {
+  return new BatchNorm2d(channels, { eps: EPSILON[framework] });
+}
+
+function padding(kernel: number, framework: Framework): Padding {
+  return framework === "tensorflow" ? "same" : kernel >> 1;
 }
 
 /**
@@ -38,6 +56,7 @@ export interface BlockOptions {
   readonly activation: Activation;
   /** Null where the block has no squeeze-and-excitation. */
   readonly squeeze: Squeeze | null;
+  readonly framework: Framework;
   readonly dropPath: number;
   readonly random: ModelRandom;
 }
@@ -66,9 +85,12 @@ abstract class MobileBlock extends Module {
   }
 }
 
-function depthwise(channels: number, { kernel, stride, random }: BlockOptions): Conv2d {
-  const options = { stride, padding: kernel >> 1, groups: channels, bias: false };
-  return new Conv2d(channels, channels, kernel, { ...options, random: random.init });
+function depthwise(channels: number, options: BlockOptions): Conv2d {
+  const { kernel, stride, framework, random } = options;
+  return new Conv2d(channels, channels, kernel, {
+    ...{ stride, padding: padding(kernel, framework), groups: channels, bias: false },
+    random: random.init,
+  });
 }
 
 function pointwise(inChannels: number, outChannels: number, random: Generator): Conv2d {
@@ -94,13 +116,13 @@ class SeparableBlock extends MobileBlock {
 
   constructor(options: BlockOptions) {
     super(options);
-    const { inChannels, outChannels, activation, random } = options;
+    const { inChannels, outChannels, activation, framework, random } = options;
     this.#activation = activation;
     this.conv_dw = depthwise(inChannels, options);
-    this.bn1 = new BatchNorm2d(inChannels);
+    this.bn1 = batchNorm(inChannels, framework);
     this.se = squeezeExcite(inChannels, options);
     this.conv_pw = pointwise(inChannels, outChannels, random.init);
-    this.bn2 = new BatchNorm2d(outChannels);
+    this.bn2 = batchNorm(outChannels, framework);
   }
 
   protected branch(x: Tensor): Tensor {
@@ -122,16 +144,16 @@ class InvertedResidual extends MobileBlock {
 
   constructor(options: BlockOptions) {
     super(options);
-    const { inChannels, outChannels, expansion, activation, random } = options;
+    const { inChannels, outChannels, expansion, activation, framework, random } = options;
     const wide = roundChannels(inChannels * expansion);
     this.#activation = activation;
     this.conv_pw = pointwise(inChannels, wide, random.init);
-    this.bn1 = new BatchNorm2d(wide);
+    this.bn1 = batchNorm(wide, framework);
     this.conv_dw = depthwise(wide, options);
-    this.bn2 = new BatchNorm2d(wide);
+    this.bn2 = batchNorm(wide, framework);
     this.se = squeezeExcite(wide, options);
     this.conv_pwl = pointwise(wide, outChannels, random.init);
-    this.bn3 = new BatchNorm2d(outChannels);
+    this.bn3 = batchNorm(outChannels, framework);
   }
 
   protected branch(x: Tensor): Tensor {
@@ -147,11 +169,11 @@ class PlainBlock extends Module {
   readonly bn1: BatchNorm2d;
   readonly #activation: Activation;
 
-  constructor({ inChannels, outChannels, activation, random }: BlockOptions) {
+  constructor({ inChannels, outChannels, activation, framework, random }: BlockOptions) {
     super();
     this.#activation = activation;
     this.conv = pointwise(inChannels, outChannels, random.init);
-    this.bn1 = new BatchNorm2d(outChannels);
+    this.bn1 = batchNorm(outChannels, framework);
   }
 
   forward(x: Tensor): Tensor {
@@ -162,11 +184,12 @@ class PlainBlock extends Module {
 const blocks = { separable: SeparableBlock, inverted: InvertedResidual, plain: PlainBlock };
 
 /** What a block is, but for what follows from its place. */
-export type BlockSpec = Omit<BlockOptions, "inChannels" | "dropPath" | "random">;
+export type BlockSpec = Omit<BlockOptions, "framework" | "inChannels" | "dropPath" | "random">;
 
 export interface TrunkOptions {
   readonly stem: number;
   readonly activation: Activation;
+  readonly framework: Framework;
   readonly groups: readonly (readonly BlockSpec[])[];
 }
 
@@ -175,25 +198,27 @@ export abstract class MobileNetwork extends Classifier {
   readonly conv_stem: Conv2d;
   readonly bn1: BatchNorm2d;
   readonly blocks: Sequential;
+  override readonly framework: Framework;
   abstract classifier: Linear;
   readonly #activation: Activation;
 
   constructor(trunk: TrunkOptions, { inChannels, dropPath = 0, random }: ModelOptions) {
     super();
-    const { stem, activation, groups } = trunk;
+    const { stem, activation, framework, groups } = trunk;
     this.#activation = activation;
+    this.framework = framework;
     this.conv_stem = new Conv2d(inChannels, stem, 3, {
-      ...{ stride: 2, padding: 1, bias: false },
+      ...{ stride: 2, padding: padding(3, framework), bias: false },
       random: random.init,
     });
-    this.bn1 = new BatchNorm2d(stem);
+    this.bn1 = batchNorm(stem, framework);
     const total = groups.reduce((sum, group) => sum + group.length, 0);
     let channels = stem;
     let index = 0;
     const build = (block: BlockSpec): Module => {
       // Linear, but by the number of blocks and not by its last: the last block's rate is below dropPath.
       const rate = (dropPath * index++) / total;
-      const place = { inChannels: channels, dropPath: rate, random };
+      const place = { inChannels: channels, framework, dropPath: rate, random };
       channels = block.outChannels;
       return new blocks[block.kind]({ ...block, ...place });
     };

@@ -10,7 +10,7 @@ import {
   relu,
 } from "../nn/index.ts";
 import { ops, type Tensor } from "../tensor/index.ts";
-import { imagenetPreprocessing } from "./imagenet.ts";
+import { imagenetPreprocessing, inceptionStatistics } from "./imagenet.ts";
 import {
   type BlockSpec,
   initialise,
@@ -18,7 +18,7 @@ import {
   roundChannels,
   type Squeeze,
 } from "./inverted-residual.ts";
-import type { ModelOptions, ModelSpec, PublishedWeights } from "./spec.ts";
+import type { Framework, ModelOptions, ModelSpec, PublishedWeights } from "./spec.ts";
 
 const STEM = 16;
 
@@ -64,6 +64,8 @@ interface Variant {
   readonly groups: readonly (readonly BlockSpec[])[];
   /** Channels before and after the head's convolution. */
   readonly head: readonly [pooled: number, features: number];
+  /** Of the stem and of the head's convolution. */
+  readonly activation: Activation;
 }
 
 /** Howard et al. 2019, table 2 */
@@ -86,7 +88,7 @@ const small: Variant = {
     ),
     plain(576),
   ],
-  head: [576, 1024],
+  ...{ head: [576, 1024], activation: hardswish },
 };
 
 /** Howard et al. 2019, table 1 */
@@ -108,8 +110,28 @@ const large: Variant = {
     ),
     plain(960),
   ],
-  head: [960, 1280],
+  ...{ head: [960, 1280], activation: hardswish },
 };
+
+/** With three quarters of the channels; the features stay as many. */
+function narrow({ groups, head: [pooled, features], activation }: Variant): Variant {
+  const narrowed = (channels: number) => roundChannels(0.75 * channels);
+  return {
+    groups: groups.map((blocks) =>
+      blocks.map((block) => ({ ...block, outChannels: narrowed(block.outChannels) })),
+    ),
+    ...{ head: [narrowed(pooled), features], activation },
+  };
+}
+
+/** Without what some accelerators lack: kernels of 5, squeeze-and-excitation, hard swish. (TensorFlow's `minimalistic`) */
+function minimal({ groups, head }: Variant): Variant {
+  const plain = { kernel: 3, squeeze: null, activation: relu };
+  return {
+    groups: groups.map((blocks) => blocks.map((block) => ({ ...block, ...plain }))),
+    ...{ head, activation: relu },
+  };
+}
 
 /** timm's MobileNetV3: pooling comes before the head's convolution, which has a bias and no norm. */
 export class MobileNetV3 extends MobileNetwork {
@@ -117,9 +139,14 @@ export class MobileNetV3 extends MobileNetwork {
   readonly dropout: Dropout;
   classifier: Linear;
 
-  constructor({ groups, head: [pooled, features] }: Variant, options: ModelOptions) {
-    super({ stem: STEM, activation: hardswish, groups }, options);
+  readonly #activation: Activation;
+
+  constructor(variant: Variant, framework: Framework, options: ModelOptions) {
+    const { groups, activation } = variant;
+    super({ stem: STEM, activation, framework, groups }, options);
     const { classes, dropout = 0, random } = options;
+    const [pooled, features] = variant.head;
+    this.#activation = activation;
     this.conv_head = new Conv2d(pooled, features, 1, { random: random.init });
     this.dropout = new Dropout(dropout, { random: random.dropout });
     this.classifier = new Linear(features, classes, { random: random.init });
@@ -137,7 +164,7 @@ export class MobileNetV3 extends MobileNetwork {
   protected embedMap(map: Tensor): Tensor {
     const pool = (y: Tensor) => ops.meanDim(y, { dim: [2, 3], keepdim: true });
     const flatten = (y: Tensor) => ops.flatten(y, { startDim: 1 });
-    return chain(map, pool, this.conv_head, hardswish, flatten, this.dropout);
+    return chain(map, pool, this.conv_head, this.#activation, flatten, this.dropout);
   }
 
   protected get headModules(): readonly Module[] {
@@ -164,12 +191,55 @@ export const mobilenetv3Small100: ModelSpec = {
   ...shared,
   summary: "mobile network for the smallest devices",
   weights: [published("timm/mobilenetv3_small_100.lamb_in1k", "LAMB recipe")],
-  create: (options) => new MobileNetV3(small, options),
+  create: (options) => new MobileNetV3(small, "pytorch", options),
 };
 
 export const mobilenetv3Large100: ModelSpec = {
   ...shared,
   summary: "mobile network for phones",
   weights: [published("timm/mobilenetv3_large_100.ra_in1k", "RA recipe (RandAugment)")],
-  create: (options) => new MobileNetV3(large, options),
+  create: (options) => new MobileNetV3(large, "pytorch", options),
 };
+
+/** TensorFlow's network and weights, in timm's port of them; `name` without its `tf_mobilenetv3_`. */
+function tensorflow(name: string, variant: Variant, summary: string): ModelSpec {
+  return {
+    ...shared,
+    summary: `${summary}; TensorFlow's layers`,
+    weights: [
+      {
+        repo: `timm/tf_mobilenetv3_${name}.in1k`,
+        classes: 1000,
+        preprocessing: imagenetPreprocessing(inceptionStatistics),
+        origin: "ImageNet-1k, TensorFlow's MobileNetV3",
+        licence: "Apache-2.0",
+      },
+    ],
+    create: (options) => new MobileNetV3(variant, "tensorflow", options),
+  };
+}
+
+export const tfMobilenetv3 = {
+  tf_mobilenetv3_large_100: tensorflow("large_100", large, "MobileNetV3 for phones"),
+  tf_mobilenetv3_large_075: tensorflow(
+    "large_075",
+    narrow(large),
+    "MobileNetV3 for phones, narrower",
+  ),
+  tf_mobilenetv3_large_minimal_100: tensorflow(
+    "large_minimal_100",
+    minimal(large),
+    "MobileNetV3 for phones, simplest operators",
+  ),
+  tf_mobilenetv3_small_100: tensorflow("small_100", small, "MobileNetV3 for the smallest devices"),
+  tf_mobilenetv3_small_075: tensorflow(
+    "small_075",
+    narrow(small),
+    "MobileNetV3 for the smallest devices, narrower",
+  ),
+  tf_mobilenetv3_small_minimal_100: tensorflow(
+    "small_minimal_100",
+    minimal(small),
+    "MobileNetV3 for the smallest devices, simplest operators",
+  ),
+} as const;

@@ -79,6 +79,10 @@ const timmFixtures = [
   "mobilenetv3_small_100",
   "deit_tiny_patch16_224",
   "swin_tiny_patch4_window7_224",
+  "tf_efficientnet_b0",
+  "tf_efficientnet_lite0",
+  "tf_mobilenetv3_large_075",
+  "tf_mobilenetv3_small_minimal_100",
   "vit_small_patch32_224",
   "vit_tiny_patch16_224",
 ] as const satisfies ModelName[];

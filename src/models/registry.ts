@@ -6,8 +6,13 @@ import {
   efficientnetB2,
   efficientnetB3,
   efficientnetLite0,
+  tfEfficientnetB0,
+  tfEfficientnetB1,
+  tfEfficientnetB2,
+  tfEfficientnetB3,
+  tfEfficientnetLite0,
 } from "./efficientnet.ts";
-import { mobilenetv3Large100, mobilenetv3Small100 } from "./mobilenetv3.ts";
+import { mobilenetv3Large100, mobilenetv3Small100, tfMobilenetv3 } from "./mobilenetv3.ts";
 import { resnet18, resnet34, resnet50, resnet101 } from "./resnet.ts";
 import { resnet20Cifar, resnet32Cifar, resnet44Cifar, resnet56Cifar } from "./resnet-cifar.ts";
 import { simpleCnn } from "./simple-cnn.ts";
@@ -33,6 +38,12 @@ export const models = {
   efficientnet_lite0: efficientnetLite0,
   mobilenetv3_large_100: mobilenetv3Large100,
   mobilenetv3_small_100: mobilenetv3Small100,
+  tf_efficientnet_b0: tfEfficientnetB0,
+  tf_efficientnet_b1: tfEfficientnetB1,
+  tf_efficientnet_b2: tfEfficientnetB2,
+  tf_efficientnet_b3: tfEfficientnetB3,
+  tf_efficientnet_lite0: tfEfficientnetLite0,
+  ...tfMobilenetv3,
   resnet18,
   resnet34,
   resnet50,

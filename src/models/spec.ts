@@ -19,6 +19,12 @@ export interface ModelOptions {
   readonly random: ModelRandom;
 }
 
+/**
+ * Whose layers a network has: TensorFlow's convolutions pad by its SAME rule, and its batch norms add more to the
+ * variance. timm's `tf_` models have those, so that weights trained in TensorFlow compute what they did there.
+ */
+export type Framework = "pytorch" | "tensorflow";
+
 /** A part of the network between stem and head, the unit of unfreezing and layer-wise rates. */
 export interface Stage {
   readonly name: string;
@@ -36,6 +42,9 @@ export function stageParameters({ modules, parameters = [] }: Stage): Parameter[
 export abstract class Classifier extends Module {
   /** Stem to head; every parameter is in exactly one stage. */
   abstract get stages(): readonly Stage[];
+
+  /** Of architectures that exist with either's layers, whose tensors have the same names and shapes. */
+  readonly framework?: Framework;
 
   /** The linear layer whose rows are the classes. */
   abstract get head(): Linear;

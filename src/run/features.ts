@@ -214,7 +214,9 @@ async function published(
     }),
   );
   try {
-    loadWeights(model, weights.tensors, { from: weights.reference, model: name });
+    loadWeights(model, weights.tensors, {
+      ...{ from: weights.reference, model: name, framework: weights.framework },
+    });
   } catch (error) {
     model[Symbol.dispose]();
     throw error;

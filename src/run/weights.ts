@@ -4,6 +4,7 @@ import type { Preprocessing } from "../models/index.ts";
 import {
   formatReference,
   parseWeightsReference,
+  publishedWeights,
   type ResolveOptions,
   resolveWeights,
   type WeightsReference,
@@ -82,18 +83,32 @@ export async function openWeights(
     }
   }
   const told = <T>(key: string, schema: z.ZodType<T>) => parse(path, rest, key, schema);
+  const model = rest["run"] === undefined ? undefined : rest["model"];
   return {
     ...file,
     ...last,
+    framework: file.framework ?? frameworkOf(model, parsed),
     reference: typeof reference === "string" ? reference : formatReference(reference),
     source: last?.path ?? source,
     revision,
     notes,
     preprocessing,
-    model: rest["run"] === undefined ? undefined : rest["model"],
+    model,
     classes: told("classes", z.array(z.string())) ?? classes,
     input: told("input", inputSchema),
   };
+}
+
+/** Of a run by its model, of a known repository by its name: `tf_` is timm's mark of TensorFlow's layers. */
+function frameworkOf(
+  model: string | undefined,
+  reference: WeightsReference,
+): WeightsFile["framework"] {
+  const repo = reference.kind === "hub" ? reference.repo : undefined;
+  const known = repo !== undefined && publishedWeights(repo) !== undefined;
+  const name = model ?? (known ? repo.slice(repo.indexOf("/") + 1) : undefined);
+  if (name === undefined) return undefined;
+  return name.startsWith("tf_") ? "tensorflow" : "pytorch";
 }
 
 function runOf(reference: WeightsReference): string {

@@ -29,10 +29,11 @@ export function startFrom(
   session: Session,
   events: TrainEvents,
 ): void {
-  const { reference, classes } = weights;
+  const { reference, classes, framework } = weights;
   const report = loadWeights(session.model, weights.tensors, {
     from: reference,
     model: config.model,
+    framework,
     newHead: true,
     ...(classes !== undefined && { classes: { file: classes, model: data.train.classes } }),
   });

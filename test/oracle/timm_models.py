@@ -1,10 +1,13 @@
 """One fixture a model of timm, in timm/<model>.json: model_numbers.py says what of. Also holds timm against torchvision.
 
-Gradients and running statistics are those of each eighth tensor, of the first two and of the last two.
+Gradients and running statistics are those of each eighth tensor (of `tf_` models, each twelfth), of the first two and
+of the last two.
 
 Where torchvision has the same network, its state dict has the same tensors in the same order under other names; with
 the same values it must give the same logits. What differs by definition is made equal first: torchvision's MobileNetV3
 has batch norms of epsilon 1e-3.
+
+The `tf_` models, which pad by the image's size, are of images whose height and width differ, odd and even.
 """
 
 import timm
@@ -21,6 +24,12 @@ TORCHVISION = {
     "efficientnet_lite0": None,
     "mobilenetv3_large_100": torchvision.models.mobilenet_v3_large,
     "mobilenetv3_small_100": torchvision.models.mobilenet_v3_small,
+}
+TENSORFLOW = {
+    "tf_efficientnet_b0": [2, 3, 96, 81],
+    "tf_efficientnet_lite0": [2, 3, 75, 96],
+    "tf_mobilenetv3_large_075": [2, 3, 75, 90],
+    "tf_mobilenetv3_small_minimal_100": [2, 3, 98, 96],
 }
 
 
@@ -45,3 +54,6 @@ for name, torchvision_model in TORCHVISION.items():
         load_formula(model)
         check_against_torchvision(model, torchvision_model(num_classes=CLASSES))
     model_fixture(name, model, SHAPE, CLASSES, library="timm", every=8)
+
+for name, shape in TENSORFLOW.items():
+    model_fixture(name, timm.create_model(name, num_classes=CLASSES), shape, CLASSES, library="timm", every=12)

@@ -182,6 +182,21 @@ describe("what does not fit", () => {
     );
   });
 
+  it.each<[ModelName, "pytorch" | "tensorflow", ModelName]>([
+    ["mobilenetv3_small_100", "tensorflow", "tf_mobilenetv3_small_100"],
+    ["tf_mobilenetv3_small_100", "pytorch", "mobilenetv3_small_100"],
+  ])("%s and weights for %s's layers, whose names and shapes fit", (name, framework, right) => {
+    using model = build(name);
+    const tensors = weightsOf(right);
+    expect(() => loadWeights(model, tensors, { framework, model: name })).toThrow(
+      expect.objectContaining({ hint: `use --model ${right}` }),
+    );
+    using other = build(right);
+    expect(loadWeights(other, tensors, { framework, model: right }).adapted).toEqual([]);
+    // Where nothing says whose they are, they are taken.
+    expect(loadWeights(model, tensors, { model: name }).adapted).toEqual([]);
+  });
+
   it("is told apart by a model's own adapt", () => {
     using model = build("resnet20_cifar");
     const asked: string[] = [];

@@ -1,7 +1,7 @@
 import { noGrad, ops, scope, Tensor } from "../../tensor/index.ts";
-import type { Classifier } from "../spec.ts";
+import type { Classifier, Framework } from "../spec.ts";
 import { adaptInputChannels } from "./input-channels.ts";
-import { type Misfit, mismatch } from "./mismatch.ts";
+import { checkFramework, type Misfit, mismatch } from "./mismatch.ts";
 import type { TensorData } from "./safetensors.ts";
 import { borrowTensorData } from "./tensors.ts";
 
@@ -33,6 +33,8 @@ export interface LoadOptions {
    * is an error: load into a model of the file's classes, then call `replaceHead`.
    */
   readonly newHead?: boolean;
+  /** Whose layers the file's network has, where that is known; weights of the other's would compute something else. */
+  readonly framework?: Framework | undefined;
   /** Names in the order of the outputs, where the file has them: rows of the head are then matched by name. */
   readonly classes?: { readonly file: readonly string[]; readonly model: readonly string[] };
 }
@@ -54,6 +56,7 @@ export function loadWeights(
   tensors: ReadonlyMap<string, TensorData>,
   options: LoadOptions = {},
 ): LoadReport {
+  checkFramework(model, options);
   return scope(() => {
     const own = model.stateDict();
     const steps = new Map<string, Step>();

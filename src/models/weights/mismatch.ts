@@ -1,4 +1,5 @@
 import { ThawError } from "../../errors.ts";
+import type { Classifier } from "../spec.ts";
 import type { LoadOptions } from "./load.ts";
 import { lookAlike } from "./look-alike.ts";
 import type { TensorData } from "./safetensors.ts";
@@ -59,6 +60,21 @@ export function mismatch(
           ? `the file must hold the weights of ${network}, under timm's or torchvision's names`
           : `use --model ${alike}, or weights of ${network}`,
     },
+  );
+}
+
+/** @throws ThawError where names and shapes fit, but the weights were trained with another framework's layers. */
+export function checkFramework(
+  model: Classifier,
+  { from, model: name, framework }: LoadOptions,
+): void {
+  if (framework === undefined || model.framework === undefined) return;
+  if (framework === model.framework) return;
+  const titles = { pytorch: "PyTorch's", tensorflow: "TensorFlow's" } as const;
+  const other = framework === "tensorflow" ? `tf_${name}` : name?.replace(/^tf_/, "");
+  throw new ThawError(
+    `${from ?? "the weights"}: of a network with ${titles[framework]} padding and batch norms; ${name ?? "the model"} has ${titles[model.framework]}, with which they would compute something else`,
+    { hint: name === undefined ? "load them into that network" : `use --model ${other}` },
   );
 }
 

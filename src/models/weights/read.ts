@@ -1,4 +1,5 @@
 import { ThawError } from "../../errors.ts";
+import type { Framework } from "../spec.ts";
 import { readBytes, withFile } from "./file.ts";
 import { importers } from "./importers/registry.ts";
 import { readSafetensors, type Safetensors, type TensorData } from "./safetensors.ts";
@@ -11,6 +12,8 @@ export interface WeightsFile {
   readonly format: "safetensors" | "torch zip" | "torch legacy";
   /** The library whose names the file has, where they are not timm's: `torchvision vit`. */
   readonly layout: string | undefined;
+  /** Whose padding and batch norms the layout's networks have, where that is known. */
+  readonly framework: Framework | undefined;
   /** Under the names that Thaw's models have. */
   readonly tensors: ReadonlyMap<string, TensorData>;
   /** Of safetensors; empty elsewhere. */
@@ -32,6 +35,7 @@ export function readWeights(path: string): WeightsFile {
     path,
     format,
     layout: importer?.format,
+    framework: importer?.framework,
     tensors: importer === undefined ? plain : importer.convert(plain),
     metadata,
   };

@@ -1,4 +1,5 @@
 export type { WeightsProgress } from "./download-blob.ts";
+export { publishedWeights } from "./published.ts";
 export {
   didYouMean,
   formatReference,

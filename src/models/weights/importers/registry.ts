@@ -1,4 +1,5 @@
 import type { Importer } from "../importer.ts";
+import { efficientnetPytorch } from "./efficientnet-pytorch.ts";
 import { huggingFaceViT } from "./hugging-face-vit.ts";
 import { torchvisionConvnext } from "./torchvision-convnext.ts";
 import { torchvisionEfficientnet, torchvisionMobilenet } from "./torchvision-inverted.ts";
@@ -13,4 +14,5 @@ export const importers: readonly Importer[] = [
   torchvisionEfficientnet,
   torchvisionMobilenet,
   torchvisionSwin,
+  efficientnetPytorch,
 ];
