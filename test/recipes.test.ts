@@ -17,6 +17,7 @@ const files = readdirSync(recipes).filter((name) => name.endsWith(".yaml"));
 const weights = mirrorWith("weights-deit-tiny-safetensors.tar.gz");
 const cifar = mirrorWith("cifar-10-binary.tar.xz");
 const dogs = mirrorWith("stanford-dogs-5.tar.gz");
+const lite0 = mirrorWith("weights-efficientnet-lite0-pytorch.tar.gz");
 const fashionFile = "/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz";
 const hasFashion = existsSync(fashionFile);
 if (!hasFashion)
@@ -215,17 +216,19 @@ test.skipIf(!hasFashion || weights === undefined)(
   3 * MINUTES,
 );
 
-test.skipIf(dogs === undefined || weights === undefined)(
+test.skipIf(dogs === undefined || weights === undefined || lite0 === undefined)(
   "C: prepared photographs, three strategies, exports",
   () => {
     const c = quick("c-dogs");
     expectStandIn(c, "resnet50", "it starts from random weights instead");
     const [, , , second] = c.markdown.replaceAll("\\", "").split("\n");
-    expect(second).toMatch(/efficientnet_b0: its weights .* freeze and partial keep frozen of it/);
+    expect(second).toMatch(
+      /efficientnet_b0: its weights .* tf_efficientnet_lite0 with timm\/tf_efficientnet_lite0.in1k stands in\./,
+    );
     const ways = ["freeze", "partial", "full"];
     expect(c.runs).toEqual([
       ...ways.map((way) => `resnet50-${way}-random-s42`),
-      ...ways.map((way) => `efficientnet-b0-${way}-random-s42`),
+      ...ways.map((way) => `efficientnet-lite0-${way}-s42`),
       ...ways.map((way) => `deit-tiny-${way}-s42`),
     ]);
     // Two epochs of a few images teach a network from random weights nothing; pretrained ones know dogs.
