@@ -4,7 +4,7 @@ import type { DatasetSplits, SplitSet } from "../data/imageset.ts";
 import { ExitCode, ThawError, UsageError } from "../errors.ts";
 import { thawVersion } from "../libtorch/index.ts";
 import { wilson95 } from "../metrics/index.ts";
-import { writeDurably } from "../run/durable.ts";
+import { writeDurably } from "../platform/durable.ts";
 import type { WeightsPlaces } from "../run/weights.ts";
 import { hitsOf, spread } from "./feed.ts";
 import { fileDigest } from "./file-digest.ts";

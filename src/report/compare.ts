@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { ThawError, UsageError } from "../errors.ts";
+import { writeDurably } from "../platform/durable.ts";
 import { readComparison } from "../run/comparison.ts";
-import { writeDurably } from "../run/durable.ts";
 import { openRun, type Run } from "../run/read.ts";
 import { isPartOfRun, listRuns } from "../run/record.ts";
 import { writeComparisonPlots } from "./draw-comparison.ts";

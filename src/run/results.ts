@@ -22,7 +22,8 @@ import {
   topK,
   wilson95,
 } from "../metrics/index.ts";
-import { writeDurably } from "./durable.ts";
+import { writeDurably } from "../platform/durable.ts";
+import type { WriteContext } from "../platform/system-error.ts";
 import { fromCell, toCell } from "./spreadsheet.ts";
 import type { Summary } from "./summary.ts";
 
@@ -50,6 +51,11 @@ export const resultFiles = [
   "calibration.csv",
 ] as const;
 
+const resultsPlace: WriteContext = {
+  elsewhere: "run it again where it can be written",
+  ifFull: "Free some space and run the command again; `thaw train` goes on with --resume.",
+};
+
 /**
  * Writes `predictions.csv`, `classification_report.txt`, `per_class.csv`, `confusion_matrix.csv` and, of probabilities,
  * `calibration.csv` into a run's folder and returns the numbers for its summary.
@@ -58,7 +64,7 @@ export function writeResults(dir: string, test: TestPredictions): TestResult {
   const { predictions, classes, set, isProbability = true } = test;
   const matrix = confusionMatrix(predictions);
   const write = (file: (typeof resultFiles)[number], text: string) =>
-    writeDurably(join(dir, file), text);
+    writeDurably(join(dir, file), text, resultsPlace);
   write("predictions.csv", formatCsv(predictionRows(test)));
   write("classification_report.txt", classificationReport(matrix, classes));
   write("per_class.csv", formatCsv(perClassRows(classRows(matrix, classes))));

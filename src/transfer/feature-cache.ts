@@ -2,10 +2,10 @@ import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { writeWhole } from "../data/datasets/download.ts";
 import type { BatchSource } from "../data/loader.ts";
 import { encodeSafetensors, readSafetensors, type TensorData } from "../models/weights/index.ts";
 import { fromTensorData, toTensorData } from "../models/weights/tensors.ts";
+import { writeWhole } from "../platform/durable.ts";
 import { inference, ops, scope, type Tensor, unscoped } from "../tensor/index.ts";
 
 /** What of a loader is used: the images in their own order, another view each epoch. */

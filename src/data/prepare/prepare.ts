@@ -1,7 +1,7 @@
 import { readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { UsageError } from "../../errors.ts";
-import { writeWhole } from "../datasets/download.ts";
+import { writeWhole } from "../../platform/durable.ts";
 import type { ListedFile, Listing, SplitName } from "../folders/listing.ts";
 import { MANIFEST, type Manifest, readManifest } from "../folders/manifest.ts";
 import { byCodePoint } from "../folders/names.ts";
@@ -13,7 +13,7 @@ import { examineFiles } from "./examine-files.ts";
 import { keyOf, preparedOtherwise, refuseForeign, refuseNesting } from "./guard.ts";
 import { JOURNAL, Journal } from "./journal.ts";
 import { classNotes, duplicateNotes } from "./notes.ts";
-import { outputError } from "./output-error.ts";
+import { prepareError } from "./prepare-error.ts";
 import {
   isInPlace,
   type ManifestFile,
@@ -185,7 +185,7 @@ async function examineAll(
     try {
       journal.add(paths[place]!, stamps[place]!, examined);
     } catch (cause) {
-      throw outputError(join(out, JOURNAL), cause);
+      throw prepareError(join(out, JOURNAL), cause);
     }
     conclude(open[place]!, examined);
     onProgress?.(++done, files.length);
@@ -257,7 +257,7 @@ async function writeReports(
     // Last: with it the folder counts as prepared.
     await writeWhole(join(out, MANIFEST), [Buffer.from(`${JSON.stringify(manifest, null, 1)}\n`)]);
   } catch (cause) {
-    throw outputError(join(out, MANIFEST), cause);
+    throw prepareError(join(out, MANIFEST), cause);
   }
 }
 
@@ -266,6 +266,6 @@ function openJournal(out: string): Journal {
     makeFolder(out);
     return new Journal(out);
   } catch (cause) {
-    throw outputError(out, cause);
+    throw prepareError(out, cause);
   }
 }

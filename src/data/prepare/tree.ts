@@ -12,12 +12,12 @@ import {
 } from "node:fs";
 import { basename, dirname, extname, join } from "node:path";
 import { UsageError } from "../../errors.ts";
-import { temporaryName } from "../datasets/download.ts";
+import { temporaryPath } from "../../platform/temporary.ts";
 import type { Manifest } from "../folders/manifest.ts";
 import { splitOrder } from "../folders/manifest.ts";
 import { isImageName } from "../folders/names.ts";
 import { sha256Stamp } from "../folders/stamp.ts";
-import { outputError } from "./output-error.ts";
+import { prepareError } from "./prepare-error.ts";
 
 export type ManifestFile = Manifest["files"][number];
 
@@ -91,7 +91,7 @@ export function place(source: string, target: string): "linked" | "copied" {
       if (!code || !["EXDEV", "EPERM", "EMLINK", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"].includes(code))
         throw cause;
     }
-    const temporary = temporaryName(target);
+    const temporary = temporaryPath(target);
     try {
       copyFileSync(source, temporary);
       renameSync(temporary, target);
@@ -100,7 +100,7 @@ export function place(source: string, target: string): "linked" | "copied" {
     }
     return "copied";
   } catch (cause) {
-    throw outputError(target, cause);
+    throw prepareError(target, cause);
   }
 }
 
