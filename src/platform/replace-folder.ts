@@ -29,7 +29,7 @@ export function replaceFolder(made: string, target: string): void {
   try {
     renameSync(made, target);
   } catch (error) {
-    renameSync(earlier, target);
+    takeBack(earlier, target);
     throw error;
   }
   syncFolder(folder);
@@ -42,7 +42,7 @@ export function replaceFolder(made: string, target: string): void {
  */
 export function restoreReplaced(target: string): boolean {
   const folder = dirname(target);
-  let names: string[];
+  let names: readonly string[];
   try {
     names = readdirSync(folder);
   } catch {
@@ -66,6 +66,14 @@ export function restoreReplaced(target: string): boolean {
     }
   }
   return isRestored;
+}
+
+function takeBack(earlier: string, target: string): void {
+  try {
+    renameSync(earlier, target);
+  } catch {
+    // It stays under its other name until somebody looks for it.
+  }
 }
 
 /** Under another name first: a kill while files are removed must not leave half a folder that looks like a whole one. */

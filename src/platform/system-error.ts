@@ -11,6 +11,8 @@ export interface WriteContext {
   readonly intact?: string | undefined;
   /** How another place is chosen: `choose another folder with --out`. */
   readonly elsewhere?: string | undefined;
+  /** Its path in messages, where it gets another name once it is whole. */
+  readonly shownAs?: string | undefined;
   /** What to do where there is no room; default to free some, or to go elsewhere. */
   readonly ifFull?: string | undefined;
 }
@@ -51,7 +53,7 @@ const failures: Readonly<Record<string, Failure>> = {
   },
   EMFILE: { why: "too many files are open", advice: "raise the limit: ulimit -n 4096" },
   ENFILE: { why: "too many files are open on this machine", advice: "end other programs" },
-  ENOENT: { why: "its folder does not exist", advice: "was it removed? {elsewhere}" },
+  ENOENT: { why: "it, or a folder on the way to it, does not exist", advice: "{elsewhere}" },
   ENOTDIR: { why: "a part of the path is a file, not a folder", advice: "{elsewhere}" },
   EISDIR: { why: "it is a folder", advice: "{elsewhere}" },
   EBUSY: { why: "another program is using it", advice: "end that program, or {elsewhere}" },
@@ -62,10 +64,14 @@ const failures: Readonly<Record<string, Failure>> = {
   ENXIO: { why: "the device is gone", advice: "{elsewhere}" },
 };
 
-/** `EDQUOT`, `ESTALE` and others have no name in Node: it says UNKNOWN, with the system's number. */
+/**
+ * `EDQUOT`, `ESTALE` and others have no name in Node: it says `UNKNOWN` or `Unknown system error -122`, with the system's
+ * number.
+ */
 export function errorCode(cause: unknown): string | undefined {
-  const { code, errno } = cause as NodeJS.ErrnoException;
-  if (code !== "UNKNOWN" || errno === undefined) return code;
+  const { code, errno } = (cause ?? {}) as NodeJS.ErrnoException;
+  if (typeof code !== "string") return undefined;
+  if (Object.hasOwn(constants.errno, code) || typeof errno !== "number") return code;
   const named = Object.entries(constants.errno).find(([, number]) => number === -errno);
   return named?.[0] ?? code;
 }
@@ -100,11 +106,14 @@ export function adviceFor(
 
 /** The error for a file or folder that could not be written: which one, why, and what to do. */
 export function writeError(path: string, cause: unknown, context: WriteContext = {}): ThawError {
-  const { bytes, intact } = context;
+  const { bytes, intact, shownAs = path } = context;
   const hint = adviceFor(cause, context);
   if (!isFull(cause)) {
     const kept = intact === undefined ? "" : `. ${intact}`;
-    return new ThawError(`${path}: cannot be written: ${reasonOf(cause)}${kept}`, { hint, cause });
+    return new ThawError(`${shownAs}: cannot be written: ${reasonOf(cause)}${kept}`, {
+      hint,
+      cause,
+    });
   }
   const kept = intact === undefined ? "" : ` ${intact}`;
   const free = freeSpace(path);
@@ -112,7 +121,7 @@ export function writeError(path: string, cause: unknown, context: WriteContext =
     bytes === undefined
       ? free && ` (${free})`
       : `: ${bytes} bytes to write${free && `, ${free.replace(" bytes", "")}`}`;
-  return new ThawError(`${path}: ${reasonOf(cause)}${room}.${kept}`, { hint, cause });
+  return new ThawError(`${shownAs}: ${reasonOf(cause)}${room}.${kept}`, { hint, cause });
 }
 
 /** The same for an error that may be another's: one of ours, or no file operation's, stays as it is. */

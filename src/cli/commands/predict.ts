@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { statSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { formatCsv } from "../../data/formats/csv.ts";
 import { ExitCode, UsageError } from "../../errors.ts";
 import {
@@ -11,6 +11,7 @@ import {
   openSubject,
   type Predictor,
   predictFiles,
+  restoreExport,
 } from "../../export/index.ts";
 import { ensureNative } from "../../libtorch/index.ts";
 import { findRun } from "../../run/record.ts";
@@ -57,6 +58,7 @@ export const predict: CliCommand = {
 };
 
 async function openModel(name: string, options: Options): Promise<Predictor> {
+  for (const folder of [name, dirname(name)]) restoreExport(folder, note);
   const files = [name, join(name, "model.onnx")];
   const file = files.find((path) => statSync(path, { throwIfNoEntry: false })?.isFile());
   const dir = file === undefined ? findRun(name, options.out) : "";
