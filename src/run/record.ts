@@ -5,7 +5,13 @@ import { appendLine, makeFolder, writeDurably } from "../platform/durable.ts";
 import { writeError } from "../platform/system-error.ts";
 import { isTemporary, removeAbandoned, temporaryPath } from "../platform/temporary.ts";
 import { truncateLines } from "./lines.ts";
-import { resultFiles, type TestPredictions, type TestResult, writeResults } from "./results.ts";
+import {
+  removePictures,
+  resultFiles,
+  type TestPredictions,
+  type TestResult,
+  writeResults,
+} from "./results.ts";
 import { runPlace } from "./run-place.ts";
 import {
   type EpochLine,
@@ -92,20 +98,16 @@ export class RunRecord {
 
   /** Removes what `writeResults` wrote, and the pictures of it: a run that trains on has no results yet. */
   removeResults(): void {
-    const pictures = resultPictures.flatMap((name) => [`${name}.svg`, `${name}.png`]);
-    for (const file of [...resultFiles, ...pictures]) rmSync(this.path(file), { force: true });
+    removePictures(this.dir);
+    for (const file of [...resultFiles, "explain.svg", "explain.png"]) {
+      rmSync(this.path(file), { force: true });
+    }
   }
 
   writeJson(file: string, value: unknown): void {
     writeDurably(this.path(file), `${JSON.stringify(value, null, 2)}\n`, runPlace);
   }
 }
-
-/** Drawn from the test set's results. */
-const resultPictures = [
-  ...["confusion_matrix", "confusion_matrix_normalised", "reliability"],
-  ...["misclassified", "explain"],
-];
 
 export interface RunOptions {
   /** Folder of all runs. */

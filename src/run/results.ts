@@ -51,6 +51,21 @@ export const resultFiles = [
   "calibration.csv",
 ] as const;
 
+/** Drawn from the results. */
+const resultPictures = [
+  "confusion_matrix",
+  "confusion_matrix_normalised",
+  "reliability",
+  "misclassified",
+];
+
+export function removePictures(dir: string): void {
+  for (const name of resultPictures) {
+    for (const extension of ["svg", "png"])
+      rmSync(join(dir, `${name}.${extension}`), { force: true });
+  }
+}
+
 const resultsPlace: WriteContext = {
   elsewhere: "run it again where it can be written",
   ifFull: "Free some space and run the command again; `thaw train` goes on with --resume.",
@@ -63,6 +78,8 @@ const resultsPlace: WriteContext = {
 export function writeResults(dir: string, test: TestPredictions): TestResult {
   const { predictions, classes, set, isProbability = true } = test;
   const matrix = confusionMatrix(predictions);
+  // First: after a kill in between, pictures are missing, which is seen and made good, and never those of other results.
+  removePictures(dir);
   const write = (file: (typeof resultFiles)[number], text: string) =>
     writeDurably(join(dir, file), text, resultsPlace);
   write("predictions.csv", formatCsv(predictionRows(test)));
