@@ -34,6 +34,8 @@ export interface ExportOptions {
   readonly withPreprocessing?: boolean | undefined;
   /** Points of test accuracy that int8 may lose; default 1. */
   readonly maxDrop?: number | undefined;
+  /** What an output may differ by; default a share of the largest one, by precision. */
+  readonly maxDifference?: number | undefined;
   /** Images that parity is checked on, at most; default 512. */
   readonly images?: number | undefined;
   readonly overwrite?: boolean | undefined;
@@ -129,7 +131,7 @@ export async function exportRun(
       ...(int8 && { int8 }),
       ...(options.madeOf !== undefined && { madeOf: options.madeOf }),
     };
-    refuseDifference(parity, precision);
+    refuseDifference(parity, precision, options.maxDrop);
     if (int8 !== undefined && int8.drop > int8.maxDrop) refuseDrop(int8);
     const card = modelCard(subject.run, metadata, report);
     write({ part, folder }, "README.md", card);
@@ -182,11 +184,11 @@ async function parityOf(
   subject: Subject,
   set: SplitSet,
   { precision, takes }: ExportMetadata,
-  { images = 512, dynamicBatch, cache }: ExportOptions,
+  { images = 512, dynamicBatch, cache, maxDifference, maxDrop }: ExportOptions,
 ): Promise<Parity> {
   await using session = await OnnxSession.open(path);
   const batchSize = dynamicBatch === false ? 1 : undefined;
-  const options = { precision, takes, batchSize, cache };
+  const options = { precision, takes, batchSize, cache, maxDifference, maxDrop };
   return await checkParity(session, subject, spread(set, images), options);
 }
 
