@@ -1,6 +1,5 @@
 import {
   closeSync,
-  mkdirSync,
   openSync,
   readFileSync,
   renameSync,
@@ -12,6 +11,7 @@ import { hostname } from "node:os";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ThawError } from "../errors.ts";
+import { makeFolder } from "../platform/durable.ts";
 import { isRunning, startOf } from "../platform/process.ts";
 import { type WriteContext, writeError } from "../platform/system-error.ts";
 import { removeAbandoned, removeQuietly, temporaryPath } from "../platform/temporary.ts";
@@ -44,11 +44,7 @@ export async function withLock<T>(
   body: () => Promise<T>,
   options: LockOptions = {},
 ): Promise<T> {
-  try {
-    mkdirSync(dirname(file), { recursive: true });
-  } catch (cause) {
-    throw writeError(file, cause, options.place ?? CACHE);
-  }
+  makeFolder(dirname(file), options.place ?? CACHE);
   const deadline = Date.now() + (options.waitMs ?? 900_000);
   let told = false;
   while (!tryLock(file, options.place ?? CACHE)) {

@@ -1,5 +1,13 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, writeSync } from "node:fs";
-import { mkdir, open, rename, rm } from "node:fs/promises";
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  statSync,
+  writeSync,
+} from "node:fs";
+import { open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { type WriteContext, writeError } from "./system-error.ts";
 import { removeAbandoned, removeQuietly, temporaryPath } from "./temporary.ts";
@@ -38,14 +46,14 @@ export function writeDurably(
 
 /**
  * The same for content that comes bit by bit; the folder is made.
- * @throws what the system or `parts` throws.
+ * @throws what the system or `parts` throws; ThawError where the folder cannot be made.
  */
 export async function writeWhole(
   path: string,
   parts: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
 ): Promise<void> {
   const folder = dirname(path);
-  await mkdir(folder, { recursive: true });
+  makeFolder(folder);
   removeAbandoned(folder);
   const temporary = temporaryPath(path);
   try {
@@ -86,10 +94,23 @@ export function appendLine(
 
 /** Makes a folder and those above it. @throws ThawError that says which one cannot be made, why and what to do. */
 export function makeFolder(folder: string, context: WriteContext = {}): void {
+  if (isFolder(folder)) return;
+  const parent = dirname(folder);
+  // One by one: Node's own `recursive` says ENOENT on a read-only file system.
+  if (parent !== folder) makeFolder(parent, context);
   try {
-    mkdirSync(folder, { recursive: true });
+    mkdirSync(folder);
   } catch (cause) {
-    throw writeError(folder, cause, context);
+    // Another process may have been quicker.
+    if (!isFolder(folder)) throw writeError(folder, cause, context);
+  }
+}
+
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
   }
 }
 

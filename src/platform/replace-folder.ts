@@ -9,9 +9,6 @@ import {
   temporaryPath,
 } from "./temporary.ts";
 
-/** Between its two renames a process stands for moments: another machine's that is silent for so long was killed. */
-const SILENT_MS = 60_000;
-
 /**
  * Puts the folder `made` in the place of `target`. An earlier one goes when the new one is there and comes back where that
  * fails; after a kill in between, {@link restoreReplaced} brings it back.
@@ -53,7 +50,7 @@ export function restoreReplaced(target: string): boolean {
     const parsed = parseTemporary(name);
     if (parsed?.kind !== "old" || !isTemporaryOf(name, target)) continue;
     const earlier = join(folder, name);
-    if (!isAbandoned(earlier, parsed.owner, SILENT_MS)) continue;
+    if (!isAbandoned(earlier, parsed)) continue;
     if (existsSync(target)) {
       discard(earlier, target);
       continue;

@@ -55,6 +55,7 @@ const failures: Readonly<Record<string, Failure>> = {
   ENFILE: { why: "too many files are open on this machine", advice: "end other programs" },
   ENOENT: { why: "it, or a folder on the way to it, does not exist", advice: "{elsewhere}" },
   ENOTDIR: { why: "a part of the path is a file, not a folder", advice: "{elsewhere}" },
+  EEXIST: { why: "something else of this name is there", advice: "move it away, or {elsewhere}" },
   EISDIR: { why: "it is a folder", advice: "{elsewhere}" },
   EBUSY: { why: "another program is using it", advice: "end that program, or {elsewhere}" },
   ESTALE: network,

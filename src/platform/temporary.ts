@@ -4,7 +4,9 @@ import { basename, dirname, join } from "node:path";
 import { type ProcessIdentity, stateOf, thisProcess } from "./process.ts";
 
 /** Of another machine nobody can tell whether the owner still runs: after so long without a write it does not. */
-const ABANDONED_MS = 24 * 3600 * 1000;
+const WRITE_MS = 24 * 3600 * 1000;
+/** Between the two renames of a replacement a process stands for moments. */
+const SWAP_MS = 60_000;
 /** Names end at 255 bytes nearly everywhere; what is put around a name takes less than 55. */
 const LONGEST = 200;
 
@@ -69,20 +71,16 @@ export function removeAbandoned(folder: string, { of, isLocked = false }: Sweep 
     if (parsed === undefined || parsed.kind !== "tmp") continue;
     if (of !== undefined && !isTemporaryOf(name, of)) continue;
     const path = join(folder, name);
-    if (isLocked || isAbandoned(path, parsed.owner)) removeQuietly(path);
+    if (isLocked || isAbandoned(path, parsed)) removeQuietly(path);
   }
 }
 
-/** Did the owner end without removing it? `silentMs`: how long another machine's may stay unwritten. */
-export function isAbandoned(
-  path: string,
-  owner: ProcessIdentity,
-  silentMs = ABANDONED_MS,
-): boolean {
+/** Did the owner end without removing it? */
+export function isAbandoned(path: string, { owner, kind }: TemporaryName): boolean {
   const state = stateOf(owner);
   if (state !== "another machine") return state === "ended";
-  const written = lastWritten(path);
-  return written !== undefined && Date.now() - written > silentMs;
+  const [since, silentMs] = kind === "old" ? [renamed(path), SWAP_MS] : [written(path), WRITE_MS];
+  return since !== undefined && Date.now() - since > silentMs;
 }
 
 export function removeQuietly(path: string): void {
@@ -94,15 +92,18 @@ export function removeQuietly(path: string): void {
 }
 
 /** Of a folder also by what lies in it: its own time changes only with its entries. */
-function lastWritten(path: string): number | undefined {
+function written(path: string): number | undefined {
   try {
     const own = statSync(path);
     const inside = own.isDirectory() ? readdirSync(path) : [];
-    const times = inside.map((name) => statSync(join(path, name)).mtimeMs);
-    return Math.max(own.mtimeMs, own.ctimeMs, ...times);
+    return Math.max(own.mtimeMs, ...inside.map((name) => statSync(join(path, name)).mtimeMs));
   } catch {
     return undefined;
   }
+}
+
+function renamed(path: string): number | undefined {
+  return statSync(path, { throwIfNoEntry: false })?.ctimeMs;
 }
 
 function shortened(name: string): string {

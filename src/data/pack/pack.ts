@@ -95,7 +95,7 @@ export async function packSplits(data: DatasetSplits, options: PackOptions): Pro
     await writeWhole(out, counted());
   } catch (cause) {
     throw explained(out, cause, {
-      elsewhere: "choose another --out",
+      elsewhere: "choose another folder with --out",
       ifFull: "make room, or choose another --out; nothing is left of it",
     });
   }

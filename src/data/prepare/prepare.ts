@@ -1,7 +1,7 @@
 import { readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { UsageError } from "../../errors.ts";
-import { writeWhole } from "../../platform/durable.ts";
+import { makeFolder, writeWhole } from "../../platform/durable.ts";
 import type { ListedFile, Listing, SplitName } from "../folders/listing.ts";
 import { MANIFEST, type Manifest, readManifest } from "../folders/manifest.ts";
 import { byCodePoint } from "../folders/names.ts";
@@ -13,15 +13,8 @@ import { examineFiles } from "./examine-files.ts";
 import { keyOf, preparedOtherwise, refuseForeign, refuseNesting } from "./guard.ts";
 import { JOURNAL, Journal } from "./journal.ts";
 import { classNotes, duplicateNotes } from "./notes.ts";
-import { prepareError } from "./prepare-error.ts";
-import {
-  isInPlace,
-  type ManifestFile,
-  makeFolder,
-  place,
-  removeOthers,
-  TreeNames,
-} from "./tree.ts";
+import { prepareError, preparePlace } from "./prepare-error.ts";
+import { isInPlace, type ManifestFile, place, removeOthers, TreeNames } from "./tree.ts";
 
 export const REJECTED = "rejected.csv";
 
@@ -263,7 +256,7 @@ async function writeReports(
 
 function openJournal(out: string): Journal {
   try {
-    makeFolder(out);
+    makeFolder(out, preparePlace);
     return new Journal(out);
   } catch (cause) {
     throw prepareError(out, cause);

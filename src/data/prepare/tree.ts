@@ -1,7 +1,6 @@
 import {
   copyFileSync,
   linkSync,
-  mkdirSync,
   readdirSync,
   readFileSync,
   realpathSync,
@@ -12,12 +11,13 @@ import {
 } from "node:fs";
 import { basename, dirname, extname, join } from "node:path";
 import { UsageError } from "../../errors.ts";
+import { makeFolder } from "../../platform/durable.ts";
 import { temporaryPath } from "../../platform/temporary.ts";
 import type { Manifest } from "../folders/manifest.ts";
 import { splitOrder } from "../folders/manifest.ts";
 import { isImageName } from "../folders/names.ts";
 import { sha256Stamp } from "../folders/stamp.ts";
-import { prepareError } from "./prepare-error.ts";
+import { prepareError, preparePlace } from "./prepare-error.ts";
 
 export type ManifestFile = Manifest["files"][number];
 
@@ -66,18 +66,10 @@ function fileName(name: string): string {
   return kept.join("").replace(/^\./, "_");
 }
 
-/** Makes a folder and those above. Node's own `recursive` says ENOENT on a read-only file system. */
-export function makeFolder(folder: string): void {
-  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return;
-  const parent = dirname(folder);
-  if (parent !== folder) makeFolder(parent);
-  mkdirSync(folder);
-}
-
 /** Puts one image into its place: a hard link where the file systems allow it, else a copy. */
 export function place(source: string, target: string): "linked" | "copied" {
   try {
-    makeFolder(dirname(target));
+    makeFolder(dirname(target), preparePlace);
     try {
       // Of a link, the file it leads to.
       linkSync(realpathSync(source), target);
