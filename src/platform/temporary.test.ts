@@ -8,7 +8,7 @@ import { abandonedPath } from "../../test/support/abandoned.ts";
 import { writeDurably, writeWhole } from "./durable.ts";
 import { startOf, thisProcess } from "./process.ts";
 import { replaceFolder, restoreReplaced } from "./replace-folder.ts";
-import { isTemporary, parseTemporary, removeAbandoned, temporaryPath } from "./temporary.ts";
+import { isTemporary, removeAbandoned, temporaryPath } from "./temporary.ts";
 
 let folder: string;
 beforeEach(() => {
