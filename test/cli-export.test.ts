@@ -127,11 +127,11 @@ test.each([
   expect(said.code).toBe(code);
 });
 
-test("a file that says something else than its model: exit code 3, and nothing is written", () => {
+test("large outputs may differ by more, --max-difference sets the limit: exit code 3, and nothing is written", () => {
   const best = join(out, "a/checkpoints/best.safetensors");
   const { tensors, metadata } = loadModel(best);
   const weight = tensors.get("fc2.weight")!;
-  // So large that fp32's own rounding is more than an export may differ by.
+  // So large that fp32's own rounding is more than any fixed limit.
   const values = new Float32Array(weight.bytes.slice().buffer).map((value) => value * 1e6);
   const changed = new Map(tensors).set("fc2.weight", {
     ...weight,
@@ -140,7 +140,19 @@ test("a file that says something else than its model: exit code 3, and nothing i
   const { sha256: _, ...rest } = metadata;
   saveModel(best, changed, rest);
   const to = join(folder, "differs");
+  const refused = run("export", "a", "--out", out, "--to", to, "--max-difference", "1e-9");
+  expect(refused.stderr).toContain(
+    "the file does not say what its model says: outputs differ by up to",
+  );
+  expect(refused.stderr).toMatch(
+    /keeps to a difference of 1e-9 and .*; --max-difference \S+ allows more/,
+  );
+  expect([refused.code, existsSync(to)]).toEqual([3, false]);
   const { code, stderr } = run("export", "a", "--out", out, "--to", to);
-  expect(stderr).toContain("the file does not say what its model says: outputs differ by up to");
-  expect([code, existsSync(to)]).toEqual([3, false]);
+  expect(stderr).toMatch(/outputs differ by up to \d\S+ where the largest is \d{6,}/);
+  expect(code).toBe(0);
+  const half = run("export", "a", "--out", out, "--to", to, "--overwrite", "--half");
+  expect(half.stderr).toMatch(/the file's outputs are NaN or infinite for \d+ of 14 images/);
+  expect(half.stderr).toContain("float16 ends at 65,504");
+  expect([half.code, existsSync(to)]).toEqual([3, true]);
 });

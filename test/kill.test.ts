@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type RandomStream, seedStream } from "../src/data/random.ts";
+import { parseTemporary } from "../src/platform/temporary.ts";
 import { makeHome, startThaw } from "./support/thaw-process.ts";
 
 const KILLS = 50;
@@ -44,7 +45,7 @@ function phaseOf(dir: string, pid: number, begun: boolean): string {
   const checkpoints = existsSync(join(dir, "checkpoints"))
     ? readdirSync(join(dir, "checkpoints"))
     : [];
-  const temp = [...files, ...checkpoints].find((file) => file.endsWith(`.${pid}.tmp`));
+  const temp = [...files, ...checkpoints].find((file) => parseTemporary(file)?.owner.pid === pid);
   if (temp !== undefined)
     return temp.includes("safetensors") ? "writing a checkpoint" : "writing the record";
   if (!begun) return "starting";

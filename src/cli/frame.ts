@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { ExitCode, nearest, ThawError, UsageError } from "../errors.ts";
+import { fileError } from "../platform/system-error.ts";
 import { commands } from "./commands.ts";
 import { colors, say } from "./output.ts";
 
@@ -16,7 +17,8 @@ export async function run(args: readonly string[]): Promise<void> {
 }
 
 /** Prints an error as `thaw: what`, then what to do; the stack only with --debug. Returns its exit code. */
-export function reportError(error: unknown, debug: boolean): ExitCode {
+export function reportError(thrown: unknown, debug: boolean): ExitCode {
+  const error = fileError(thrown) ?? thrown;
   const { message, stack } = error instanceof Error ? error : new Error(String(error));
   say(`${colors.red("thaw:")} ${message}`);
   if (error instanceof ThawError) {

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
-import { writeWhole } from "./datasets/download.ts";
+import { writeWhole } from "../platform/durable.ts";
 
 /*
  * The file: "THAWDATA", sha256 of all that follows, uint32 length of the header, the header (JSON,

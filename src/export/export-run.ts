@@ -1,10 +1,11 @@
-import { existsSync, mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { basename, dirname, join, resolve } from "node:path";
+import { existsSync, statSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import type { DatasetSplits, SplitSet } from "../data/imageset.ts";
 import { ExitCode, ThawError, UsageError } from "../errors.ts";
 import { thawVersion } from "../libtorch/index.ts";
 import { wilson95 } from "../metrics/index.ts";
-import { writeDurably } from "../run/durable.ts";
+import { makeFolder, writeDurably } from "../platform/durable.ts";
+import { removeAbandoned, removeQuietly, temporaryPath } from "../platform/temporary.ts";
 import type { WeightsPlaces } from "../run/weights.ts";
 import { hitsOf, spread } from "./feed.ts";
 import { fileDigest } from "./file-digest.ts";
@@ -20,7 +21,7 @@ import { bytesOf } from "./quantize/calibrate.ts";
 import { quantizeChecked } from "./quantize/choose.ts";
 import { OnnxSession } from "./session.ts";
 import { openSubject, type Subject } from "./subject.ts";
-import { putInPlace, refuseTarget } from "./target.ts";
+import { exportPlace, putInPlace, refuseTarget, restoreExport } from "./target.ts";
 
 export interface ExportOptions {
   /** Folder that is made; default `export` in the run's. */
@@ -33,6 +34,8 @@ export interface ExportOptions {
   readonly withPreprocessing?: boolean | undefined;
   /** Points of test accuracy that int8 may lose; default 1. */
   readonly maxDrop?: number | undefined;
+  /** What an output may differ by; default a share of the largest one, by precision. */
+  readonly maxDifference?: number | undefined;
   /** Images that parity is checked on, at most; default 512. */
   readonly images?: number | undefined;
   readonly overwrite?: boolean | undefined;
@@ -89,6 +92,7 @@ export async function exportRun(
   const { precision = "fp32", opset, overwrite = false, onNote } = options;
   if (opset !== undefined) checkOpset(opset);
   const folder = resolve(options.to ?? join(dir, "export"));
+  restoreExport(folder, onNote);
   refuseTarget(folder, overwrite);
   using subject = await openSubject(dir, options.places);
   if (precision !== "fp32" && subject.kind === "classical") {
@@ -104,15 +108,15 @@ export async function exportRun(
     takes: takenBy(subject, options),
     precision,
   };
-  const part = join(dirname(folder), `.${basename(folder)}.${process.pid}.tmp`);
-  rmSync(part, { recursive: true, force: true });
-  mkdirSync(part, { recursive: true });
+  removeAbandoned(dirname(folder), { of: folder });
+  const part = temporaryPath(folder);
+  makeFolder(part, exportPlace);
   try {
     const full = graphOf(subject, metadata, opset);
     const { graph: core, int8 } = await inPrecision(full, metadata, data, options);
     const graph = takesImages(core, metadata);
     const batched = options.dynamicBatch === false ? withBatch(graph, 1) : graph;
-    const path = writeModel(part, batched, metadata, options.largestInside);
+    const path = writeModel({ part, folder }, batched, metadata, options.largestInside);
     const judged = splitFor(data);
     const parity = await parityOf(path, subject, judged.set, metadata, options);
     const report: ExportReport = {
@@ -127,17 +131,18 @@ export async function exportRun(
       ...(int8 && { int8 }),
       ...(options.madeOf !== undefined && { madeOf: options.madeOf }),
     };
-    refuseDifference(parity, precision);
-    writeFileSync(join(part, "export.json"), `${JSON.stringify(report, null, 2)}\n`);
-    writeFileSync(join(part, "README.md"), modelCard(subject.run, metadata, report));
+    refuseDifference(parity, precision, options.maxDrop);
     if (int8 !== undefined && int8.drop > int8.maxDrop) refuseDrop(int8);
-    putInPlace(part, folder, { overwrite, onNote });
+    const card = modelCard(subject.run, metadata, report);
+    write({ part, folder }, "README.md", card);
+    write({ part, folder }, "export.json", `${JSON.stringify(report, null, 2)}\n`);
+    putInPlace(part, folder, { overwrite });
     return { folder, report };
   } catch (error) {
     onNote?.("nothing was written");
     throw error;
   } finally {
-    rmSync(part, { recursive: true, force: true });
+    removeQuietly(part);
   }
 }
 
@@ -179,11 +184,11 @@ async function parityOf(
   subject: Subject,
   set: SplitSet,
   { precision, takes }: ExportMetadata,
-  { images = 512, dynamicBatch, cache }: ExportOptions,
+  { images = 512, dynamicBatch, cache, maxDifference, maxDrop }: ExportOptions,
 ): Promise<Parity> {
   await using session = await OnnxSession.open(path);
   const batchSize = dynamicBatch === false ? 1 : undefined;
-  const options = { precision, takes, batchSize, cache };
+  const options = { precision, takes, batchSize, cache, maxDifference, maxDrop };
   return await checkParity(session, subject, spread(set, images), options);
 }
 
@@ -223,22 +228,31 @@ function splitFor({ val, test }: DatasetSplits): { readonly name: string; readon
   return val.count > 0 ? { name: "validation", set: val } : { name: "test", set: test };
 }
 
+/** Where an export is made, and where it goes once it is whole. */
+interface Place {
+  readonly part: string;
+  readonly folder: string;
+}
+
+function write({ part, folder }: Place, name: string, content: string | Iterable<Uint8Array>) {
+  writeDurably(join(part, name), content, { ...exportPlace, shownAs: join(folder, name) });
+}
+
 function writeModel(
-  folder: string,
+  place: Place,
   graph: Graph,
   metadata: ExportMetadata,
   largest: number | undefined,
 ): string {
-  const path = join(folder, "model.onnx");
   const { model, external } = encodeModel(graph, {
     producerVersion: thawVersion(),
     metadata: encodeMetadata(metadata),
     externalName: "model.onnx.data",
     ...(largest !== undefined && { largest }),
   });
-  if (external.length > 0) writeDurably(`${path}.data`, external);
-  writeDurably(path, model);
-  return path;
+  if (external.length > 0) write(place, "model.onnx.data", external);
+  write(place, "model.onnx", model);
+  return join(place.part, "model.onnx");
 }
 
 async function fileOf(folder: string, name: string): Promise<ExportReport["files"][number][]> {

@@ -6,3 +6,4 @@ export { type Answer, type Guess, type PredictOptions, predictFiles } from "./pr
 export { ofSubject, openFile, type Predictor } from "./predict/predictor.ts";
 export { type PushOptions, pushFolder } from "./push.ts";
 export { openSubject, type Subject } from "./subject.ts";
+export { restoreExport } from "./target.ts";

@@ -14,20 +14,32 @@ export interface Parity {
   readonly images: number;
   /** Largest difference of an output, for the very same normalised images. */
   readonly maxDifference: number;
-  /** Share of images of which both name the same class first. */
+  /** Largest output of the model, without its sign. */
+  readonly largestOutput: number;
+  /** What `maxDifference` may be. */
+  readonly allowedDifference: number;
+  /** Share of images of which both name the same class first, or two that are equal but for rounding. */
   readonly agreement: number;
+  /** Images with an output that is NaN or infinite; only where there are any. */
+  readonly notFinite?: { readonly model: number; readonly file: number };
   /** How a file's own resizing differs from that of training, in grey levels of 255. */
   readonly resizing?: { readonly largest: number; readonly mean: number };
-  /** Did it pass? int8 is judged by its accuracy, not by this. */
   readonly passed: boolean;
 }
 
-/** What an export has to keep to. */
+/**
+ * What an export has to keep to. Outputs may differ by `rtol` of the model's largest output: rounding grows with the
+ * numbers. Networks come to 1e-6 in float32 and to 1e-3 in float16. `rounding`: outputs of a model that are nearer to each other,
+ * relative to the larger, are no decision for one class. int8 is judged by its accuracy, too (`--max-drop`).
+ */
 export const tolerances = {
-  fp32: { maxDifference: 1e-3, agreement: 0.999 },
-  fp16: { maxDifference: Number.POSITIVE_INFINITY, agreement: 0.99 },
-  int8: { maxDifference: Number.POSITIVE_INFINITY, agreement: 0 },
+  fp32: { rtol: 1e-4, agreement: 0.999, rounding: 2 ** -20 },
+  fp16: { rtol: 1e-2, agreement: 0.99, rounding: 2 ** -10 },
+  int8: { rtol: 0.5, agreement: 0.6, rounding: 2 ** -7 },
 } as const satisfies Record<ExportMetadata["precision"], object>;
+
+/** For outputs that are all 0. */
+const ATOL = 1e-8;
 
 /**
  * Grey levels that resizing in the file may differ by, and the share of images that must get the same class all the same.
@@ -38,6 +50,10 @@ export const resizingTolerance = { largest: 3, mean: 0.25, agreement: 0.99 } as 
 export interface ParityOptions extends BatchOptions {
   readonly precision: ExportMetadata["precision"];
   readonly takes: ExportMetadata["takes"];
+  /** What outputs may differ by, in place of the share of the largest one. */
+  readonly maxDifference?: number | undefined;
+  /** Points of accuracy that int8 may lose: so many images more may get another class. */
+  readonly maxDrop?: number | undefined;
 }
 
 /** Asks file and model about the same images. @throws ThawError where there are none. */
@@ -45,7 +61,7 @@ export async function checkParity(
   session: OnnxSession,
   subject: Subject,
   set: SplitSet,
-  { precision, takes, ...options }: ParityOptions,
+  { precision, takes, maxDifference: allowed, maxDrop, ...options }: ParityOptions,
 ): Promise<Parity> {
   if (set.count === 0) {
     throw new ThawError("there is no image to compare the file with its model on", {
@@ -55,7 +71,9 @@ export async function checkParity(
   const { input, classes } = subject.metadata;
   await using resizing = takes === "pictures" ? await Resizing.open(input, set) : undefined;
   const count = classes.length;
-  let [agreed, maxDifference] = [0, 0];
+  const { rtol, rounding } = tolerances[precision];
+  let [agreed, maxDifference, largestOutput] = [0, 0, 0];
+  const notFinite = { model: 0, file: 0 };
   for await (const { images, first, labels } of batchesOf(set, input, options)) {
     const said = subject.answer(images);
     const own = await resizing?.ask(session, images, first);
@@ -71,20 +89,50 @@ export async function checkParity(
     for (const [i, value] of same.entries()) {
       // A NaN stays: Math.max gives it on.
       maxDifference = Math.max(maxDifference, Math.abs(value - answers[i]!));
+      largestOutput = Math.max(largestOutput, Math.abs(value));
     }
     for (let row = 0; row < labels.length; row++) {
-      if (largest(said, row, count) === largest(answers, row, count)) agreed++;
+      const [own, other] = [said, answers].map((outputs) => largest(outputs, row, count));
+      if (isSame(said, row * count + own!, row * count + other!, rounding)) agreed++;
+      if (!isFiniteRow(same, row, count)) notFinite.model++;
+      if (!isFiniteRow(answers, row, count)) notFinite.file++;
     }
   }
   const agreement = agreed / set.count;
-  const allowed = tolerances[precision];
+  const allowedDifference = allowed ?? ATOL + rtol * largestOutput;
   const differs = resizing?.differs();
-  const least = differs
-    ? Math.min(allowed.agreement, resizingTolerance.agreement)
-    : allowed.agreement;
-  const passed = maxDifference <= allowed.maxDifference && agreement >= least && isAllowed(differs);
-  const parity = { images: set.count, maxDifference, agreement, passed };
-  return { ...parity, ...(differs && { resizing: differs }) };
+  const hasAll = notFinite.model + notFinite.file === 0;
+  const passed =
+    hasAll &&
+    maxDifference <= allowedDifference &&
+    agreement >= leastAgreement(precision, differs !== undefined, maxDrop) &&
+    isAllowed(differs);
+  return {
+    ...{ images: set.count, maxDifference, largestOutput, allowedDifference, agreement, passed },
+    ...(!hasAll && { notFinite }),
+    ...(differs && { resizing: differs }),
+  };
+}
+
+/** Both are the first class of an image where no more than rounding lies between them. */
+function isSame(said: Float32Array, own: number, other: number, rounding: number): boolean {
+  if (own === other) return true;
+  const [first, second] = [said[own]!, said[other]!];
+  return first - second <= rounding * Math.max(Math.abs(first), Math.abs(second));
+}
+
+function isFiniteRow(outputs: Float32Array, row: number, count: number): boolean {
+  return outputs.subarray(row * count, (row + 1) * count).every(Number.isFinite);
+}
+
+function leastAgreement(
+  precision: ExportMetadata["precision"],
+  resizes: boolean,
+  maxDrop = 1,
+): number {
+  const { agreement } = tolerances[precision];
+  if (precision === "int8") return Math.max(0, agreement - Math.max(0, maxDrop) / 100);
+  return resizes ? Math.min(agreement, resizingTolerance.agreement) : agreement;
 }
 
 function isAllowed(differs: Parity["resizing"]): boolean {
@@ -93,26 +141,54 @@ function isAllowed(differs: Parity["resizing"]): boolean {
 }
 
 /** @throws ThawError with exit code 3 that says what differs, for a file that does not say what its model says. */
-export function refuseDifference(parity: Parity, precision: ExportMetadata["precision"]): void {
+export function refuseDifference(
+  parity: Parity,
+  precision: ExportMetadata["precision"],
+  maxDrop?: number,
+): void {
   if (parity.passed) return;
-  const { maxDifference, agreement, resizing, images } = parity;
-  const allowed = tolerances[precision];
-  const { largest, mean, agreement: least } = resizingTolerance;
-  const keeps = [
-    ...(Number.isFinite(allowed.maxDifference) ? [String(allowed.maxDifference)] : []),
-    ...(resizing ? [`${largest} grey levels, ${mean} on average,`] : []),
-    `${100 * (resizing ? Math.min(allowed.agreement, least) : allowed.agreement)} %`,
-  ];
+  const { maxDifference, largestOutput, allowedDifference, agreement, resizing, images } = parity;
+  if (parity.notFinite !== undefined) throw notFiniteError(parity, precision);
+  const short = (value: number) => String(Number(value.toPrecision(3)));
+  const least = leastAgreement(precision, resizing !== undefined, maxDrop);
   const resized = (by: NonNullable<Parity["resizing"]>) =>
     `its resizing by up to ${by.largest} grey levels, ${by.mean.toPrecision(3)} on average, `;
+  const keeps = [
+    `a difference of ${short(allowedDifference)}`,
+    ...(resizing
+      ? [`${resizingTolerance.largest} grey levels, ${resizingTolerance.mean} on average,`]
+      : []),
+    `${short(100 * least)} % of images with the same class`,
+  ];
+  const isLarge = maxDifference > allowedDifference;
+  const way = isLarge ? `; --max-difference ${short(2 * maxDifference)} allows more` : "";
   throw new ThawError(
-    `the file does not say what its model says: outputs differ by up to ${maxDifference.toPrecision(3)}, ` +
-      `${resizing ? resized(resizing) : ""}` +
+    `the file does not say what its model says: outputs differ by up to ${maxDifference.toPrecision(3)} ` +
+      `(the largest is ${short(largestOutput)}), ${resizing ? resized(resizing) : ""}` +
       `and ${(100 * agreement).toFixed(2)} % of ${images} images get the same class`,
     {
       exitCode: ExitCode.gate,
-      hint: `an export in ${precision} keeps to ${keeps.join(" and ")}`,
+      hint: `an export in ${precision} keeps to ${keeps.join(" and ")}${way}`,
     },
+  );
+}
+
+function notFiniteError(
+  { notFinite, images }: Parity,
+  precision: ExportMetadata["precision"],
+): ThawError {
+  const { model, file } = notFinite!;
+  const [who, count] = model > 0 ? ["model", model] : ["file", file];
+  const overflow = "float16 ends at 65,504: leave --half out";
+  const hint =
+    model > 0
+      ? "its weights are damaged, or training diverged: train it again"
+      : precision === "fp16"
+        ? overflow
+        : "this is a bug of Thaw's: please report it";
+  return new ThawError(
+    `the ${who}'s outputs are NaN or infinite for ${count} of ${images} images`,
+    { exitCode: ExitCode.gate, hint },
   );
 }
 

@@ -1,5 +1,8 @@
-import { existsSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
-import { ThawError, UsageError } from "../errors.ts";
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { resolve } from "node:path";
+import { UsageError } from "../errors.ts";
+import { replaceFolder, restoreReplaced } from "../platform/replace-folder.ts";
+import { type WriteContext, writeError } from "../platform/system-error.ts";
 
 const ourFiles: readonly string[] = ["README.md", "export.json", "model.onnx", "model.onnx.data"];
 
@@ -27,6 +30,21 @@ export function refuseTarget(folder: string, overwrite: boolean): void {
   );
 }
 
+export const exportPlace: WriteContext = {
+  elsewhere: "choose another folder with --to",
+  ifFull: "free some space, or choose another folder with --to",
+};
+
+/**
+ * For whoever looks for an export, before they look: one that was being replaced when its process was killed gets its name
+ * back.
+ */
+export function restoreExport(folder: string, onNote?: (text: string) => void): void {
+  if (restoreReplaced(resolve(folder))) {
+    onNote?.(`${folder}: replacing it was interrupted; the earlier export is back`);
+  }
+}
+
 /**
  * Puts a finished export in its place. An earlier one goes when the new one is there, and comes back where that fails.
  * @throws UsageError where something else has come to stand there meanwhile; ThawError where the system refuses it.
@@ -34,33 +52,14 @@ export function refuseTarget(folder: string, overwrite: boolean): void {
 export function putInPlace(
   made: string,
   folder: string,
-  { overwrite, onNote }: { overwrite: boolean; onNote?: ((text: string) => void) | undefined },
+  { overwrite }: { readonly overwrite: boolean },
 ): void {
   refuseTarget(folder, overwrite);
-  const old = `${made}.old`;
   const hasOld = existsSync(folder);
-  const attempt = (body: () => void, hint: string): void => {
-    try {
-      body();
-    } catch (cause) {
-      throw new ThawError(`${folder}: cannot be written: ${(cause as Error).message}`, {
-        hint,
-        cause,
-      });
-    }
-  };
-  const kept = hasOld ? "the earlier export is as it was" : "name another folder with --to";
-  if (hasOld) attempt(() => renameSync(folder, old), kept);
   try {
-    attempt(() => renameSync(made, folder), kept);
-  } catch (error) {
-    if (hasOld) attempt(() => renameSync(old, folder), `the earlier export is in ${old}`);
-    throw error;
-  }
-  if (!hasOld) return;
-  try {
-    rmSync(old, { recursive: true, force: true });
-  } catch {
-    onNote?.(`the earlier export could not be removed: what is left of it is in ${old}`);
+    replaceFolder(made, folder);
+  } catch (cause) {
+    const intact = hasOld && existsSync(folder) ? "The earlier export is as it was." : undefined;
+    throw writeError(folder, cause, { ...exportPlace, intact });
   }
 }

@@ -12,6 +12,7 @@ import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { ThawError } from "../errors.ts";
+import { removeAbandoned, temporaryPath } from "../platform/temporary.ts";
 import type { Host, Log, RunResult } from "./host.ts";
 import type { LibtorchBuild } from "./inspect.ts";
 import { openblasOpenmpDir, turbojpegRoot } from "./locate.ts";
@@ -138,7 +139,8 @@ async function build(
 ): Promise<void> {
   const started = Date.now();
   const folder = dirname(addon.file);
-  const buildDir = `${folder}.build-${process.pid}`;
+  removeAbandoned(dirname(folder));
+  const buildDir = temporaryPath(folder);
   mkdirSync(buildDir, { recursive: true });
   options.log(`compiling the addon against libtorch ${options.libtorch.version} (about a minute)`);
   try {

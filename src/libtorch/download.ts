@@ -5,6 +5,7 @@ import { dirname } from "node:path";
 import { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { ThawError } from "../errors.ts";
+import { removeAbandoned, temporaryPath } from "../platform/temporary.ts";
 
 /**
  * Downloads a file, and puts it in place only if its SHA-256 is the one expected.
@@ -17,7 +18,8 @@ export async function downloadVerified(
   options: { onProgress?: (bytes: number, total: number | undefined) => void } = {},
 ): Promise<void> {
   mkdirSync(dirname(file), { recursive: true });
-  const partial = `${file}.part-${process.pid}`;
+  removeAbandoned(dirname(file));
+  const partial = temporaryPath(file);
   try {
     const response = await fetch(url).catch((cause: Error) => {
       throw new ThawError(`${url}: ${reason(cause)}`, { cause });

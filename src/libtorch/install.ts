@@ -1,6 +1,7 @@
 import { mkdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { ThawError } from "../errors.ts";
+import { removeAbandoned, removeQuietly, temporaryPath } from "../platform/temporary.ts";
 import { aptCandidate, aptInstall, whyNoApt } from "./apt.ts";
 import { defaultCompiler } from "./compile.ts";
 import { downloadVerified } from "./download.ts";
@@ -75,8 +76,10 @@ async function installOfficial(host: Host, cache: string, log: Log): Promise<str
     return `no checksum is known for ${url}: set THAW_LIBTORCH_SHA256 to one you trust (sha256 of the file as you downloaded it)`;
   }
   const folder = join(cache, "libtorch");
-  const archive = join(folder, `libtorch-${version}-${process.pid}.zip`);
-  const unpacked = join(folder, `.unpacking-${process.pid}`);
+  removeAbandoned(folder);
+  const temporary = temporaryPath(join(folder, version));
+  const archive = join(temporary, `libtorch-${version}.zip`);
+  const unpacked = join(temporary, "unpacked");
   try {
     log(`downloading ${url}`);
     let shown = 0;
@@ -96,8 +99,7 @@ async function installOfficial(host: Host, cache: string, log: Log): Promise<str
   } catch (error) {
     return (error as Error).message;
   } finally {
-    rmSync(archive, { force: true });
-    rmSync(unpacked, { recursive: true, force: true });
+    removeQuietly(temporary);
   }
 }
 

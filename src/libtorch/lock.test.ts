@@ -81,6 +81,6 @@ test("the holder is named to those who wait", async () => {
 test("a folder that cannot be written is an error that says so", async () => {
   writeFileSync(file, "");
   await expect(withLock(join(file, "b.lock"), async () => {})).rejects.toThrow(
-    /b\.lock cannot be written: E/,
+    /a\.lock: cannot be written: something else of this name is there/,
   );
 });

@@ -1,10 +1,8 @@
 import {
   closeSync,
-  mkdirSync,
   openSync,
   readFileSync,
   renameSync,
-  rmSync,
   statSync,
   utimesSync,
   writeSync,
@@ -13,10 +11,18 @@ import { hostname } from "node:os";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ThawError } from "../errors.ts";
+import { makeFolder } from "../platform/durable.ts";
+import { isRunning, startOf } from "../platform/process.ts";
+import { type WriteContext, writeError } from "../platform/system-error.ts";
+import { removeAbandoned, removeQuietly, temporaryPath } from "../platform/temporary.ts";
 
 const HEARTBEAT_MS = 5_000;
 /** No heartbeat for so long and the holder counts as dead: it may be on another machine. */
 const STALE_MS = 60_000;
+
+const CACHE: WriteContext = {
+  elsewhere: "choose another cache folder: THAW_HOME, or HF_HOME for files of the hub",
+};
 
 export interface LockOptions {
   readonly waitMs?: number;
@@ -24,8 +30,8 @@ export interface LockOptions {
   readonly onWait?: (holder: string) => void;
   /** The error where the lock stays held. With it a holder that lives on this machine is not waited for. */
   readonly refuse?: (holder: string) => ThawError;
-  /** What to do where the lock file cannot be written. */
-  readonly hint?: string;
+  /** How another place is chosen where the lock file cannot be written. */
+  readonly place?: WriteContext;
 }
 
 /**
@@ -38,14 +44,10 @@ export async function withLock<T>(
   body: () => Promise<T>,
   options: LockOptions = {},
 ): Promise<T> {
-  try {
-    mkdirSync(dirname(file), { recursive: true });
-  } catch (cause) {
-    throw unwritable(file, cause, options.hint);
-  }
+  makeFolder(dirname(file), options.place ?? CACHE);
   const deadline = Date.now() + (options.waitMs ?? 900_000);
   let told = false;
-  while (!tryLock(file, options.hint)) {
+  while (!tryLock(file, options.place ?? CACHE)) {
     const holder = readHolder(file);
     if (holder !== undefined && isStale(file, holder)) {
       takeAway(file, holder);
@@ -77,7 +79,8 @@ export async function withLock<T>(
     return await body();
   } finally {
     clearInterval(heartbeat);
-    if (readHolder(file) === me()) rmSync(file, { force: true });
+    // Where the disk fails, what the body says of it counts; a lock that stays is taken over.
+    if (readHolder(file) === me()) removeQuietly(file);
   }
 }
 
@@ -87,40 +90,23 @@ function me(): string {
   return `process ${process.pid}${since} on ${hostname()}`;
 }
 
-/** When a process began, in ticks since boot, where the system tells: a container gives the same ids again and again. */
-function startOf(pid: number): string | undefined {
-  try {
-    // The name, in parentheses, may hold anything; the start is the 20th word after it.
-    return /.*\)(?: \S+){19} (\d+)/s.exec(readFileSync(`/proc/${pid}/stat`, "utf8"))?.[1];
-  } catch {
-    return undefined;
-  }
-}
-
-function tryLock(file: string, hint: string | undefined): boolean {
+function tryLock(file: string, place: WriteContext): boolean {
   let descriptor: number;
   try {
     descriptor = openSync(file, "wx");
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
-    throw unwritable(file, error, hint);
+    throw writeError(file, error, place);
   }
   try {
     writeSync(descriptor, me());
     return true;
   } catch (error) {
-    rmSync(file, { force: true });
-    throw unwritable(file, error, hint);
+    removeQuietly(file);
+    throw writeError(file, error, place);
   } finally {
     closeSync(descriptor);
   }
-}
-
-function unwritable(file: string, cause: unknown, hint?: string): ThawError {
-  return new ThawError(`${file} cannot be written: ${(cause as Error).message}`, {
-    hint: hint ?? "choose another cache folder: THAW_HOME, or HF_HOME for files of the hub",
-    cause,
-  });
 }
 
 function readHolder(file: string): string | undefined {
@@ -134,8 +120,7 @@ function readHolder(file: string): string | undefined {
 function isStale(file: string, holder: string): boolean {
   if (isHere(holder)) {
     const [, pid, start] = /^process (\d+)(?: \(start (\d+)\))?/.exec(holder) ?? [];
-    const now = startOf(Number(pid));
-    return !isAlive(Number(pid)) || (start !== undefined && now !== undefined && start !== now);
+    return !isRunning(Number(pid), start === undefined ? undefined : Number(start));
   }
   try {
     return Date.now() - statSync(file).mtimeMs > STALE_MS;
@@ -148,18 +133,10 @@ function isHere(holder: string): boolean {
   return holder.endsWith(` on ${hostname()}`);
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
-}
-
 /** Renamed first: of two that see the same dead holder, only one moves that very file away. */
 function takeAway(file: string, holder: string): void {
-  const aside = `${file}.${process.pid}`;
+  removeAbandoned(dirname(file), { of: file });
+  const aside = temporaryPath(file);
   try {
     renameSync(file, aside);
   } catch {
@@ -170,5 +147,5 @@ function takeAway(file: string, holder: string): void {
     renameSync(aside, file);
     return;
   }
-  rmSync(aside, { force: true });
+  removeQuietly(aside);
 }

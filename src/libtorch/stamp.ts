@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { writeDurably } from "../platform/durable.ts";
 import type { Addon } from "./compile.ts";
 import { nativeDigest } from "./compile.ts";
 import { type LibtorchBuild, libraryFile } from "./inspect.ts";
@@ -64,9 +65,9 @@ export function writeStamp(
   const stamp: Stamp = { ...result, files: paths.map(mark).filter((file) => file !== undefined) };
   const file = stampFile(cache, nativeDir, env);
   mkdirSync(join(cache, "addon"), { recursive: true });
-  const temporary = `${file}.${process.pid}`;
-  writeFileSync(temporary, JSON.stringify(stamp, null, 2));
-  renameSync(temporary, file);
+  writeDurably(file, JSON.stringify(stamp, null, 2), {
+    elsewhere: "choose another cache folder with THAW_HOME",
+  });
   return stamp;
 }
 

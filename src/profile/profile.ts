@@ -2,7 +2,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { cpuInfo } from "../libtorch/index.ts";
 import { type ComputeChoice, chooseCompute, type ModelName } from "../models/index.ts";
-import { writeDurably } from "../run/durable.ts";
+import { writeDurably } from "../platform/durable.ts";
 import type { Profile, ProfiledModel } from "../run/profile.ts";
 import { getThreads, limitToMachine, version } from "../tensor/index.ts";
 import { measureGemm } from "./gemm.ts";

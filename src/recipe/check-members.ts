@@ -2,7 +2,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { DatasetSplits } from "../data/imageset.ts";
 import { ThawError } from "../errors.ts";
-import { writeDurably } from "../run/durable.ts";
+import { writeDurably } from "../platform/durable.ts";
 import { jsonFile } from "../run/json-file.ts";
 import { digestOverSeeds, type MatrixMember } from "../run/matrix-member.ts";
 import { type Placed, placeMembers } from "../run/member-state.ts";

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { DatasetSplits } from "../data/imageset.ts";
-import { type ExportReport, exportRun } from "../export/index.ts";
+import { type ExportReport, exportRun, restoreExport } from "../export/index.ts";
 import type { ComparisonRecord } from "../run/comparison.ts";
 import { canonicalJson } from "../run/config.ts";
 import type { ExportPlan } from "../run/matrix-file.ts";
@@ -45,6 +45,7 @@ export async function exportRuns(
       const to = join(out, "exports", precision === "fp32" ? name : `${name}-${precision}`);
       try {
         const madeOf = digestOf(join(out, name), { ...plan, precision });
+        restoreExport(to, options.onNote);
         const report =
           readExport(to, madeOf) ?? (await make(member, name, { to, precision, madeOf }));
         const bytes = report.files.reduce((sum, file) => sum + file.bytes, 0);

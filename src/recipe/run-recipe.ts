@@ -187,6 +187,8 @@ export async function runRecipe(matrix: Matrix, given: RecipeOptions): Promise<R
         await compareRuns({
           ...{ out, runs: judged, force: true },
           ...(matrix.title !== undefined && { title: matrix.title }),
+          // Who draws no pictures wants none.
+          ...(options.pictures !== undefined && { complete: { openData: openAfresh, onNote } }),
         });
   return {
     ...{ finished, skipped, failed, record, report },

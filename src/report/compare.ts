@@ -1,10 +1,11 @@
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { ThawError, UsageError } from "../errors.ts";
+import { makeFolder, writeDurably } from "../platform/durable.ts";
 import { readComparison } from "../run/comparison.ts";
-import { writeDurably } from "../run/durable.ts";
 import { openRun, type Run } from "../run/read.ts";
 import { isPartOfRun, listRuns } from "../run/record.ts";
+import { type CompleteOptions, completePictures } from "./complete-pictures.ts";
 import { writeComparisonPlots } from "./draw-comparison.ts";
 import { comparisonFindings } from "./findings/comparison.ts";
 import { type Analysis, analyse, type LeftOut } from "./findings/findings.ts";
@@ -35,9 +36,13 @@ export interface CompareOptions {
   /** Folder that gets `report.html` and `report.md`; default the one that all runs are in, else `out`. */
   readonly into?: string;
   readonly title?: string;
+  /** Opens the data of runs whose pictures are missing, which are then drawn; without it they stay missing. */
+  readonly complete?: CompleteOptions;
   /** Runs of different test sets or classes are set beside each other, without paired tests between them. */
   readonly force?: boolean;
 }
+
+const reportPlace = { elsewhere: "choose another folder with --into" };
 
 /**
  * Sets runs beside each other and writes `report.html`, `report.md` and the pictures of `writeComparisonPlots`. Runs whose
@@ -64,10 +69,13 @@ export async function compareRuns(options: CompareOptions): Promise<Comparison> 
       },
     );
   }
+  if (options.complete !== undefined) {
+    for (const { dir } of analysis.runs) await completePictures(dir, options.complete);
+  }
   const shown = findProfiles({ asked: options.profiles, named: options.runs }, analysis.runs);
   const profiles = profileSections(shown.found);
   const into = options.into ?? sharedFolder(read) ?? out;
-  mkdirSync(into, { recursive: true });
+  makeFolder(into, reportPlace);
   const html = join(into, "report.html");
   const markdown = join(into, "report.md");
   // The pictures are made on other threads while the page is written.
@@ -75,8 +83,8 @@ export async function compareRuns(options: CompareOptions): Promise<Comparison> 
     htmlReport(title, analysis, profiles),
     writeComparisonPlots(title, analysis.runs, into),
   ]);
-  writeDurably(html, page);
-  writeDurably(markdown, markdownReport(title, analysis, profiles));
+  writeDurably(html, page, reportPlace);
+  writeDurably(markdown, markdownReport(title, analysis, profiles), reportPlace);
   return {
     ...{ html, markdown, ...analysis, profiles: shown.found.map(({ dir }) => dir) },
     leftOut: [...damaged, ...foreign, ...shown.damaged],

@@ -1,5 +1,5 @@
 import { basename, join } from "node:path";
-import { writeDurably } from "../run/durable.ts";
+import { writeDurably } from "../platform/durable.ts";
 import { largestMeasured, type Profile, readProfile } from "../run/profile.ts";
 import { count, escapeMarkdown } from "./format.ts";
 import { markdownTable } from "./markdown.ts";

@@ -1,4 +1,5 @@
 export { type CompareOptions, type Comparison, compareRuns } from "./compare.ts";
+export { type CompleteOptions, completePictures } from "./complete-pictures.ts";
 export { writeComparisonPlots } from "./draw-comparison.ts";
 export { writeExplanations, writeMisclassified } from "./draw-images.ts";
 export { drawLrFind } from "./draw-lr-find.ts";

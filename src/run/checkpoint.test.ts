@@ -1,6 +1,5 @@
 import { execFileSync } from "node:child_process";
 import {
-  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -12,6 +11,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { abandonedPath } from "../../test/support/abandoned.ts";
 import { ThawError } from "../errors.ts";
 import {
   encodeSafetensors,
@@ -75,7 +75,7 @@ describe("a checkpoint", () => {
 
   it("keeps the last two and the best, and leaves no temp file", () => {
     saveModel(join(folder, "best.safetensors"), tensors(9), { model: "simple_cnn" });
-    writeFileSync(join(folder, ".step-000000010.safetensors.99.tmp"), "left by a kill");
+    writeFileSync(abandonedPath(file(10)), "left by a kill");
     for (const step of [10, 20, 30]) saveCheckpoint(folder, info(step), tensors(step));
     expect(files()).toEqual([
       "best.safetensors",
@@ -227,7 +227,7 @@ describe("a full disk", () => {
 it("says why a file cannot be put in its place, and leaves no temp file", () => {
   mkdirSync(join(folder, "step-000000001.safetensors"));
   expect(catchError(() => saveCheckpoint(folder, info(1), tensors(1)))).toBeInstanceOf(ThawError);
-  expect(existsSync(join(folder, `.step-000000001.safetensors.${process.pid}.tmp`))).toBe(false);
+  expect(readdirSync(folder)).toEqual(["step-000000001.safetensors"]);
 });
 
 function catchError(act: () => unknown): ThawError {

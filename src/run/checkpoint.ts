@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { ThawError } from "../errors.ts";
 import {
@@ -8,7 +8,10 @@ import {
   type Safetensors,
   type TensorData,
 } from "../models/weights/safetensors.ts";
-import { removeStaleTemps, writeDurably } from "./durable.ts";
+import { makeFolder, writeDurably } from "../platform/durable.ts";
+import { reasonOf } from "../platform/system-error.ts";
+import { removeAbandoned } from "../platform/temporary.ts";
+import { runPlace } from "./run-place.ts";
 
 /** What decides the bits of a step besides seed and data: a resumed run equals the whole one only where these are equal. */
 export interface Fingerprint {
@@ -60,16 +63,18 @@ const NAME = /^step-(\d{9,})\.safetensors$/;
 /**
  * Writes `step-<n>.safetensors` durably, then removes all others but the one before it. Files with a higher step belong
  * to a future that was abandoned when the run was resumed from an earlier one. `best.safetensors` is never touched.
- * Returns the path.
+ * Returns the path. A checkpoint that cannot be removed is only noted: the new one is saved.
  * @throws ThawError where the disk is full: the checkpoints written before are intact, the temp file is gone.
  */
 export function saveCheckpoint(
   folder: string,
   info: CheckpointInfo,
   tensors: ReadonlyMap<string, TensorData>,
+  onNote?: (text: string) => void,
 ): string {
-  mkdirSync(folder, { recursive: true });
-  removeStaleTemps(folder);
+  makeFolder(folder, runPlace);
+  // The run's lock is held: whoever left them, nobody is writing them. On a full disk they are what stands in the way.
+  removeAbandoned(folder, { isLocked: true });
   const path = join(folder, `step-${String(info.step).padStart(9, "0")}.safetensors`);
   const last = stepFiles(folder).at(-1);
   writeModelFile(
@@ -88,8 +93,18 @@ export function saveCheckpoint(
   );
   const earlier = stepFiles(folder).filter(({ step }) => step < info.step);
   const kept = new Set([info.step, earlier.at(-1)?.step]);
-  for (const { file, step } of stepFiles(folder)) if (!kept.has(step)) rmSync(join(folder, file));
+  for (const { file, step } of stepFiles(folder)) {
+    if (!kept.has(step)) removeEarlier(join(folder, file), onNote);
+  }
   return path;
+}
+
+function removeEarlier(path: string, onNote: ((text: string) => void) | undefined): void {
+  try {
+    rmSync(path);
+  } catch (error) {
+    onNote?.(`${path} is no longer needed and cannot be removed: ${reasonOf(error)}`);
+  }
 }
 
 /**
@@ -101,7 +116,7 @@ export function saveModel(
   tensors: ReadonlyMap<string, TensorData>,
   metadata: Readonly<Record<string, string>>,
 ): void {
-  mkdirSync(dirname(path), { recursive: true });
+  makeFolder(dirname(path), runPlace);
   const intact = existsSync(path) ? "The one written before is intact." : undefined;
   writeModelFile(path, tensors, metadata, intact);
 }
@@ -208,7 +223,7 @@ function writeModelFile(
 ): void {
   const sha256 = contentDigest(tensors, metadata);
   const { chunks } = encodeSafetensors(tensors, { ...metadata, sha256 });
-  writeDurably(path, chunks, intact === undefined ? {} : { intact });
+  writeDurably(path, chunks, { ...runPlace, intact });
 }
 
 /** The numbered checkpoints, fewest steps first. */

@@ -2,7 +2,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
-import { writeDurably } from "./durable.ts";
+import { writeDurably } from "../platform/durable.ts";
 import { jsonFile } from "./json-file.ts";
 
 const subject = z.object({ model: z.string(), strategy: z.string() });

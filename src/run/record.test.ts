@@ -9,9 +9,10 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { abandonedPath } from "../../test/support/abandoned.ts";
 import { formatCsv, parseCsv } from "../data/formats/csv.ts";
 import { ThawError, UsageError } from "../errors.ts";
 import { predictions } from "../metrics/index.ts";
@@ -111,11 +112,14 @@ describe("a run record", () => {
 
 describe("starting a run whose name is taken", () => {
   it("clears away what a kill in the middle of replacing one has left, and nothing else", () => {
-    for (const folder of [".a.17.replaced", ".a.x.replaced", ".ab.17.replaced", "b"]) {
-      mkdirSync(join(out, folder, "checkpoints"), { recursive: true });
+    const left = abandonedPath(join(out, "a"));
+    const others = [abandonedPath(join(out, "ab")), join(out, ".a.tmp"), join(out, "b")];
+    for (const folder of [left, ...others]) {
+      mkdirSync(join(folder, "checkpoints"), { recursive: true });
     }
     create();
-    expect(readdirSync(out).sort()).toEqual([".a.x.replaced", ".ab.17.replaced", "a", "b"]);
+    const names = [...others, join(out, "a")].map((path) => basename(path));
+    expect(readdirSync(out).sort()).toEqual(names.sort());
   });
 
   it("refuses a finished one, unless told to overwrite it", () => {

@@ -1,9 +1,18 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { ThawError, UsageError } from "../errors.ts";
-import { appendLine, writeDurably } from "./durable.ts";
+import { appendLine, makeFolder, writeDurably } from "../platform/durable.ts";
+import { writeError } from "../platform/system-error.ts";
+import { isTemporary, removeAbandoned, temporaryPath } from "../platform/temporary.ts";
 import { truncateLines } from "./lines.ts";
-import { resultFiles, type TestPredictions, type TestResult, writeResults } from "./results.ts";
+import {
+  removePictures,
+  resultFiles,
+  type TestPredictions,
+  type TestResult,
+  writeResults,
+} from "./results.ts";
+import { runPlace } from "./run-place.ts";
 import {
   type EpochLine,
   epochLineSchema,
@@ -44,16 +53,16 @@ export class RunRecord {
       const { path, message } = checked.error.issues[0]!;
       throw new ThawError(`epoch ${line.epoch}: ${path.join(".")} cannot be recorded: ${message}`);
     }
-    appendLine(this.path("metrics.jsonl"), JSON.stringify(line), { sync: true });
+    appendLine(this.path("metrics.jsonl"), JSON.stringify(line), { sync: true, ...runPlace });
   }
 
   /** Appends a step's line, not yet durably: a kill of the machine may lose the last ones. */
   appendStep(line: StepLine): void {
-    appendLine(this.path("steps.jsonl"), JSON.stringify(line), { sync: false });
+    appendLine(this.path("steps.jsonl"), JSON.stringify(line), { sync: false, ...runPlace });
   }
 
   appendTiming(line: TimingLine): void {
-    appendLine(this.path("timings.jsonl"), JSON.stringify(line), { sync: true });
+    appendLine(this.path("timings.jsonl"), JSON.stringify(line), { sync: true, ...runPlace });
   }
 
   /**
@@ -89,20 +98,16 @@ export class RunRecord {
 
   /** Removes what `writeResults` wrote, and the pictures of it: a run that trains on has no results yet. */
   removeResults(): void {
-    const pictures = resultPictures.flatMap((name) => [`${name}.svg`, `${name}.png`]);
-    for (const file of [...resultFiles, ...pictures]) rmSync(this.path(file), { force: true });
+    removePictures(this.dir);
+    for (const file of [...resultFiles, "explain.svg", "explain.png"]) {
+      rmSync(this.path(file), { force: true });
+    }
   }
 
   writeJson(file: string, value: unknown): void {
-    writeDurably(this.path(file), `${JSON.stringify(value, null, 2)}\n`);
+    writeDurably(this.path(file), `${JSON.stringify(value, null, 2)}\n`, runPlace);
   }
 }
-
-/** Drawn from the test set's results. */
-const resultPictures = [
-  ...["confusion_matrix", "confusion_matrix_normalised", "reliability"],
-  ...["misclassified", "explain"],
-];
 
 export interface RunOptions {
   /** Folder of all runs. */
@@ -123,9 +128,10 @@ export interface RunOptions {
 export function createRun({ out, name, config, environment, overwrite }: RunOptions): RunRecord {
   checkRunName(name);
   const run = new RunRecord(join(out, name));
-  removeReplaced(run);
+  // What a process that was killed in the middle of replacing the run has left beside it.
+  removeAbandoned(dirname(run.dir), { of: run.dir, isLocked: true });
   if (existsSync(run.dir)) clearFor(run, overwrite ?? false);
-  mkdirSync(run.checkpoints, { recursive: true });
+  makeFolder(run.checkpoints, runPlace);
   run.writeJson("environment.json", environment);
   // Last: a folder with config.json is a run, one without is nothing yet.
   run.writeJson("config.json", config);
@@ -155,7 +161,7 @@ export function findRun(at: string, out = "runs"): string {
 export function listRuns(out: string): string[] {
   if (!existsSync(out)) return [];
   return readdirSync(out)
-    .filter((name) => isRun(join(out, name)))
+    .filter((name) => !isTemporary(name) && isRun(join(out, name)))
     .sort();
 }
 
@@ -221,18 +227,12 @@ function clearFor(run: RunRecord, overwrite: boolean): void {
     }
   }
   // Out of the way in one step: a kill while files are removed must not leave half a run.
-  const replaced = join(dirname(run.dir), `.${run.name}.${process.pid}.replaced`);
-  renameSync(run.dir, replaced);
-  rmSync(replaced, { recursive: true });
-}
-
-/** What a process that was killed in the middle of replacing a run has left beside it. */
-function removeReplaced({ dir, name }: RunRecord): void {
-  const parent = dirname(dir);
-  for (const file of existsSync(parent) ? readdirSync(parent) : []) {
-    const isLeft =
-      file.startsWith(`.${name}.`) && /^\d+\.replaced$/.test(file.slice(name.length + 2));
-    if (isLeft) rmSync(join(parent, file), { recursive: true, force: true });
+  const replaced = temporaryPath(run.dir);
+  try {
+    renameSync(run.dir, replaced);
+    rmSync(replaced, { recursive: true });
+  } catch (cause) {
+    throw writeError(run.dir, cause, runPlace);
   }
 }
 

@@ -22,7 +22,8 @@ import {
   topK,
   wilson95,
 } from "../metrics/index.ts";
-import { writeDurably } from "./durable.ts";
+import { writeDurably } from "../platform/durable.ts";
+import type { WriteContext } from "../platform/system-error.ts";
 import { fromCell, toCell } from "./spreadsheet.ts";
 import type { Summary } from "./summary.ts";
 
@@ -50,6 +51,26 @@ export const resultFiles = [
   "calibration.csv",
 ] as const;
 
+/** Drawn from the results. */
+const resultPictures = [
+  "confusion_matrix",
+  "confusion_matrix_normalised",
+  "reliability",
+  "misclassified",
+];
+
+export function removePictures(dir: string): void {
+  for (const name of resultPictures) {
+    for (const extension of ["svg", "png"])
+      rmSync(join(dir, `${name}.${extension}`), { force: true });
+  }
+}
+
+const resultsPlace: WriteContext = {
+  elsewhere: "run it again where it can be written",
+  ifFull: "Free some space and run the command again; `thaw train` goes on with --resume.",
+};
+
 /**
  * Writes `predictions.csv`, `classification_report.txt`, `per_class.csv`, `confusion_matrix.csv` and, of probabilities,
  * `calibration.csv` into a run's folder and returns the numbers for its summary.
@@ -57,8 +78,10 @@ export const resultFiles = [
 export function writeResults(dir: string, test: TestPredictions): TestResult {
   const { predictions, classes, set, isProbability = true } = test;
   const matrix = confusionMatrix(predictions);
+  // First: after a kill in between, pictures are missing, which is seen and made good, and never those of other results.
+  removePictures(dir);
   const write = (file: (typeof resultFiles)[number], text: string) =>
-    writeDurably(join(dir, file), text);
+    writeDurably(join(dir, file), text, resultsPlace);
   write("predictions.csv", formatCsv(predictionRows(test)));
   write("classification_report.txt", classificationReport(matrix, classes));
   write("per_class.csv", formatCsv(perClassRows(classRows(matrix, classes))));

@@ -1,6 +1,7 @@
 import { basename, dirname, join, resolve } from "node:path";
 import { ThawError } from "../errors.ts";
 import { withLock } from "../libtorch/index.ts";
+import { runPlace } from "./run-place.ts";
 
 /** Another machine's lock counts as abandoned after a minute without a sign of life. */
 const WAIT_MS = 70_000;
@@ -25,6 +26,6 @@ export async function withRunLock<T>(
       new ThawError(`the run ${name} is being written by ${holder}`, {
         hint: `Wait for it to end, or choose another --name. If there is no such process, delete ${file}.`,
       }),
-    hint: "Free some space or choose another folder with --out.",
+    place: runPlace,
   });
 }

@@ -56,6 +56,8 @@ export async function trainOnFeatures(
   const { fingerprint } = data;
   const { mean, std, height, width } = input;
   const { memoryFormat } = compute;
+  // Training and validation images have the same to say.
+  const onNote = onceEach(options.onNote);
   const featuresOf = async (split: "train" | "val") => {
     const set = data[split];
     const isChanged = split === "train" && changes;
@@ -64,7 +66,7 @@ export async function trainOnFeatures(
       ...{ mean, std, memoryFormat, seed, batchSize: evaluationBatch(input) },
       ...(isChanged && { augment }),
       ...(fit && { fit }),
-      ...{ keepIn: picturesFolder(options.cache), onNote: options.onNote },
+      ...{ keepIn: picturesFolder(options.cache), onNote },
     });
     return await cachedFeatures(loader, {
       folder: join(options.cache ?? cacheHome(), "features"),
@@ -76,7 +78,7 @@ export async function trainOnFeatures(
       },
       views: isChanged ? (views ?? 1) : 1,
       embed: (images) => give(onDevice(images, compute.device)),
-      onNote: options.onNote,
+      onNote,
       onProgress: (done, total) => options.onFeatures?.({ split, done, total }),
     });
   };
@@ -94,6 +96,15 @@ export async function trainOnFeatures(
     shuffle: false,
   });
   await session.trainOn(from, train, val);
+}
+
+/** Tells each text the first time. */
+function onceEach(tell: TrainOptions["onNote"]): (text: string) => void {
+  const told = new Set<string>();
+  return (text) => {
+    if (!told.has(text)) tell?.(text);
+    told.add(text);
+  };
 }
 
 /** Do the features of all images take no more than the budget? If not, that is said. */

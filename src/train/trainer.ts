@@ -307,7 +307,7 @@ export class Trainer {
       fingerprint: this.#fingerprint,
       state: state as unknown as Json,
     };
-    saveCheckpoint(this.#run.checkpoints, info, tensors);
+    saveCheckpoint(this.#run.checkpoints, info, tensors, this.#options.onNote);
   }
 
   /** What is needed to use the model file by itself. */

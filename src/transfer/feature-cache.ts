@@ -1,11 +1,12 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
-import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { writeWhole } from "../data/datasets/download.ts";
 import type { BatchSource } from "../data/loader.ts";
 import { encodeSafetensors, readSafetensors, type TensorData } from "../models/weights/index.ts";
 import { fromTensorData, toTensorData } from "../models/weights/tensors.ts";
+import { writeWhole } from "../platform/durable.ts";
+import { reasonOf } from "../platform/system-error.ts";
 import { inference, ops, scope, type Tensor, unscoped } from "../tensor/index.ts";
 
 /** What of a loader is used: the images in their own order, another view each epoch. */
@@ -119,8 +120,7 @@ async function prepareFolder(
       await rm(folder, { recursive: true });
     }
     if (!isKept) await noteOthers(folder, key, onNote);
-    await mkdir(folder, { recursive: true });
-    await writeFile(join(folder, "key.json"), text);
+    await writeWhole(join(folder, "key.json"), [Buffer.from(text)]);
   });
 }
 
@@ -190,7 +190,7 @@ async function keep(
     await write();
     return true;
   } catch (error) {
-    onNote?.(`features are not kept for the next time: ${(error as Error).message}`);
+    onNote?.(`features are not kept for the next time: ${reasonOf(error)}`);
     return false;
   }
 }

@@ -20,6 +20,7 @@ interface Options extends WeightsFlags {
   half?: true;
   int8?: true;
   maxDrop?: number;
+  maxDifference?: number;
   dynamicBatch: boolean;
   withPreprocessing?: true;
   images?: number;
@@ -43,6 +44,11 @@ export const exportCommand: CliCommand = {
         "--max-drop <points>",
         "exit with 3 where int8 loses more test accuracy; default 1",
         points,
+      )
+      .option(
+        "--max-difference <d>",
+        "exit with 3 where an output differs by more from the model's; default 0.0001 of the largest output, --half 0.01, --int8 0.5",
+        difference,
       )
       .option("--dynamic-batch", "batches of any size", true)
       .option("--no-dynamic-batch", "batches of one image, for runtimes that need fixed sizes")
@@ -96,7 +102,7 @@ function tell(
   say(`${folder}: ${(bytes / 1e6).toFixed(1)} MB in ${precision}, opset ${opset}, ${nodes} nodes`);
   say(
     `ONNX Runtime on ${parity.images} ${parity.split} images: outputs differ by up to ` +
-      `${parity.maxDifference.toExponential(2)}, ${percent(parity.agreement)} get the same class`,
+      `${parity.maxDifference.toExponential(2)} where the largest is ${Number(parity.largestOutput.toPrecision(3))}, ${percent(parity.agreement)} get the same class`,
   );
   if (parity.resizing) {
     const { largest, mean } = parity.resizing;
@@ -109,6 +115,12 @@ function tell(
     `${percent(accuracy)} (95 % interval ${(100 * low).toFixed(2)} to ${(100 * high).toFixed(2)} %)`;
   say(`test accuracy ${of(int8.before)} before, ${of(int8.after)} in int8, ${int8.images} images`);
   say(`${int8.float.length} of ${int8.layers} layers stay in float`);
+}
+
+function difference(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== "" && value >= 0 && Number.isFinite(value)) return value;
+  throw new UsageError(`--max-difference: "${text}" given; allowed: a number from 0 on`);
 }
 
 function points(text: string): number {

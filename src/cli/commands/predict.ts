@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { statSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { formatCsv } from "../../data/formats/csv.ts";
 import { ExitCode, UsageError } from "../../errors.ts";
 import {
@@ -11,6 +11,7 @@ import {
   openSubject,
   type Predictor,
   predictFiles,
+  restoreExport,
 } from "../../export/index.ts";
 import { ensureNative } from "../../libtorch/index.ts";
 import { findRun } from "../../run/record.ts";
@@ -33,7 +34,10 @@ export const predict: CliCommand = {
   register(command) {
     command
       .argument("<model>", "an exported file (model.onnx) or its folder, or a run's folder or name")
-      .argument("<images...>", "files, folders, or - for paths on standard input, one a line")
+      .argument(
+        "<images...>",
+        "files, folders, or - for standard input: one image, or paths, one a line",
+      )
       .option("--top <n>", "classes named for each image", wholeNumber("--top", 1), 5)
       .option("--batch-size <n>", "images at a time", wholeNumber("--batch-size", 1), 32)
       .option("--out <folder>", "folder of the runs", "runs")
@@ -45,8 +49,8 @@ export const predict: CliCommand = {
         if (options.json && options.csv) throw new UsageError("--json and --csv: one of them");
         await using predictor = await openModel(model, options);
         const top = Math.min(options.top, predictor.metadata.classes.length);
-        const paths = listImages(images, process.stdin);
         const onNote = (text: string) => note(printable(text));
+        const paths = listImages(images, process.stdin, onNote);
         const answers = predictFiles(predictor, paths, { ...options, top, onNote });
         const { told, failed } = await print(answers, top, options);
         if (failed > 0) say(`${failed} of ${told} images could not be read`);
@@ -57,6 +61,7 @@ export const predict: CliCommand = {
 };
 
 async function openModel(name: string, options: Options): Promise<Predictor> {
+  for (const folder of [name, dirname(name)]) restoreExport(folder, note);
   const files = [name, join(name, "model.onnx")];
   const file = files.find((path) => statSync(path, { throwIfNoEntry: false })?.isFile());
   const dir = file === undefined ? findRun(name, options.out) : "";

@@ -1,9 +1,10 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { pushFolder } from "../../export/index.ts";
+import { pushFolder, restoreExport } from "../../export/index.ts";
 import { findRun } from "../../run/record.ts";
 import type { CliCommand } from "../command.ts";
 import { printJson, say } from "../output.ts";
+import { note } from "../progress.ts";
 
 interface Options {
   out: string;
@@ -20,8 +21,10 @@ export const push: CliCommand = {
       .option("--out <folder>", "folder of the runs", "runs")
       .option("--json", "print the commit as JSON")
       .action(async (name: string, repo: string, { out, private: isPrivate, json }: Options) => {
+        restoreExport(name, note);
         const isExport = existsSync(join(name, "model.onnx"));
         const folder = isExport ? name : join(findRun(name, out), "export");
+        restoreExport(folder, note);
         const { url, commit } = await pushFolder(folder, repo, {
           private: isPrivate,
           onFile: (file, bytes) => say(`${file}: ${(bytes / 1e6).toFixed(1)} MB`),

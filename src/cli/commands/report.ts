@@ -1,6 +1,10 @@
 import { relative } from "node:path";
+import { ensureNative } from "../../libtorch/index.ts";
 import { compareRuns } from "../../report/index.ts";
+import type { ClassicalConfig } from "../../run/classical-config.ts";
+import type { TrainConfig } from "../../run/config.ts";
 import type { CliCommand } from "../command.ts";
+import { openConfiguredData } from "../dataset.ts";
 import { printJson, say } from "../output.ts";
 import { note } from "../progress.ts";
 
@@ -34,7 +38,12 @@ export const report: CliCommand = {
       )
       .option("--json", "print files and findings as JSON")
       .action(async (runs: string[], { json, profile = [], ...options }: Options) => {
-        const written = await compareRuns({ ...options, runs, profiles: profile });
+        const openData = async (config: TrainConfig | ClassicalConfig) => {
+          await ensureNative();
+          return openConfiguredData(config);
+        };
+        const complete = { openData, onNote: note };
+        const written = await compareRuns({ ...options, runs, profiles: profile, complete });
         for (const { name, reason } of written.leftOut) note(`${name} is left out: ${reason}`);
         const { html, markdown, findings, profiles } = written;
         if (json) {

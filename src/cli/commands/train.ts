@@ -3,7 +3,7 @@ import { ExitCode, UsageError } from "../../errors.ts";
 import { ensureNative } from "../../libtorch/index.ts";
 import { parseModelName } from "../../models/index.ts";
 import { TrainingProfile } from "../../profile/index.ts";
-import { drawRun, writeProfileReport } from "../../report/index.ts";
+import { completePictures, drawRun, writeProfileReport } from "../../report/index.ts";
 import type { TrainConfig } from "../../run/config.ts";
 import { overridesFromFlags } from "../../run/config-flags.ts";
 import { loadConfig } from "../../run/config-load.ts";
@@ -75,6 +75,9 @@ export const train: CliCommand = {
         stopRequested: () => interrupt.requested,
         pictures: drawRun,
       });
+      if (options.resume !== undefined) {
+        await completePictures(run.dir, { openData: async () => data, onNote: note });
+      }
       if (profile?.finish()) await writeProfileReport(run.dir);
       else if (profile !== undefined) note("no profile: the run had too few steps");
       if (options.json) printJson(summary);

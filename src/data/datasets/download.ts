@@ -1,8 +1,10 @@
-import { randomUUID } from "node:crypto";
-import { mkdir, open, rename, rm } from "node:fs/promises";
+import { open, rename, rm } from "node:fs/promises";
 import type { IncomingMessage } from "node:http";
 import { dirname } from "node:path";
 import { ThawError } from "../../errors.ts";
+import { syncFolder } from "../../platform/durable.ts";
+import { isDiskFailure, writeError } from "../../platform/system-error.ts";
+import { removeAbandoned, temporaryPath } from "../../platform/temporary.ts";
 import { MAX_REDIRECTS, parseUrl, requestOnce, STALL_MS } from "./request.ts";
 
 export interface DownloadOptions<T> {
@@ -31,12 +33,13 @@ export async function downloadFile<T>(
 ): Promise<T> {
   const stallMs = options.stallMs ?? STALL_MS;
   const response = await request(url, stallMs);
-  const temporary = temporaryName(target);
+  removeAbandoned(dirname(target));
+  const temporary = temporaryPath(target);
   try {
-    await save(response, url, temporary, options);
+    await save(response, url, { temporary, target }, options);
     const accepted = await options.accept(temporary);
     await rename(temporary, target);
-    await syncFolder(dirname(target));
+    syncFolder(dirname(target));
     return accepted;
   } finally {
     response.destroy();
@@ -44,19 +47,10 @@ export async function downloadFile<T>(
   }
 }
 
-/** Beside `target`, and no other process's: the cache may be shared by machines. */
-export function temporaryName(target: string): string {
-  return `${target}.part-${randomUUID()}`;
-}
-
-export function isTemporary(file: string): boolean {
-  return /\.part-[0-9a-f-]{36}$/.test(file);
-}
-
 async function save(
   response: IncomingMessage,
   url: string,
-  temporary: string,
+  { temporary, target }: { readonly temporary: string; readonly target: string },
   { maxBytes, onProgress }: Pick<DownloadOptions<unknown>, "maxBytes" | "onProgress">,
 ): Promise<void> {
   const header = response.headers["content-length"];
@@ -67,11 +61,9 @@ async function save(
     });
   if (total !== undefined && total > maxBytes) throw tooLarge(total);
   let received = 0;
+  const elsewhere = "choose another cache folder with THAW_HOME";
   const file = await open(temporary, "wx").catch((cause: Error) => {
-    throw new ThawError(`${temporary} cannot be written: ${cause.message}`, {
-      hint: "make room or choose another cache folder with THAW_HOME",
-      cause,
-    });
+    throw writeError(target, cause, { elsewhere });
   });
   try {
     for await (const chunk of response as AsyncIterable<Buffer>) {
@@ -84,13 +76,8 @@ async function save(
     await file.sync();
   } catch (cause) {
     if (cause instanceof ThawError) throw cause;
-    const code = (cause as NodeJS.ErrnoException).code;
-    if (code === "ENOSPC" || code === "EDQUOT" || code === "EIO") {
-      throw new ThawError(`${temporary} cannot be written: ${(cause as Error).message}`, {
-        hint: "make room or choose another cache folder with THAW_HOME",
-        cause,
-      });
-    }
+    if (isDiskFailure(cause)) throw writeError(target, cause, { elsewhere });
+    const { code } = cause as NodeJS.ErrnoException;
     const reason = code === "ECONNRESET" ? "the connection was cut" : (cause as Error).message;
     const of = total === undefined ? "" : ` of ${total}`;
     throw new ThawError(`${url}: ${reason} after ${received}${of} bytes`, {
@@ -120,38 +107,4 @@ async function request(url: string, stallMs: number): Promise<IncomingMessage> {
     throw new ThawError(message, { hint: "try again later, or use another mirror" });
   }
   throw new ThawError(`${url}: more than ${MAX_REDIRECTS} redirects`);
-}
-
-/** Writes a file that is never seen half: a temporary one beside it, synced, then renamed. */
-export async function writeWhole(
-  path: string,
-  parts: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
-): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
-  const temporary = temporaryName(path);
-  try {
-    const file = await open(temporary, "wx");
-    try {
-      for await (const part of parts) await file.writeFile(part);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
-    await syncFolder(dirname(path));
-  } finally {
-    await rm(temporary, { force: true });
-  }
-}
-
-/** So that the new name itself survives a power cut. */
-export async function syncFolder(folder: string): Promise<void> {
-  // Windows cannot open a folder, and needs none of this.
-  if (process.platform === "win32") return;
-  const handle = await open(folder, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

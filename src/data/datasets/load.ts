@@ -1,10 +1,10 @@
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ThawError } from "../../errors.ts";
 import { withLock } from "../../libtorch/lock.ts";
+import { removeAbandoned, temporaryPath } from "../../platform/temporary.ts";
 import type { ImageSet } from "../imageset.ts";
 import { contentSha256, type DecodedDataset, readDecoded, writeDecoded } from "./decoded-cache.ts";
-import { isTemporary, temporaryName } from "./download.ts";
 import type { BuiltinDataset, NamedBytes } from "./registry.ts";
 import { mirrorHasOfficial, obtainArtifact, type SourceOptions } from "./sources.ts";
 
@@ -35,7 +35,7 @@ export async function loadBuiltin(
   if (!isWritable(options.cacheFolder)) return decode();
   // Of several processes that start together, one fetches and the others then read the cache.
   return withLock(join(options.cacheFolder, "lock"), () => {
-    removeLeftovers(options.cacheFolder);
+    removeAbandoned(options.cacheFolder, { isLocked: true });
     return decode();
   });
 }
@@ -118,16 +118,9 @@ function commonOrigin(origins: readonly string[]): string {
   return [...folders].join(" and ");
 }
 
-/** What killed processes left: whoever holds the lock is the only one that writes such files. */
-function removeLeftovers(folder: string): void {
-  for (const file of readdirSync(folder)) {
-    if (isTemporary(file)) rmSync(join(folder, file), { force: true });
-  }
-}
-
 /** Tried, not asked: a full disk and a read-only one both say no only when written to. */
 function isWritable(folder: string): boolean {
-  const probe = temporaryName(join(folder, "probe"));
+  const probe = temporaryPath(join(folder, "probe"));
   try {
     mkdirSync(folder, { recursive: true });
     try {

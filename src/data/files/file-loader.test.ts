@@ -340,7 +340,7 @@ describe("the store", () => {
   it("is in memory where it takes a quarter of it at most, else in a file", () => {
     const set = { count: 100, files: ["x"], stamps: ["stat:1:1"] };
     expect(storePlan(set, center, folder, 1e9)).toEqual({ bytes: 100 * 14 * 14 * 3 });
-    expect(storePlan(set, center, folder, 1e5)?.file).toMatch(/\.pixels$/);
+    expect(storePlan(set, center, folder, 1e5)?.file).toMatch(/\/\.pixels\.\S+\.tmp$/);
     const { from: _, ...whole } = random.crop as Extract<ImageFit["crop"], { kind: "random" }>;
     // Nobody knows how large whole pictures are: as many as find room.
     expect(storePlan(set, { ...random, crop: whole }, folder, 1e9)).toEqual({ bytes: 2.5e8 });

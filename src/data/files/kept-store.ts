@@ -15,8 +15,8 @@ import {
   writeSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { parseTemporary, removeAbandoned, temporaryPath } from "../../platform/temporary.ts";
 import { turboJpeg } from "../../tensor/index.ts";
-import { temporaryName } from "../datasets/download.ts";
 import type { FileImageSet } from "../fileset.ts";
 import type { Picture } from "../images/picture.ts";
 import type { ImageFit } from "./fit.ts";
@@ -31,8 +31,6 @@ export interface KeptSpec {
 /** All kept pictures together take at most so many bytes; those longest unused go first. */
 export const KEPT_BUDGET = 8 * 2 ** 30;
 const EXTENSION = ".pictures";
-/** Those of killed processes, which never got their name, are made room of too. */
-const ANY = /\.pictures(\.part-[0-9a-f-]{36})?$/;
 
 /*
  * The file: a header (what it holds, padded with spaces), then of every row a digest and its pixels.
@@ -78,6 +76,7 @@ export function keptStore(
       onNote?.(`${path} is cut short or holds something else: its pictures are decoded again`);
     }
     mkdirSync(folder, { recursive: true });
+    removeAbandoned(folder);
     const refused = makeRoom(folder, basename(path), bytes, budget);
     if (refused === undefined) {
       create(path, header, bytes);
@@ -184,12 +183,17 @@ function existing(path: string, header: Buffer, bytes: number): "good" | "bad" |
   }
 }
 
+/** One that is just being made counts as well: it takes its room at once. */
+function isPictures(name: string): boolean {
+  return (parseTemporary(name)?.of ?? name).endsWith(EXTENSION);
+}
+
 /** Removes the files longest unused until `bytes` more fit; why they cannot, in words. */
 function makeRoom(folder: string, name: string, bytes: number, budget: number): string | undefined {
   const inWords = (size: number) => `${(size / 1e9).toFixed(1)} GB`;
   if (bytes > budget) return `${inWords(bytes)} are more than the ${inWords(budget)} for all`;
   const others = readdirSync(folder)
-    .filter((other) => ANY.test(other) && other !== name)
+    .filter((other) => isPictures(other) && other !== name)
     .flatMap((other) => {
       const stat = statSync(join(folder, other), { throwIfNoEntry: false });
       return stat ? [{ path: join(folder, other), size: stat.size, used: stat.mtimeMs }] : [];
@@ -210,7 +214,7 @@ function makeRoom(folder: string, name: string, bytes: number, budget: number): 
 /** Under its name only once it is whole: another process sees all of the header or no file. */
 function create(path: string, header: Buffer, bytes: number): void {
   mkdirSync(dirname(path), { recursive: true });
-  const temporary = temporaryName(path);
+  const temporary = temporaryPath(path);
   try {
     const file = openSync(temporary, "wx");
     try {

@@ -1,5 +1,6 @@
 import { closeSync, mkdirSync, openSync, readSync, rmSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
+import { removeAbandoned } from "../../platform/temporary.ts";
 import type { Picture } from "../images/picture.ts";
 
 /** What the threads share: plain data, so that it can be sent to a worker. */
@@ -33,6 +34,7 @@ export function newStore(count: number, bytes: number, file?: string): StoreSpec
     return { index, capacity, place };
   }
   mkdirSync(dirname(file), { recursive: true });
+  removeAbandoned(dirname(file));
   closeSync(openSync(file, "w"));
   return { index, capacity, place: { kind: "file", path: file } };
 }

@@ -1,5 +1,5 @@
-import { createHash } from "node:crypto";
 import { join } from "node:path";
+import { temporaryPath } from "../../platform/temporary.ts";
 import type { FileImageSet } from "../fileset.ts";
 import type { ImageFit } from "./fit.ts";
 
@@ -27,9 +27,6 @@ export function storePlan(
   const pixels = crop.kind === "random" ? crop.from! * crop.from! * LONGEST : size[0] * size[1];
   const bytes = Math.ceil(set.count * pixels * 3);
   if (bytes <= freeBytes * MEMORY_SHARE) return { bytes };
-  // A process of its own: two runs on the same files must not write into one.
-  const key = createHash("sha256").update(
-    JSON.stringify([set.files, set.stamps, fit, process.pid]),
-  );
-  return { bytes, file: join(folder, `${key.digest("hex").slice(0, 16)}.pixels`) };
+  // No other process may write into it, and it is of no use once this one has ended.
+  return { bytes, file: temporaryPath(join(folder, "pixels")) };
 }

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { abandonedPath } from "../../../test/support/abandoned.ts";
 import { type TarEntry, tinyTar } from "../../../test/support/tiny-tar.ts";
 import { makeZip, type ZipFileEntry } from "../../../test/zip.ts";
 import { ThawError } from "../../errors.ts";
@@ -224,8 +225,7 @@ test("what a killed process left is removed", async () => {
   const path = zip([{ name: "a/1.jpg", content: "1" }]);
   const { folder } = await extract(path);
   rmSync(folder, { recursive: true });
-  const leftover = `${folder}.part-00000000-0000-4000-8000-000000000000`;
-  mkdirSync(leftover);
+  mkdirSync(abandonedPath(folder));
   await extract(path);
   expect(readdirSync(join(cache(), "extracted"))).toEqual([folder.split("/").at(-1)]);
 });

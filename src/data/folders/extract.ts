@@ -1,9 +1,10 @@
-import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { mkdir, rename, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { ThawError } from "../../errors.ts";
 import { withLock } from "../../libtorch/lock.ts";
-import { isTemporary, temporaryName } from "../datasets/download.ts";
+import { adviceFor, reasonOf } from "../../platform/system-error.ts";
+import { removeAbandoned, temporaryPath } from "../../platform/temporary.ts";
 import { fileSha256 } from "../datasets/unpack.ts";
 import { archiveEntries, packing } from "../formats/archive.ts";
 import { DamagedFileError } from "../formats/damaged.ts";
@@ -38,8 +39,9 @@ export async function extractArchive(
     return await withLock(join(parent, `${sha256}.lock`), async () => {
       const others = readExtracted(folder);
       if (others) return others;
-      removeLeftovers(parent, sha256);
-      const temporary = temporaryName(folder);
+      // Whoever holds the lock is the only one that writes such folders.
+      removeAbandoned(parent, { of: folder, isLocked: true });
+      const temporary = temporaryPath(folder);
       try {
         const notes = await unpackInto(archive, temporary, options.onBytes);
         await writeFile(join(temporary, NOTES_FILE), JSON.stringify(notes));
@@ -51,13 +53,10 @@ export async function extractArchive(
     });
   } catch (cause) {
     if (cause instanceof ThawError) throw cause;
-    throw new ThawError(
-      `${archive}: cannot be unpacked into ${parent}: ${(cause as Error).message}`,
-      {
-        hint: "make room there, or choose another cache folder with THAW_HOME",
-        cause,
-      },
-    );
+    throw new ThawError(`${archive}: cannot be unpacked into ${parent}: ${reasonOf(cause)}`, {
+      hint: adviceFor(cause, { elsewhere: "choose another cache folder with THAW_HOME" }),
+      cause,
+    });
   }
 }
 
@@ -110,12 +109,4 @@ function readExtracted(folder: string): Extracted | undefined {
   const file = join(folder, NOTES_FILE);
   if (!existsSync(file)) return undefined;
   return { folder, notes: JSON.parse(readFileSync(file, "utf8")) as string[] };
-}
-
-/** Of killed processes: whoever holds the lock is the only one that writes such folders. */
-function removeLeftovers(parent: string, sha256: string): void {
-  for (const name of readdirSync(parent)) {
-    if (!name.startsWith(sha256) || !isTemporary(name)) continue;
-    rmSync(join(parent, name), { recursive: true, force: true });
-  }
 }

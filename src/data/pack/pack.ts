@@ -2,12 +2,12 @@ import { createHash } from "node:crypto";
 import { existsSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { UsageError } from "../../errors.ts";
-import { writeWhole } from "../datasets/download.ts";
+import { writeWhole } from "../../platform/durable.ts";
+import { explained } from "../../platform/system-error.ts";
 import type { SplitName } from "../folders/listing.ts";
 import { MANIFEST, type Manifest, splitOrder } from "../folders/manifest.ts";
 import { byCodePoint } from "../folders/names.ts";
 import type { DatasetSplits } from "../imageset.ts";
-import { outputError } from "../prepare/output-error.ts";
 import { TreeNames } from "../prepare/tree.ts";
 import { pngOf } from "./png.ts";
 import { type ZipMember, zipStream } from "./zip-writer.ts";
@@ -94,7 +94,10 @@ export async function packSplits(data: DatasetSplits, options: PackOptions): Pro
   try {
     await writeWhole(out, counted());
   } catch (cause) {
-    throw outputError(out, cause, "make room, or choose another --out; nothing is left of it");
+    throw explained(out, cause, {
+      elsewhere: "choose another folder with --out",
+      ifFull: "make room, or choose another --out; nothing is left of it",
+    });
   }
   return { out, images: total, bytes, sha256: hash.digest("hex"), classes: countsOf(places) };
 }

@@ -7,7 +7,7 @@ import type { Manifest } from "../folders/manifest.ts";
 import { statStamp } from "../folders/stamp.ts";
 import type { SplitShares } from "./assign.ts";
 import { JOURNAL } from "./journal.ts";
-import { outputError } from "./output-error.ts";
+import { prepareError } from "./prepare-error.ts";
 
 /** The options that the tree depends on. */
 export interface TreeOptions {
@@ -51,7 +51,7 @@ export function refuseForeign(out: string): void {
   try {
     names = readdirSync(out);
   } catch (cause) {
-    throw outputError(out, cause);
+    throw prepareError(out, cause);
   }
   if (names.length === 0) return;
   throw new UsageError(`--out ${out}: is not empty, and nothing was prepared there`, {

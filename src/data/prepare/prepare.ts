@@ -1,7 +1,7 @@
 import { readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { UsageError } from "../../errors.ts";
-import { writeWhole } from "../datasets/download.ts";
+import { makeFolder, writeWhole } from "../../platform/durable.ts";
 import type { ListedFile, Listing, SplitName } from "../folders/listing.ts";
 import { MANIFEST, type Manifest, readManifest } from "../folders/manifest.ts";
 import { byCodePoint } from "../folders/names.ts";
@@ -13,15 +13,8 @@ import { examineFiles } from "./examine-files.ts";
 import { keyOf, preparedOtherwise, refuseForeign, refuseNesting } from "./guard.ts";
 import { JOURNAL, Journal } from "./journal.ts";
 import { classNotes, duplicateNotes } from "./notes.ts";
-import { outputError } from "./output-error.ts";
-import {
-  isInPlace,
-  type ManifestFile,
-  makeFolder,
-  place,
-  removeOthers,
-  TreeNames,
-} from "./tree.ts";
+import { prepareError, preparePlace } from "./prepare-error.ts";
+import { isInPlace, type ManifestFile, place, removeOthers, TreeNames } from "./tree.ts";
 
 export const REJECTED = "rejected.csv";
 
@@ -185,7 +178,7 @@ async function examineAll(
     try {
       journal.add(paths[place]!, stamps[place]!, examined);
     } catch (cause) {
-      throw outputError(join(out, JOURNAL), cause);
+      throw prepareError(join(out, JOURNAL), cause);
     }
     conclude(open[place]!, examined);
     onProgress?.(++done, files.length);
@@ -257,15 +250,15 @@ async function writeReports(
     // Last: with it the folder counts as prepared.
     await writeWhole(join(out, MANIFEST), [Buffer.from(`${JSON.stringify(manifest, null, 1)}\n`)]);
   } catch (cause) {
-    throw outputError(join(out, MANIFEST), cause);
+    throw prepareError(join(out, MANIFEST), cause);
   }
 }
 
 function openJournal(out: string): Journal {
   try {
-    makeFolder(out);
+    makeFolder(out, preparePlace);
     return new Journal(out);
   } catch (cause) {
-    throw outputError(out, cause);
+    throw prepareError(out, cause);
   }
 }

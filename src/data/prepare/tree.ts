@@ -1,7 +1,6 @@
 import {
   copyFileSync,
   linkSync,
-  mkdirSync,
   readdirSync,
   readFileSync,
   realpathSync,
@@ -12,12 +11,13 @@ import {
 } from "node:fs";
 import { basename, dirname, extname, join } from "node:path";
 import { UsageError } from "../../errors.ts";
-import { temporaryName } from "../datasets/download.ts";
+import { makeFolder } from "../../platform/durable.ts";
+import { temporaryPath } from "../../platform/temporary.ts";
 import type { Manifest } from "../folders/manifest.ts";
 import { splitOrder } from "../folders/manifest.ts";
 import { isImageName } from "../folders/names.ts";
 import { sha256Stamp } from "../folders/stamp.ts";
-import { outputError } from "./output-error.ts";
+import { prepareError, preparePlace } from "./prepare-error.ts";
 
 export type ManifestFile = Manifest["files"][number];
 
@@ -66,18 +66,10 @@ function fileName(name: string): string {
   return kept.join("").replace(/^\./, "_");
 }
 
-/** Makes a folder and those above. Node's own `recursive` says ENOENT on a read-only file system. */
-export function makeFolder(folder: string): void {
-  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return;
-  const parent = dirname(folder);
-  if (parent !== folder) makeFolder(parent);
-  mkdirSync(folder);
-}
-
 /** Puts one image into its place: a hard link where the file systems allow it, else a copy. */
 export function place(source: string, target: string): "linked" | "copied" {
   try {
-    makeFolder(dirname(target));
+    makeFolder(dirname(target), preparePlace);
     try {
       // Of a link, the file it leads to.
       linkSync(realpathSync(source), target);
@@ -91,7 +83,7 @@ export function place(source: string, target: string): "linked" | "copied" {
       if (!code || !["EXDEV", "EPERM", "EMLINK", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"].includes(code))
         throw cause;
     }
-    const temporary = temporaryName(target);
+    const temporary = temporaryPath(target);
     try {
       copyFileSync(source, temporary);
       renameSync(temporary, target);
@@ -100,7 +92,7 @@ export function place(source: string, target: string): "linked" | "copied" {
     }
     return "copied";
   } catch (cause) {
-    throw outputError(target, cause);
+    throw prepareError(target, cause);
   }
 }
 

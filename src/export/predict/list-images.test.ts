@@ -27,7 +27,7 @@ it("a folder that cannot be read on is told, and the others go on", async () => 
     const listed: string[] = [];
     const names = ["a", "b"].map((name) => join(folder, name));
     for await (const path of listImages(names, Readable.from([]))) {
-      listed.push(path);
+      listed.push(path as string);
       if (listed.length > 1) continue;
       read.mockImplementationOnce(() => {
         throw new Error("EIO: i/o error");

@@ -4,24 +4,31 @@ import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { isHidden, isImageName } from "../../data/folders/names.ts";
 import { UsageError } from "../../errors.ts";
+import { type PictureBytes, readStandardInput } from "./standard-input.ts";
 
 /**
- * Paths of images, one after the other: files as they are named, folders with all that is inside, and `-` for the lines
- * of `stdin`. Of a folder no more is held than the entries on the way to the current one, however many there are; its
+ * Images, one after the other: paths of files as they are named, of folders with all that is inside, and for `-` of the lines
+ * of `stdin`, or the one image that `stdin` is. Of a folder no more is held than the entries on the way to the current one, however many there are; its
  * images come in the order in which the system keeps them.
  * @throws UsageError for a name that is neither file nor folder.
  */
 export async function* listImages(
   names: readonly string[],
   stdin: Readable,
-): AsyncGenerator<string> {
+  onNote?: (text: string) => void,
+): AsyncGenerator<string | PictureBytes> {
   for (const name of names) {
     if (name !== "-") {
       yield* listOne(name);
       continue;
     }
+    const input = await readStandardInput(stdin, onNote);
+    if ("bytes" in input) {
+      yield input;
+      continue;
+    }
     for await (const line of createInterface({
-      input: stdin,
+      input,
       crlfDelay: Number.POSITIVE_INFINITY,
     })) {
       if (line !== "") yield* listOne(line, true);

@@ -8,6 +8,7 @@ import { ThawError } from "../../errors.ts";
 import type { NetworkInput } from "../../run/input.ts";
 import { resample } from "../../tensor/index.ts";
 import { fittedBy } from "../fitted.ts";
+import type { PictureBytes } from "./standard-input.ts";
 
 /** uint8 [height, width, C]. */
 export interface ReadPicture {
@@ -36,11 +37,13 @@ export class PictureReader {
   }
 
   /** @throws ThawError that names a file that is damaged or gone, or too long a strip to be resized whole. */
-  async read(path: string): Promise<ReadPicture> {
+  async read(source: string | PictureBytes): Promise<ReadPicture> {
+    const [path, bytes] =
+      typeof source === "string" ? [source, await contentOf(source)] : [source.name, source.bytes];
     const { height, width, channels, interpolation } = this.#input;
     const { whole = false } = this.#options;
     const memory = whole ? {} : { scratch: this.#scratch };
-    const decoded = await decodeImage(await contentOf(path), path, memory);
+    const decoded = await decodeImage(bytes, path, memory);
     if (whole) this.#refuseStrip(path, decoded);
     const own = decoded.pixels.subarray(0, decoded.height * decoded.width * 3);
     const pixels = channels === 3 ? own : luma(own);

@@ -2,6 +2,7 @@ import { ThawError } from "../../errors.ts";
 import type { NetworkInput } from "../../run/input.ts";
 import { PictureReader, type ReadPicture } from "./pictures.ts";
 import type { Predictor } from "./predictor.ts";
+import type { PictureBytes } from "./standard-input.ts";
 
 export interface Guess {
   readonly label: string;
@@ -35,7 +36,7 @@ interface Decoded {
  */
 export async function* predictFiles(
   predictor: Predictor,
-  paths: AsyncIterable<string>,
+  paths: AsyncIterable<string | PictureBytes>,
   { top = 5, batchSize = 32, onNote }: PredictOptions = {},
 ): AsyncGenerator<Answer> {
   const { metadata, resizes, most = batchSize } = predictor;
@@ -83,7 +84,7 @@ function heldAtOnce({ height, width, channels }: NetworkInput): number {
 }
 
 async function* decodedBatches(
-  paths: AsyncIterable<string>,
+  paths: AsyncIterable<string | PictureBytes>,
   reader: PictureReader,
   { height, width, channels }: NetworkInput,
   batchSize: number,
@@ -97,8 +98,9 @@ async function* decodedBatches(
     pixels: pixels.subarray(0, count * image),
     shape: [count, height, width, channels],
   });
-  for await (const file of paths) {
-    const read = await attempt(reader, file);
+  for await (const source of paths) {
+    const file = nameOf(source);
+    const read = await attempt(reader, source);
     files.push("error" in read ? { file, error: read.error } : { file });
     if ("pixels" in read) pixels.set(read.pixels, image * count++);
     if (count < batchSize && files.length < 4 * batchSize) continue;
@@ -112,12 +114,13 @@ async function* decodedBatches(
 
 /** One by one, each of its own size. */
 async function* decodedOnes(
-  paths: AsyncIterable<string>,
+  paths: AsyncIterable<string | PictureBytes>,
   reader: PictureReader,
   channels: number,
 ): AsyncGenerator<Decoded> {
-  for await (const file of paths) {
-    const read = await attempt(reader, file);
+  for await (const source of paths) {
+    const file = nameOf(source);
+    const read = await attempt(reader, source);
     if ("error" in read) {
       yield { files: [{ file, error: read.error }], pixels: new Uint8Array(), shape: [0, 0, 0, 0] };
     } else {
@@ -127,15 +130,19 @@ async function* decodedOnes(
   }
 }
 
+function nameOf(source: string | PictureBytes): string {
+  return typeof source === "string" ? source : source.name;
+}
+
 async function attempt(
   reader: PictureReader,
-  file: string,
+  source: string | PictureBytes,
 ): Promise<ReadPicture | { readonly error: string }> {
   try {
-    return await reader.read(file);
+    return await reader.read(source);
   } catch (error) {
     if (!(error instanceof ThawError)) throw error;
-    return { error: error.message.replace(`${file}: `, "") };
+    return { error: error.message.replace(`${nameOf(source)}: `, "") };
   }
 }
 

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { EChartsOption } from "echarts";
-import { writeDurably } from "../../run/durable.ts";
+import { writeDurably } from "../../platform/durable.ts";
 import { printable, type Svg } from "./svg.ts";
 import { fontFamily, roles, textWidth } from "./theme.ts";
 

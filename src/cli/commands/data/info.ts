@@ -34,7 +34,7 @@ export const info: CliCommand = {
           options.sheet === false ? undefined : (options.sheet ?? `${report.name}-sheet.png`);
         if (sheet !== undefined) {
           const { dataSheet } = await import("../../../report/data-sheet.ts");
-          const { writeDurably } = await import("../../../run/durable.ts");
+          const { writeDurably } = await import("../../../platform/durable.ts");
           writeDurably(sheet, [await dataSheet(survey, examination)]);
         }
         if (options.json) {

@@ -35,7 +35,7 @@ export const preview: CliCommand = {
       const { ensureNative } = await import("../../../libtorch/index.ts");
       const { previewAugmentation } = await import("../../../data/preview.ts");
       const { augmentationSheet } = await import("../../../report/augmentation-sheet.ts");
-      const { writeDurably } = await import("../../../run/durable.ts");
+      const { writeDurably } = await import("../../../platform/durable.ts");
       const { trainingFit, trainingInput, withInput } = await import("../../../train/input.ts");
       const { evaluationFit } = await import("../../../run/input.ts");
       await ensureNative();

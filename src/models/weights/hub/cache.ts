@@ -1,7 +1,8 @@
 import { constants, existsSync, readFileSync } from "node:fs";
 import { copyFile, mkdir, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
-import { syncFolder, temporaryName } from "../../../data/datasets/download.ts";
+import { syncFolder } from "../../../platform/durable.ts";
+import { removeAbandoned, temporaryPath } from "../../../platform/temporary.ts";
 
 /**
  * A repository's folder in the Hugging Face cache, laid out as huggingface_hub lays it out, so that each finds what the
@@ -67,7 +68,8 @@ export class RepoCache {
     const pointer = this.pointer(commit, file);
     const folder = dirname(pointer);
     await mkdir(folder, { recursive: true });
-    const temporary = temporaryName(pointer);
+    removeAbandoned(folder);
+    const temporary = temporaryPath(pointer);
     try {
       try {
         await makeLink(relative(folder, this.blob(etag)), temporary);
@@ -76,7 +78,7 @@ export class RepoCache {
         await copyFile(this.blob(etag), temporary, constants.COPYFILE_FICLONE);
       }
       await rename(temporary, pointer);
-      await syncFolder(folder);
+      syncFolder(folder);
     } finally {
       await rm(temporary, { force: true });
     }
@@ -85,9 +87,10 @@ export class RepoCache {
 
   /** A cache that cannot be written is still good to read: what is only remembered is then let go. */
   async #note(path: string, text: string): Promise<void> {
-    const temporary = temporaryName(path);
+    const temporary = temporaryPath(path);
     try {
       await mkdir(dirname(path), { recursive: true });
+      removeAbandoned(dirname(path));
       await writeFile(temporary, text);
       await rename(temporary, path);
     } catch {

@@ -3,9 +3,10 @@ import { createReadStream, existsSync } from "node:fs";
 import { mkdir, open, rename, rm, stat, statfs } from "node:fs/promises";
 import type { IncomingMessage } from "node:http";
 import { dirname } from "node:path";
-import { syncFolder } from "../../../data/datasets/download.ts";
 import { NoAnswerError } from "../../../data/datasets/request.ts";
 import { ThawError } from "../../../errors.ts";
+import { syncFolder } from "../../../platform/durable.ts";
+import { writeError } from "../../../platform/system-error.ts";
 import { type Connection, type HubFileInfo, hubFileBody } from "./client.ts";
 import { type HubFileName, HubUnavailableError, otherWays } from "./errors.ts";
 import { delayAfter } from "./retry.ts";
@@ -50,7 +51,7 @@ export async function downloadBlob(
     });
   }
   await rename(partial, path);
-  await syncFolder(dirname(path));
+  syncFolder(dirname(path));
 }
 
 /** Appends to `partial` until it has all bytes; after a cut it goes on where it was. */
@@ -140,10 +141,7 @@ async function requireSpace(path: string, bytes: number): Promise<void> {
 }
 
 function throwUnwritable(path: string, cause: unknown): never {
-  throw new ThawError(`${path} cannot be written: ${(cause as Error).message}`, {
-    hint: "make room, or choose another cache folder with HF_HOME",
-    cause,
-  });
+  throw writeError(path, cause, { elsewhere: "choose another cache folder with HF_HOME" });
 }
 
 function tooLong({ repo, file }: HubFileName, size: number): ThawError {

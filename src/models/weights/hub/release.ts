@@ -1,8 +1,8 @@
 import { join } from "node:path";
-import { writeWhole } from "../../../data/datasets/download.ts";
 import { isFile, isUrl, obtainArtifact } from "../../../data/datasets/sources.ts";
 import { ThawError } from "../../../errors.ts";
 import { withLock } from "../../../libtorch/lock.ts";
+import { writeWhole } from "../../../platform/durable.ts";
 import type { FoundWeights, MirrorOptions } from "./mirror.ts";
 import type { WeightsRelease } from "./releases.ts";
 

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { z } from "zod";
-import { writeDurably } from "../../durable.ts";
+import { writeDurably } from "../../../platform/durable.ts";
 
 const journalSchema = z.object({
   /** The server's address without credentials, and the experiment. */
