@@ -3,7 +3,7 @@ import { mkdir, open, rename, rm } from "node:fs/promises";
 import type { IncomingMessage } from "node:http";
 import { dirname } from "node:path";
 import { ThawError } from "../../errors.ts";
-import { MAX_REDIRECTS, parseUrl, requestOnce, STALL_MS } from "./request.ts";
+import { parseUrl, requestFollowing, shownAddress } from "../../platform/http.ts";
 
 export interface DownloadOptions<T> {
   /** Judges the whole file before it gets its name; what it throws ends the download. */
@@ -12,7 +12,7 @@ export interface DownloadOptions<T> {
   readonly maxBytes: number;
   /** `total` is undefined where the server does not say. */
   readonly onProgress?: ((received: number, total: number | undefined) => void) | undefined;
-  /** How long the server may say nothing, connecting included. */
+  /** How long the server may be silent, or slower than 1 KiB a second; connecting included. */
   readonly stallMs?: number | undefined;
 }
 
@@ -29,8 +29,7 @@ export async function downloadFile<T>(
   target: string,
   options: DownloadOptions<T>,
 ): Promise<T> {
-  const stallMs = options.stallMs ?? STALL_MS;
-  const response = await request(url, stallMs);
+  const response = await request(url, options.stallMs);
   const temporary = temporaryName(target);
   try {
     await save(response, url, temporary, options);
@@ -59,10 +58,11 @@ async function save(
   temporary: string,
   { maxBytes, onProgress }: Pick<DownloadOptions<unknown>, "maxBytes" | "onProgress">,
 ): Promise<void> {
+  const source = shownAddress(parseUrl(url));
   const header = response.headers["content-length"];
   const total = header === undefined ? undefined : Number(header);
   const tooLarge = (bytes: number) =>
-    new ThawError(`${url}: ${bytes} bytes or more, expected at most ${maxBytes}`, {
+    new ThawError(`${source}: ${bytes} bytes or more, expected at most ${maxBytes}`, {
       hint: "the address serves something else: check it, or use another mirror",
     });
   if (total !== undefined && total > maxBytes) throw tooLarge(total);
@@ -93,7 +93,7 @@ async function save(
     }
     const reason = code === "ECONNRESET" ? "the connection was cut" : (cause as Error).message;
     const of = total === undefined ? "" : ` of ${total}`;
-    throw new ThawError(`${url}: ${reason} after ${received}${of} bytes`, {
+    throw new ThawError(`${source}: ${reason} after ${received}${of} bytes`, {
       hint: "try again, or use another mirror",
       cause,
     });
@@ -103,23 +103,14 @@ async function save(
 }
 
 /** A response of status 200, redirects followed. */
-async function request(url: string, stallMs: number): Promise<IncomingMessage> {
-  let address = parseUrl(url);
-  for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
-    const response = await requestOnce(address, { stallMs });
-    const { statusCode: status = 0 } = response;
-    if (status === 200) return response;
-    response.destroy();
-    const { location } = response.headers;
-    if (status >= 300 && status < 400 && location !== undefined) {
-      address = parseUrl(new URL(location, address).href);
-      continue;
-    }
-    const message = `${address.href}: HTTP ${status} ${response.statusMessage ?? ""}`.trimEnd();
-    if (status === 404 || status === 410) throw new NotOnServerError(message);
-    throw new ThawError(message, { hint: "try again later, or use another mirror" });
-  }
-  throw new ThawError(`${url}: more than ${MAX_REDIRECTS} redirects`);
+async function request(url: string, stallMs: number | undefined): Promise<IncomingMessage> {
+  const { response, address } = await requestFollowing(parseUrl(url), { limits: { stallMs } });
+  const { statusCode: status = 0, statusMessage = "" } = response;
+  if (status === 200) return response;
+  response.destroy();
+  const message = `${shownAddress(address)}: HTTP ${status} ${statusMessage}`.trimEnd();
+  if (status === 404 || status === 410) throw new NotOnServerError(message);
+  throw new ThawError(message, { hint: "try again later, or use another mirror" });
 }
 
 /** Writes a file that is never seen half: a temporary one beside it, synced, then renamed. */
