@@ -1,7 +1,8 @@
 import { relative } from "node:path";
+import { printableLine } from "../../platform/printable.ts";
 import { compareRuns } from "../../report/index.ts";
 import type { CliCommand } from "../command.ts";
-import { printJson, say } from "../output.ts";
+import { printJson, printText, say } from "../output.ts";
 import { note } from "../progress.ts";
 
 interface Options {
@@ -45,7 +46,7 @@ export const report: CliCommand = {
           });
           return;
         }
-        for (const finding of findings) process.stdout.write(`- ${finding}\n`);
+        for (const finding of findings) printText(`- ${printableLine(finding)}\n`);
         say(`open ${relative(process.cwd(), html)}`);
       });
   },
