@@ -10,7 +10,7 @@ import { trainStep } from "../../train/index.ts";
 import type { CliCommand } from "../command.ts";
 import { openConfiguredData } from "../dataset.ts";
 import { Interrupt } from "../interrupt.ts";
-import { printJson, say } from "../output.ts";
+import { printJson, printText, say } from "../output.ts";
 import { counter, note } from "../progress.ts";
 import { mirrorHelp } from "../weights.ts";
 import { wholeNumber } from "../whole-number.ts";
@@ -48,7 +48,7 @@ export const profile: CliCommand = {
       .option(
         "--classes <n>",
         "outputs of the head, with drawn images",
-        wholeNumber("--classes", 1),
+        wholeNumber("--classes", 1, 1_000_000),
         1000,
       )
       .option("--mode <name>", "train, or infer (default train)", mode, "train")
@@ -72,7 +72,7 @@ export const profile: CliCommand = {
       .option(
         "--threads <n>",
         "threads that compute; default all cores",
-        wholeNumber("--threads", 1),
+        wholeNumber("--threads", 1, 1024),
       )
       .option("--out <folder>", "folder of the runs", "runs")
       .option("--into <folder>", "folder of the results; default profile in --out")
@@ -118,7 +118,7 @@ async function run(options: Options): Promise<void> {
   const files = await writeProfileReport(into, profile);
   if (options.json) printJson(profile);
   else {
-    process.stdout.write(describeProfile(profile));
+    printText(describeProfile(profile));
     say(
       `written to ${into}: profile.json, trace.json (ui.perfetto.dev opens it), ${files.join(", ")}`,
     );
