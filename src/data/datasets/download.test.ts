@@ -123,6 +123,6 @@ test("a target that cannot be written is an error that says so", async () => {
   const options = { maxBytes: 1_000_000, accept: async () => {} };
   const target = join(folder, "no", "folder");
   await expect(downloadFile(`${server.url}/file`, target, options)).rejects.toThrow(
-    /cannot be written: ENOENT/,
+    /cannot be written: it, or a folder on the way to it, does not exist/,
   );
 });
