@@ -6,7 +6,7 @@ import { MlflowRefusal } from "./refusal.ts";
  * @throws MlflowRefusal for a place that does not go through the server, and for one that is not among its artifacts.
  */
 export function artifactAddress(server: string, uri: string, name: string): URL {
-  const found = /^mlflow-artifacts:(?:\/\/([^/]*))?\/+(.*)$/s.exec(uri);
+  const found = /^mlflow-artifacts:(?:\/\/([^/]*)(?:\/|$)|(?=\/[^/]|\/$))\/*(.*)$/s.exec(uri);
   const [, host = "", root = ""] = found ?? [];
   if (found === null || !isServer(host, new URL(server))) {
     const what = found === null ? "which does not go through it" : "which is another server";
