@@ -1,3 +1,4 @@
+import { printableLine } from "../platform/printable.ts";
 import type { Run } from "../run/read.ts";
 import type { ExportReport } from "./export-run.ts";
 import type { ExportMetadata } from "./metadata.ts";
@@ -81,7 +82,9 @@ export function modelCard(run: Run, metadata: ExportMetadata, report: ExportRepo
     "",
     `Of the weights that training began with: ${licence}. That of the images is their owner's to tell.`,
     "",
-  ].join("\n");
+  ]
+    .map(printableLine)
+    .join("\n");
 }
 
 function ownResizing({ resizing }: ExportReport["parity"]): string {

@@ -16,7 +16,7 @@ import { openWeights } from "../../run/weights.ts";
 import { isClassicalRun, judgeClassicalRun } from "../classical.ts";
 import type { CliCommand } from "../command.ts";
 import { openConfiguredData } from "../dataset.ts";
-import { printJson, say } from "../output.ts";
+import { printJson, printText, say } from "../output.ts";
 import { describeResizing, note, percent } from "../progress.ts";
 import {
   judgeTogether,
@@ -197,7 +197,7 @@ function print(
     printJson(document);
     return;
   }
-  process.stdout.write(report());
+  printText(report());
   const interval = accuracy95.map((bound) => (100 * bound).toFixed(2)).join(" to ");
   say(`accuracy ${percent(accuracy)} (95 % interval ${interval} %), ${n} images`);
 }

@@ -14,6 +14,7 @@ import {
   restoreExport,
 } from "../../export/index.ts";
 import { ensureNative } from "../../libtorch/index.ts";
+import { printable, printableJson, printableLine } from "../../platform/printable.ts";
 import { findRun } from "../../run/record.ts";
 import { toCell } from "../../run/spreadsheet.ts";
 import type { CliCommand } from "../command.ts";
@@ -49,9 +50,8 @@ export const predict: CliCommand = {
         if (options.json && options.csv) throw new UsageError("--json and --csv: one of them");
         await using predictor = await openModel(model, options);
         const top = Math.min(options.top, predictor.metadata.classes.length);
-        const onNote = (text: string) => note(printable(text));
-        const paths = listImages(images, process.stdin, onNote);
-        const answers = predictFiles(predictor, paths, { ...options, top, onNote });
+        const paths = listImages(images, process.stdin, note);
+        const answers = predictFiles(predictor, paths, { ...options, top, onNote: note });
         const { told, failed } = await print(answers, top, options);
         if (failed > 0) say(`${failed} of ${told} images could not be read`);
         if (told === 0) say("there is no image to look at");
@@ -78,7 +78,8 @@ async function print(
 ): Promise<{ told: number; failed: number }> {
   let [told, failed] = [0, 0];
   const write = async (text: string) => {
-    if (!process.stdout.write(text)) await once(process.stdout, "drain");
+    const shown = json ? printableJson(text) : process.stdout.isTTY ? printable(text) : text;
+    if (!process.stdout.write(shown)) await once(process.stdout, "drain");
   };
   if (json) await write("[");
   if (csv) await write(`${header(top)}\n`);
@@ -86,7 +87,7 @@ async function print(
     for await (const answer of answers) {
       if ("error" in answer) {
         failed++;
-        if (!json) say(printable(`${answer.file}: ${answer.error}`));
+        if (!json) say(printableLine(`${answer.file}: ${answer.error}`));
       }
       if (json) await write(`${told === 0 ? "\n" : ",\n"}${JSON.stringify(answer)}`);
       else if (csv) await write(row(answer, top));
@@ -104,15 +105,7 @@ type Top = Extract<Answer, { top: unknown }>["top"];
 
 function line(file: string, top: Top): string {
   const said = top.map(({ label, probability }) => `${label} ${percent(probability)}`);
-  return printable([file, ...said].join("  "));
-}
-
-/** Names of files may have control characters, and a terminal does what they say. */
-function printable(text: string): string {
-  return text.replaceAll(/\p{Cc}/gu, (character) => {
-    const code = character.codePointAt(0)!.toString(16).padStart(2, "0");
-    return `\\x${code}`;
-  });
+  return printableLine([file, ...said].join("  "));
 }
 
 function header(top: number): string {

@@ -10,7 +10,7 @@ import { trainStep } from "../../train/index.ts";
 import type { CliCommand } from "../command.ts";
 import { openConfiguredData } from "../dataset.ts";
 import { Interrupt } from "../interrupt.ts";
-import { printJson, say } from "../output.ts";
+import { printJson, printText, say } from "../output.ts";
 import { counter, note } from "../progress.ts";
 import { mirrorHelp } from "../weights.ts";
 import { wholeNumber } from "../whole-number.ts";
@@ -118,7 +118,7 @@ async function run(options: Options): Promise<void> {
   const files = await writeProfileReport(into, profile);
   if (options.json) printJson(profile);
   else {
-    process.stdout.write(describeProfile(profile));
+    printText(describeProfile(profile));
     say(
       `written to ${into}: profile.json, trace.json (ui.perfetto.dev opens it), ${files.join(", ")}`,
     );

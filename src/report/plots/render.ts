@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { EChartsOption } from "echarts";
 import { writeDurably } from "../../platform/durable.ts";
-import { printable, type Svg } from "./svg.ts";
+import { legalXml, type Svg } from "./svg.ts";
 import { fontFamily, roles, textWidth } from "./theme.ts";
 
 /** A plot before it is drawn: echarts' options and its size in CSS pixels. */
@@ -36,7 +36,7 @@ export async function renderSvg(drawing: Drawing): Promise<string> {
       ...option,
     });
     return (
-      printable(chart.renderToSVGString())
+      legalXml(chart.renderToSVGString())
         // What echarts' own script in a browser would need: half of the bytes.
         .replaceAll(/ ecmeta_\w+="[^"]*"/g, "")
         // Colours and a hand under the mouse, for clicks that lead nowhere.
@@ -55,7 +55,7 @@ export async function renderPng(svg: string): Promise<Uint8Array> {
   const { renderAsync } = await import("@resvg/resvg-js");
   const { default: sharp } = await import("sharp");
   const font = join(import.meta.dirname, "../../../assets/fonts/DejaVuSans.ttf");
-  const { pixels, width, height } = await renderAsync(svg, {
+  const { pixels, width, height } = await renderAsync(legalXml(svg), {
     background: "#ffffff",
     fitTo: { mode: "zoom", value: 2 },
     font: {
