@@ -1,8 +1,9 @@
-import { readFileSync } from "node:fs";
+import { closeSync, openSync, readSync } from "node:fs";
 import { extname } from "node:path";
 import { parse as parseYaml } from "yaml";
 import type { z } from "zod";
 import { nearest, UsageError } from "../errors.ts";
+import { requireShallow } from "../platform/json.ts";
 import { augmentationProblems } from "./augmentation.ts";
 import {
   type Applies,
@@ -17,6 +18,9 @@ import {
 import { configFields } from "./config-fields.ts";
 import { flagOf } from "./config-flags.ts";
 import { recipeFor } from "./recipe.ts";
+
+/** A matrix of all that Thaw can do has a few thousand. */
+const MOST_BYTES = 1 << 20;
 
 export type Document = Readonly<Record<string, unknown>>;
 
@@ -194,18 +198,18 @@ export function refused(problems: readonly string[]): UsageError {
   });
 }
 
+/** @throws UsageError for a file that cannot be read, is no list of keys, or is larger or deeper than any config. */
 export function readDocument(file: string): Document {
-  let text: string;
-  try {
-    text = readFileSync(file, "utf8");
-  } catch (cause) {
-    throw new UsageError(`${file}: cannot be read: ${(cause as Error).message}`, { cause });
-  }
+  const text = readBounded(file);
   let value: unknown;
   try {
     // YAML 1.2 holds JSON too, but its messages for a JSON file would speak of YAML.
     value = extname(file) === ".json" ? JSON.parse(text) : parseYaml(text, { merge: true });
+    requireShallow(value);
   } catch (cause) {
+    if (/call stack/.test((cause as Error).message)) {
+      throw new UsageError(`${file}: nested too deeply to be read`, { cause });
+    }
     throw new UsageError(`${file}: ${(cause as Error).message}`, { cause });
   }
   if (value === null || value === undefined) return {};
@@ -213,6 +217,26 @@ export function readDocument(file: string): Document {
     throw new UsageError(`${file}: a list of \`key: value\` was expected at the top`);
   }
   return value as Document;
+}
+
+/** Not by its size, which a pipe or a device does not have. */
+function readBounded(file: string): string {
+  const bytes = Buffer.alloc(MOST_BYTES + 1);
+  let length = 0;
+  try {
+    const fd = openSync(file, "r");
+    try {
+      for (let got = -1; got !== 0 && length < bytes.length; length += got) {
+        got = readSync(fd, bytes, length, bytes.length - length, null);
+      }
+    } finally {
+      closeSync(fd);
+    }
+  } catch (cause) {
+    throw new UsageError(`${file}: cannot be read: ${(cause as Error).message}`, { cause });
+  }
+  if (length <= MOST_BYTES) return bytes.toString("utf8", 0, length);
+  throw new UsageError(`${file}: more than the ${MOST_BYTES} bytes that a config may have`);
 }
 
 /** `over` laid over `under`; groups are merged key by key. */

@@ -203,9 +203,9 @@ export const trainConfigSchema = z.strictObject({
     .enum(["none", "randaugment", "trivialaugmentwide"])
     .optional()
     .describe("policy of automatic augmentation; default none"),
-  aaNumOps: count().optional().describe("operators that randaugment applies to an image"),
+  aaNumOps: count().max(100).optional().describe("operators that randaugment applies to an image"),
   aaMagnitude: z.int().min(0).optional().describe("magnitude of randaugment, a bin from 0"),
-  aaBins: z.int().min(2).optional().describe("bins of magnitudes"),
+  aaBins: z.int().min(2).max(1000).optional().describe("bins of magnitudes"),
   colorJitter: z
     .array(z.number().min(0))
     .min(1)
@@ -235,7 +235,8 @@ export const trainConfigSchema = z.strictObject({
     .enum(["auto", "cpu", "cuda", "mps"])
     .default("auto")
     .describe("auto: a GPU where libtorch has one, else the CPU"),
-  threads: count().optional().describe("CPU threads; default all cores"),
+  // More end in libgomp, which ends the process.
+  threads: count().max(1024).optional().describe("CPU threads; default all cores"),
   seed: z.int().min(0).max(4294967295).default(42).describe("seed of everything random"),
   patience: count().optional().describe("stop after so many epochs without progress"),
   checkpointEvery: count().default(1).describe("epochs between two checkpoints"),

@@ -107,8 +107,14 @@ function isFromWeights({ weights, pretrained }: Document): boolean {
   return weights !== undefined || pretrained === true;
 }
 
+/** Each is a whole member, of every member. */
+const MOST_STAND_INS = 20;
+
 function listOf(value: unknown, { file }: Place): Document[] {
   const all: unknown[] = Array.isArray(value) ? value : [value];
+  if (all.length > MOST_STAND_INS) {
+    throw new UsageError(`${file}: standIn: ${all.length} given; at most ${MOST_STAND_INS}`);
+  }
   return all.map((one) => {
     if (typeof one === "object" && one !== null && !Array.isArray(one)) return one as Document;
     throw new UsageError(`${file}: standIn: ${JSON.stringify(one)} given; allowed: keys of a run`, {

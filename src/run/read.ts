@@ -3,6 +3,7 @@ import { basename, join, resolve } from "node:path";
 import type { z } from "zod";
 import { ThawError } from "../errors.ts";
 import type { CalibrationBin, ClassRow } from "../metrics/index.ts";
+import { parseJson } from "../platform/json.ts";
 import { readLines } from "./lines.ts";
 import { findRun } from "./record.ts";
 import {
@@ -95,7 +96,7 @@ function lines<T>(path: string, schema: z.ZodType<T>): T[] {
 function parseObject(text: string, path: string): Record<string, unknown> {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseJson(text);
   } catch (cause) {
     throw new ThawError(`${path}: not JSON: ${(cause as Error).message}`, { cause });
   }

@@ -10,6 +10,7 @@ import {
   type WeightsReference,
 } from "../models/weights/hub/index.ts";
 import { readWeights, type WeightsFile } from "../models/weights/index.ts";
+import { parseJson } from "../platform/json.ts";
 import { contentDigest } from "./checkpoint.ts";
 import { trainConfigSchema } from "./config.ts";
 import type { CheckpointName } from "./evaluation.ts";
@@ -128,7 +129,7 @@ function parse<T>(
   const text = metadata[key];
   if (text === undefined || metadata["run"] === undefined) return undefined;
   try {
-    return schema.parse(JSON.parse(text));
+    return schema.parse(parseJson(text));
   } catch (cause) {
     throw new ThawError(
       `${path}: its metadata has a ${key} that is not as \`thaw train\` writes it`,

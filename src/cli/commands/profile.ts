@@ -48,7 +48,7 @@ export const profile: CliCommand = {
       .option(
         "--classes <n>",
         "outputs of the head, with drawn images",
-        wholeNumber("--classes", 1),
+        wholeNumber("--classes", 1, 1_000_000),
         1000,
       )
       .option("--mode <name>", "train, or infer (default train)", mode, "train")
@@ -72,7 +72,7 @@ export const profile: CliCommand = {
       .option(
         "--threads <n>",
         "threads that compute; default all cores",
-        wholeNumber("--threads", 1),
+        wholeNumber("--threads", 1, 1024),
       )
       .option("--out <folder>", "folder of the runs", "runs")
       .option("--into <folder>", "folder of the results; default profile in --out")
