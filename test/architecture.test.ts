@@ -168,6 +168,28 @@ describe("the files", () => {
     expect(anyType.test(code("const x = 1; // as any"))).toBe(false);
   });
 
+  it("print where control characters are written out, and nowhere else", () => {
+    const printing = sources.filter(
+      ({ text, isTest }) =>
+        !isTest && /\bprocess\s*\.\s*std(out|err)\s*\.\s*write\b|\bconsole\s*\./.test(code(text)),
+    );
+    expect(printing.map(({ path }) => path).sort()).toEqual([
+      "cli/commands/predict.ts",
+      "cli/output.ts",
+      "libtorch/prepare.ts",
+    ]);
+  });
+
+  it("ask servers by the one client, which bounds what comes", () => {
+    const asking = sources.filter(
+      ({ text, isTest }) =>
+        !isTest &&
+        (/(?<![\w.#])fetch\(/.test(code(text)) ||
+          /from "node:https?";/.test(text.replaceAll(/^import type .*$/gm, ""))),
+    );
+    expect(asking.map(({ path }) => path)).toEqual(["platform/http.ts"]);
+  });
+
   it("draw random numbers from a seed", () => {
     const found = sources.filter(({ text }) => /\bMath\s*\.\s*random\b/.test(code(text)));
     expect(found.map(({ path }) => path)).toEqual([]);

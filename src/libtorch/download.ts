@@ -4,10 +4,12 @@ import { open } from "node:fs/promises";
 import { dirname } from "node:path";
 import { ThawError } from "../errors.ts";
 import { parseUrl, requestFollowing, type SomeLimits, shownAddress } from "../platform/http.ts";
+import { isDiskFailure, writeError } from "../platform/system-error.ts";
 import { removeAbandoned, temporaryPath } from "../platform/temporary.ts";
 
 /** No archive of libtorch is larger: with CUDA it has 3 GB. */
 const MAX_BYTES = 16 * 2 ** 30;
+const elsewhere = "choose another cache folder with THAW_HOME";
 
 /**
  * Downloads a file, and puts it in place only if its SHA-256 is the one expected.
@@ -52,6 +54,7 @@ export async function downloadVerified(
       }
     } catch (cause) {
       if (cause instanceof ThawError) throw cause;
+      if (isDiskFailure(cause)) throw writeError(file, cause, { elsewhere });
       const of = total === undefined ? "" : ` of ${total}`;
       const reason = (cause as Error).message;
       throw new ThawError(`${source}: broke off after ${bytes}${of} bytes (${reason})`, {

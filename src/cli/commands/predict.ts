@@ -50,9 +50,8 @@ export const predict: CliCommand = {
         if (options.json && options.csv) throw new UsageError("--json and --csv: one of them");
         await using predictor = await openModel(model, options);
         const top = Math.min(options.top, predictor.metadata.classes.length);
-        const onNote = (text: string) => note(text);
-        const paths = listImages(images, process.stdin, onNote);
-        const answers = predictFiles(predictor, paths, { ...options, top, onNote });
+        const paths = listImages(images, process.stdin, note);
+        const answers = predictFiles(predictor, paths, { ...options, top, onNote: note });
         const { told, failed } = await print(answers, top, options);
         if (failed > 0) say(`${failed} of ${told} images could not be read`);
         if (told === 0) say("there is no image to look at");
