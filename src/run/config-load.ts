@@ -16,6 +16,7 @@ import {
 } from "./config.ts";
 import { configFields } from "./config-fields.ts";
 import { flagOf } from "./config-flags.ts";
+import { modelOfWeights } from "./model-of-weights.ts";
 import { recipeFor } from "./recipe.ts";
 
 export type Document = Readonly<Record<string, unknown>>;
@@ -49,12 +50,18 @@ export function parseConfig(document: Document, name = "config"): TrainConfig {
 
 /** `loadConfig` of a document that has been read. */
 export function resolveConfig(written: Document, overrides: Document, label: Label): TrainConfig {
-  const document = { ...recipeFor(merge(written, overrides)), ...written };
+  const given = withModel(merge(written, overrides));
+  const { model } = given;
+  const document = {
+    ...(model !== undefined && { model }),
+    ...recipeFor(given),
+    ...written,
+  };
   const merged = merge(document, overrides);
   const defaults = { ...fixedDefaults, strategy: defaultStrategy(merged), aa: "none" };
   const choice = (by: Applies["by"], layers: readonly Document[]): string => {
     const given = layers.map((layer) => layer[by]).find((value) => value !== undefined);
-    return String(given ?? defaults[by]);
+    return typeof given === "string" ? given : defaults[by];
   };
   const problems: string[] = [];
   for (const [key, { by, to }] of Object.entries(onlyWith)) {
@@ -77,6 +84,13 @@ export function resolveConfig(written: Document, overrides: Document, label: Lab
   const impossible = contradictions(config, label);
   if (impossible.length > 0) throw refused(impossible);
   return config;
+}
+
+/** Weights of a run, and published ones, say what they are of. */
+function withModel(given: Document): Document {
+  const { model, weights, out } = given;
+  if (model !== undefined || typeof weights !== "string" || weights === "") return given;
+  return { ...given, model: modelOfWeights(weights, typeof out === "string" ? out : undefined) };
 }
 
 const fixedDefaults = {
@@ -180,13 +194,26 @@ export function describe(
   const field = fields.find((f) => f.path.every((part, i) => path[i] === part));
   const allowed = field?.allowed ?? "a group of keys";
   const near = field?.choices && typeof value === "string" && nearest(value, field.choices);
-  const given = JSON.stringify(value, (_, v: unknown) =>
-    typeof v === "number" && !Number.isFinite(v) ? String(v) : v,
-  );
+  const given = shown(value);
   return [
     `${label(path)}: ${given} given; allowed: ${allowed}${near ? `; did you mean ${near}?` : ""}`,
   ];
 }
+
+/** A value in a message, in a line. */
+function shown(value: unknown): string {
+  let text: string;
+  try {
+    text = JSON.stringify(value, (_, v: unknown) =>
+      typeof v === "number" && !Number.isFinite(v) ? String(v) : v,
+    );
+  } catch {
+    return "something nested too deep";
+  }
+  return text.length > MOST_SHOWN ? `${text.slice(0, MOST_SHOWN)}…` : text;
+}
+
+const MOST_SHOWN = 200;
 
 export function refused(problems: readonly string[]): UsageError {
   return new UsageError(problems.join("\n"), {

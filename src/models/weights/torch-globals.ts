@@ -1,4 +1,5 @@
 import { ThawError } from "../../errors.ts";
+import { inWords } from "./in-words.ts";
 import { numpyGlobals } from "./numpy-globals.ts";
 import type { PickleGlobal } from "./pickle.ts";
 import type { SafeDType } from "./safetensors.ts";
@@ -54,7 +55,7 @@ function orderedDict(args: readonly unknown[], spend: (elements: number) => void
   return map;
 }
 
-/** What has attributes and nothing else: the command line that timm saves beside its weights. */
+/** What no weights are read from: the command line that timm saves beside them, or a path. */
 class Namespace {
   setState(): void {}
 }
@@ -63,7 +64,16 @@ const first = (args: readonly unknown[]): unknown => args[0];
 
 const plain: Readonly<Record<string, PickleGlobal["call"]>> = {
   "collections.OrderedDict": orderedDict,
+  "collections.defaultdict": () => new Map(),
   "argparse.Namespace": () => new Namespace(),
+  // Old Lightnings' hyperparameters, and paths among them.
+  "pytorch_lightning.utilities.parsing.AttributeDict": () => new Map(),
+  "lightning.fabric.utilities.data.AttributeDict": () => new Map(),
+  "lightning_fabric.utilities.data.AttributeDict": () => new Map(),
+  "pathlib.PosixPath": () => new Namespace(),
+  "pathlib.PurePosixPath": () => new Namespace(),
+  "pathlib.WindowsPath": () => new Namespace(),
+  "pathlib.PureWindowsPath": () => new Namespace(),
   "torch.Size": first,
   "torch.device": first,
   "builtins.set": first,
@@ -103,7 +113,7 @@ export function torchGlobals(file: string): ReadonlyMap<string, PickleGlobal> {
 export function storageDType(type: unknown, file: string): SafeDType | undefined {
   const { name, storageOf } = (type ?? {}) as Partial<StorageType>;
   if (storageOf === undefined) {
-    throw new ThawError(`${file}: a storage of type ${String(name)}, which Thaw does not have`, {
+    throw new ThawError(`${file}: a storage of type ${inWords(name)}, which Thaw does not have`, {
       hint: `Thaw reads ${Object.values(dtypes).join(", ")}.`,
     });
   }

@@ -1,5 +1,6 @@
 import { ThawError } from "../../errors.ts";
 import { readBytes, withFile } from "./file.ts";
+import { inWords } from "./in-words.ts";
 import { Unpickler } from "./pickle.ts";
 import { elementBytes, type TensorData } from "./safetensors.ts";
 import { findStateDict } from "./state-dict.ts";
@@ -32,7 +33,7 @@ export function readTorchLegacy(path: string): Map<string, TensorData> {
   }
   const protocol = next();
   if (protocol !== PROTOCOL) {
-    throw new ThawError(`${path}: PyTorch's format of version ${String(protocol)} is not known`);
+    throw new ThawError(`${path}: PyTorch's format of version ${inWords(protocol)} is not known`);
   }
   const system = next();
   if (!(system instanceof Map) || system.get("little_endian") !== true) {
@@ -75,8 +76,8 @@ function placesOf(
   const places = new Map<string, Uint8Array>();
   let at = start;
   for (const key of keys) {
-    const storage = storages.get(String(key));
-    if (storage === undefined) throw truncated(path, `the storage ${String(key)} is not used`);
+    const storage = typeof key === "string" ? storages.get(key) : undefined;
+    if (storage === undefined) throw truncated(path, `the storage ${inWords(key)} is not used`);
     if (at + 8 > bytes.length) throw truncated(path, "it ends before its last storage");
     const size = storage.dtype === undefined ? 1 : elementBytes[storage.dtype];
     const length = Number(view.getBigInt64(at, true)) * size;
@@ -84,7 +85,7 @@ function placesOf(
     if (!(length >= 0 && length <= bytes.length - at)) {
       throw truncated(path, `a storage of ${length} bytes where ${bytes.length - at} are left`);
     }
-    places.set(String(key), bytes.subarray(at, at + length));
+    places.set(storage.key, bytes.subarray(at, at + length));
     at += length;
   }
   return places;
