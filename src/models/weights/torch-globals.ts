@@ -46,14 +46,17 @@ interface TorchDType extends PickleGlobal {
 }
 
 /** A dict that knows its order is a Map; old Pythons hand its pairs in as a list. */
-function orderedDict(args: readonly unknown[], spend: (elements: number) => void): unknown {
-  const pairs = (args[0] ?? []) as readonly unknown[];
-  if (!Array.isArray(pairs)) throw new ThawError("an OrderedDict of what is no list");
-  spend(pairs.length);
-  const map = new Map<unknown, unknown>();
-  for (const pair of pairs) if (Array.isArray(pair)) map.set(pair[0], pair[1]);
-  return map;
-}
+const orderedDict =
+  (file: string): PickleGlobal["call"] =>
+  ([pairs = []], spend) => {
+    if (!Array.isArray(pairs)) {
+      throw new ThawError(`${file}: an OrderedDict of ${inWords(pairs)}, not of a list`);
+    }
+    spend(pairs.length);
+    const map = new Map<unknown, unknown>();
+    for (const pair of pairs) if (Array.isArray(pair)) map.set(pair[0], pair[1]);
+    return map;
+  };
 
 /** What no weights are read from: the command line that timm saves beside them, or a path. */
 class Namespace {
@@ -63,7 +66,6 @@ class Namespace {
 const first = (args: readonly unknown[]): unknown => args[0];
 
 const plain: Readonly<Record<string, PickleGlobal["call"]>> = {
-  "collections.OrderedDict": orderedDict,
   "collections.defaultdict": () => new Map(),
   "argparse.Namespace": () => new Namespace(),
   // Old Lightnings' hyperparameters, and paths among them.
@@ -90,6 +92,7 @@ export function torchGlobals(file: string): ReadonlyMap<string, PickleGlobal> {
   const globals = new Map<string, PickleGlobal>(numpyGlobals(file));
   const add = (name: string, rest: object) => globals.set(name, { name, ...rest });
   for (const [name, call] of Object.entries(plain)) add(name, { call });
+  add("collections.OrderedDict", { call: orderedDict(file) });
   for (const [name, storageOf] of Object.entries(storages)) add(`torch.${name}`, { storageOf });
   for (const name of ["torch.storage.UntypedStorage", "torch.storage._UntypedStorage"]) {
     add(name, { storageOf: null });

@@ -1,7 +1,7 @@
 import { ThawError } from "../../errors.ts";
 import { readBytes, withFile } from "./file.ts";
 import { inWords } from "./in-words.ts";
-import { Unpickler } from "./pickle.ts";
+import { type PickleWorld, Unpickler } from "./pickle.ts";
 import { elementBytes, type TensorData } from "./safetensors.ts";
 import { findStateDict } from "./state-dict.ts";
 import { unpickleCheckpoint } from "./torch-pickle.ts";
@@ -21,7 +21,7 @@ export function readTorchLegacy(path: string): Map<string, TensorData> {
   const bytes = withFile(path, (file) => readBytes(file, 0, file.size));
   let at = 0;
   const next = (): unknown => {
-    const unpickler = new Unpickler(bytes, nothing, path, at);
+    const unpickler = new Unpickler(bytes, nothing(path), path, at);
     const value = unpickler.load();
     at = unpickler.end;
     return value;
@@ -57,12 +57,12 @@ export function readTorchLegacy(path: string): Map<string, TensorData> {
 }
 
 /** The pickles around the object's own hold numbers and texts only. */
-const nothing = {
+const nothing = (path: string): PickleWorld => ({
   global: () => undefined,
-  persistent: (): never => {
-    throw new ThawError("a storage where none can be");
+  persistent: () => {
+    throw new ThawError(`${path}: a storage where none can be`);
   },
-};
+});
 
 /** The bytes of each storage. They lie one after the other, a count of elements before each. */
 function placesOf(
