@@ -1,6 +1,5 @@
 import { readFileSync } from "node:fs";
-import { extname, join } from "node:path";
-import { parse as parseYaml } from "yaml";
+import { join } from "node:path";
 import { UsageError } from "../errors.ts";
 import { evaluateClassicalRun } from "../evaluate/index.ts";
 import { ensureNative } from "../libtorch/index.ts";
@@ -14,6 +13,7 @@ import {
   loadClassicalConfig,
 } from "../run/classical-config.ts";
 import { type ConfigFlag, configFlags, overridesFromFlags } from "../run/config-flags.ts";
+import { readDocument } from "../run/config-load.ts";
 import { readRun } from "../run/read.ts";
 import type { TestResult } from "../run/results.ts";
 import { checkTracking } from "../run/track/open.ts";
@@ -78,9 +78,7 @@ export function asksForClassical(options: Options): boolean {
 function modelOf(file: string | undefined): unknown {
   if (file === undefined) return undefined;
   try {
-    const text = readFileSync(file, "utf8");
-    const document: unknown = extname(file) === ".json" ? JSON.parse(text) : parseYaml(text);
-    return (document as { model?: unknown } | null)?.model;
+    return readDocument(file)["model"];
   } catch {
     return undefined;
   }

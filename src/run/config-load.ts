@@ -221,12 +221,23 @@ export function refused(problems: readonly string[]): UsageError {
   });
 }
 
+/** Far more than any config or recipe has. Parsing YAML that is nested without end takes minutes and all memory. */
+const MAX_CHARACTERS = 1_000_000;
+const MAX_DEPTH = 100;
+
+/** A YAML or JSON file with keys at the top. @throws UsageError for another, one that is damaged, too large or too deep. */
 export function readDocument(file: string): Document {
   let text: string;
   try {
     text = readFileSync(file, "utf8");
   } catch (cause) {
     throw new UsageError(`${file}: cannot be read: ${(cause as Error).message}`, { cause });
+  }
+  if (text.length > MAX_CHARACTERS) {
+    throw new UsageError(`${file}: ${text.length} characters are too many for a config`);
+  }
+  if (opensMoreThan(MAX_DEPTH, text)) {
+    throw new UsageError(`${file}: nested more than ${MAX_DEPTH} deep, as no config is`);
   }
   let value: unknown;
   try {
@@ -240,6 +251,16 @@ export function readDocument(file: string): Document {
     throw new UsageError(`${file}: a list of \`key: value\` was expected at the top`);
   }
   return value as Document;
+}
+
+/** Are so many brackets open at once somewhere? Those inside of texts count too, but stand in pairs mostly. */
+function opensMoreThan(most: number, text: string): boolean {
+  let open = 0;
+  for (const [bracket] of text.matchAll(/[[\]{}]/g)) {
+    open = Math.max(0, open + (bracket === "[" || bracket === "{" ? 1 : -1));
+    if (open > most) return true;
+  }
+  return false;
 }
 
 /** `over` laid over `under`; groups are merged key by key. */
