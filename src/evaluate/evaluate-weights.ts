@@ -95,7 +95,8 @@ function modelOf({ model, weights }: WeightsQuestion): ModelName {
   return parseModelName(name);
 }
 
-function firstOf(set: SplitSet, limit: number | undefined): SplitSet {
+/** The first `limit` images of a set, or all. */
+export function firstOf(set: SplitSet, limit: number | undefined): SplitSet {
   if (limit === undefined || limit >= set.count) return set;
   return subset(
     set,
