@@ -1,5 +1,5 @@
 export type { WeightsProgress } from "./download-blob.ts";
-export { modelOfRepo, publishedWeights } from "./published.ts";
+export { modelOfRepo } from "./published.ts";
 export {
   didYouMean,
   formatReference,
