@@ -9,7 +9,7 @@ import {
   type ModelName,
   parseModelName,
 } from "../models/index.ts";
-import { type LoadReport, loadWeights } from "../models/weights/index.ts";
+import { type LoadReport, loadWeights, outputsIn } from "../models/weights/index.ts";
 import { withoutInit } from "../nn/index.ts";
 import {
   channelsOf,
@@ -65,7 +65,7 @@ export async function evaluateWeights(
   const input = inputOf(set, normalization, resizingFor(set, name, weights, question));
   using model = build(name, weights, set.classes.length, input);
   const load = loadWeights(model, weights.tensors, {
-    ...{ from: weights.reference, model: name, framework: weights.framework },
+    ...{ from: weights.reference, model: name, file: weights },
   });
   freeze(model.to(compute), [input.channels, input.height, input.width], compute);
   const classes = classesOf(weights, model, data.name, set);
@@ -95,7 +95,8 @@ function modelOf({ model, weights }: WeightsQuestion): ModelName {
   return parseModelName(name);
 }
 
-function firstOf(set: SplitSet, limit: number | undefined): SplitSet {
+/** The first `limit` images of a set, or all. */
+export function firstOf(set: SplitSet, limit: number | undefined): SplitSet {
   if (limit === undefined || limit >= set.count) return set;
   return subset(
     set,
@@ -106,7 +107,7 @@ function firstOf(set: SplitSet, limit: number | undefined): SplitSet {
 /** A model of the file's number of outputs, which only the name of its head tells; it is filled at once. */
 function build(
   name: ModelName,
-  { tensors }: Weights,
+  { tensors, reference }: Weights,
   usual: number,
   { channels, height, width }: NetworkInput,
 ): Classifier {
@@ -121,11 +122,15 @@ function build(
       }),
     );
   const model = of(usual);
-  const head = [...model.stateDict()].find(([, tensor]) => tensor === model.head.weight)?.[0];
-  const outputs = tensors.get(head ?? "")?.shape[0] ?? usual;
-  if (outputs === usual || outputs < 1) return model;
-  model[Symbol.dispose]();
-  return of(outputs);
+  try {
+    const outputs = outputsIn(tensors, model, reference) ?? usual;
+    if (outputs === usual || outputs < 1) return model;
+    model[Symbol.dispose]();
+    return of(outputs);
+  } catch (error) {
+    model[Symbol.dispose]();
+    throw error;
+  }
 }
 
 function classesOf(

@@ -274,6 +274,33 @@ describe("refusals", () => {
   });
 });
 
+describe("a file that is nested without end", () => {
+  const deep = (n: number) => `${"[".repeat(n)}${"]".repeat(n)}`;
+  const deepObject = (n: number) => `${'{"a":'.repeat(n)}1${"}".repeat(n)}`;
+
+  it.each(["deep.json", "deep.yaml"])("%s is refused by its depth, before it is parsed", (name) => {
+    for (const value of [deep(100_000), deepObject(50_000), "[".repeat(500)]) {
+      const path = file(name, `{"data": "x", "lr": ${value}}`);
+      expect(refusal(() => loadConfig(path))).toBe(`${path}: nested more than 100 levels deep`);
+    }
+  });
+
+  it("one of two megabytes by its size", () => {
+    const path = file("large.yaml", `data: ${"x".repeat(2_000_000)}`);
+    expect(refusal(() => loadConfig(path))).toContain("more than the 1048576 bytes");
+  });
+
+  it.each(["strategy", "opt", "sched", "model", "lr", "augment", "weights", "classes"])(
+    "a value of %s as deep as may be is told in a short line, and so in memory",
+    (key) => {
+      const path = file("value.json", `{"data":"x","model":"resnet18","${key}":${deep(90)}}`);
+      expect(refusal(() => loadConfig(path)).length).toBeLessThan(path.length + 900);
+      const value: unknown = JSON.parse(deep(100_000));
+      expect(refusal(() => parse({ [key]: value })).length).toBeLessThan(900);
+    },
+  );
+});
+
 describe("flags", () => {
   const flags = configFlags();
   const named = (flag: string) => flags.find((f) => f.flag === flag)!;

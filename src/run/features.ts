@@ -215,7 +215,7 @@ async function published(
   );
   try {
     loadWeights(model, weights.tensors, {
-      ...{ from: weights.reference, model: name, framework: weights.framework },
+      ...{ from: weights.reference, model: name, file: weights },
     });
   } catch (error) {
     model[Symbol.dispose]();

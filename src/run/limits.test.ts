@@ -46,10 +46,10 @@ describe("a config", () => {
   const nested = Array.from({ length: 1300 }, (_, i) => `${" ".repeat(i)}a:`).join("\n");
 
   it.each([
-    ["deep.yaml", `data: ${lists(20_000)}`, "nested too deeply"],
+    ["deep.yaml", `data: ${lists(20_000)}`, "nested more than 100 levels deep"],
     ["deep-keys.yaml", nested, "nested"],
-    ["deep.json", `{"data": ${lists(300_000)}}`, "nested more than 200 levels deep"],
-    ["less-deep.yaml", `data: ${lists(250)}`, "nested more than 200 levels deep"],
+    ["deep.json", `{"data": ${lists(300_000)}}`, "nested more than 100 levels deep"],
+    ["less-deep.yaml", `data: ${lists(250)}`, "nested more than 100 levels deep"],
     ["bomb.yaml", bomb, "Excessive alias count"],
     ["itself.yaml", "data: &a [*a, *a]", "itself.yaml: "],
     ["large.yaml", `data: ${"x".repeat(1 << 20)}`, "more than the 1048576 bytes"],

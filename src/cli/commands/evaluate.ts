@@ -1,11 +1,17 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ExitCode, UsageError } from "../../errors.ts";
-import { evaluateRun, evaluateWeights } from "../../evaluate/index.ts";
+import {
+  evaluateClassicalWeights,
+  evaluateRun,
+  evaluateWeights,
+  firstOf,
+} from "../../evaluate/index.ts";
 import { ensureNative } from "../../libtorch/index.ts";
 import { chooseCompute, parseModelName } from "../../models/index.ts";
 import { pretrainedReference } from "../../models/weights/hub/index.ts";
 import { drawRun } from "../../report/index.ts";
+import { isClassicalModel } from "../../run/classical-config.ts";
 import { trainConfigSchema } from "../../run/config.ts";
 import { configFlags, flagOf } from "../../run/config-flags.ts";
 import { loadConfig } from "../../run/config-load.ts";
@@ -159,7 +165,7 @@ async function judgeSeveral(runs: readonly string[], options: Options): Promise<
 async function judgeWeights(options: Options): Promise<TestResult> {
   const { out, checkpoint, data: name = "", model, mirror, split: part = "test" } = options;
   // Before anything is compiled or fetched: a slip of the pen is told at once.
-  if (model !== undefined) parseModelName(model);
+  if (model !== undefined && !isClassicalModel(model)) parseModelName(model);
   checkResizing(options);
   const reference = options.pretrained ? pretrainedReference(model!) : options.weights!;
   const weights = await openWeights(reference, { out, checkpoint, ...weightsPlaces(options) });
@@ -174,6 +180,17 @@ async function judgeWeights(options: Options): Promise<TestResult> {
     );
   }
   const compute = chooseCompute({ device: device.parse(undefined), precision: asked.data });
+  if (isClassicalModel(weights.model)) {
+    const set = firstOf(data[part], options.limit);
+    const judged = { name: data.name, set };
+    const answer = await evaluateClassicalWeights(judged, weights, compute, {
+      ...{ places: { out, ...weightsPlaces(options) }, asked: options, onNote: note },
+    });
+    say(`  ${weights.model} of ${answer.features} on ${data.name}, ${part}`);
+    const told = { weights: weights.path, model: weights.model, data: data.name, split: part };
+    print(options, { ...told, ...answer.result }, () => answer.report, answer.result);
+    return answer.result;
+  }
   const question = { ...options, weights, split: part };
   const answer = await evaluateWeights(data, question, compute, { onNote: note });
   const { mean, std, from } = answer.normalization;

@@ -1,10 +1,11 @@
 import { join } from "node:path";
 import { ExitCode, UsageError } from "../../errors.ts";
 import { ensureNative } from "../../libtorch/index.ts";
-import { parseModelName } from "../../models/index.ts";
+import { type ModelName, parseModelName } from "../../models/index.ts";
 import { type InputSize, profileModels } from "../../profile/index.ts";
 import { describeProfile, writeProfileReport } from "../../report/index.ts";
 import { trainConfigSchema } from "../../run/config.ts";
+import { modelOfWeights } from "../../run/model-of-weights.ts";
 import { setThreads } from "../../tensor/index.ts";
 import { trainStep } from "../../train/index.ts";
 import type { CliCommand } from "../command.ts";
@@ -17,6 +18,7 @@ import { wholeNumber } from "../whole-number.ts";
 
 interface Options {
   model?: string[];
+  weights?: string;
   data?: string;
   input?: InputSize;
   classes: number;
@@ -39,6 +41,7 @@ export const profile: CliCommand = {
   register(command) {
     command
       .option("--model <name>", "architecture; may be given several times", several)
+      .option("--weights <name>", "instead of --model: a run, whose model is measured")
       .option("--data <name>", "data set whose images are read, and its loader with them")
       .option(
         "--input <CxHxW>",
@@ -84,12 +87,7 @@ export const profile: CliCommand = {
 
 async function run(options: Options): Promise<void> {
   const { data: name, input, classes, batchSize, trace, warmup, seconds } = options;
-  if (options.model === undefined) {
-    throw new UsageError("--model is missing", {
-      hint: "as --model resnet50; `thaw models` lists them",
-    });
-  }
-  const models = [...new Set(options.model.map(parseModelName))];
+  const models = modelsOf(options);
   if (name !== undefined && input !== undefined) {
     throw new UsageError("--data and --input: images are read or drawn, not both");
   }
@@ -132,6 +130,22 @@ async function run(options: Options): Promise<void> {
     batches.some(({ kind }) => kind === "measured"),
   );
   if (!isMeasured) process.exitCode = ExitCode.failed;
+}
+
+function modelsOf({ model, weights, out }: Options): ModelName[] {
+  if (model !== undefined && weights !== undefined) {
+    throw new UsageError("--model and --weights: one of them says what is measured");
+  }
+  const named = model ?? [weights && modelOfWeights(weights, out)].filter((name) => !!name);
+  if (named.length > 0) return [...new Set(named.map((name) => parseModelName(name!)))];
+  if (weights !== undefined) {
+    throw new UsageError(`--weights ${weights}: it does not say which model it is of`, {
+      hint: "name it as --model",
+    });
+  }
+  throw new UsageError("--model is missing", {
+    hint: "as --model resnet50, or a run as --weights; `thaw models` lists the models",
+  });
 }
 
 function compute({ precision, device }: Options) {
