@@ -16,6 +16,7 @@ import { type ConfigFlag, configFlags, overridesFromFlags } from "../run/config-
 import { readDocument } from "../run/config-load.ts";
 import { macroF1Text } from "../run/macro-f1.ts";
 import { readRun } from "../run/read.ts";
+import { inRecordedOrder } from "../run/recorded-order.ts";
 import type { TestResult } from "../run/results.ts";
 import { checkTracking } from "../run/track/open.ts";
 import { type ClassicalOptions, trainClassical } from "../train/index.ts";
@@ -140,7 +141,7 @@ export async function judgeClassicalRun(
   const overrides = precision === undefined ? {} : { precision };
   const config = loadClassicalConfig(join(dir, "config.json"), overrides);
   await ensureNative();
-  const data = await openConfiguredData(config, mirror);
+  const data = await openConfiguredData(inRecordedOrder(config, dir), mirror);
   const trainedOn = readRun(dir).environment["dataset"] as { fingerprint?: string } | undefined;
   if (trainedOn?.fingerprint !== data.fingerprint) {
     say("note: the data is not what the run was trained on: its fingerprint differs");

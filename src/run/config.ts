@@ -143,9 +143,15 @@ export const trainConfigSchema = z.strictObject({
   smoothing: share().default(0).describe("label smoothing"),
   clipGrad: positive().optional().describe("largest norm of the gradient"),
   classWeights: z
-    .union([z.literal("balanced"), z.array(positive()).min(2)])
+    .union([
+      z.literal("balanced"),
+      z.array(positive()).min(2),
+      z.record(z.string().min(1), positive()),
+    ])
     .optional()
-    .describe("weight of each class in the loss; balanced: by its share of the training images"),
+    .describe(
+      "weight of each class in the loss, by name (bee=1,ant=50) or in the order of the classes; balanced: by its share of the training images",
+    ),
   dropout: share().optional().describe("dropout before the head; default the model's own"),
   dropPath: share().optional().describe("stochastic depth: rate of the last block; default 0"),
   modelEma: z

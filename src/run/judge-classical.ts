@@ -1,3 +1,4 @@
+import { classFinder, unknownClasses } from "../data/class-names.ts";
 import type { SplitSet } from "../data/imageset.ts";
 import { ThawError } from "../errors.ts";
 import { predictions } from "../metrics/index.ts";
@@ -16,13 +17,14 @@ export function judgeClassical(
   data: { readonly name: string; readonly set: SplitSet; readonly features: Tensor },
 ): TestResult {
   const { name, set, features } = data;
-  const unknown = set.classes.filter((label) => !classes.includes(label));
+  const unknown = unknownClasses(set.classes, classes);
   if (unknown.length > 0) {
     throw new ThawError(`${name} has classes that the model does not know: ${unknown.join(", ")}`, {
       hint: `the model's classes are ${classes.join(", ")}`,
     });
   }
-  const labels = Int32Array.from(set.labels, (label) => classes.indexOf(set.classes[label]!));
+  const own = set.classes.map(classFinder(classes));
+  const labels = Int32Array.from(set.labels, (label) => own[label]!);
   const confidence = scope(() => {
     const given = pipeline.confidence(features);
     return given.dtype === "float32" ? given.toArray("float32") : given.toArray("float64");

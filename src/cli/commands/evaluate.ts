@@ -11,6 +11,7 @@ import { configFlags, flagOf } from "../../run/config-flags.ts";
 import { loadConfig } from "../../run/config-load.ts";
 import { readRun } from "../../run/read.ts";
 import { findRun } from "../../run/record.ts";
+import { inRecordedOrder } from "../../run/recorded-order.ts";
 import type { TestResult } from "../../run/results.ts";
 import { openWeights } from "../../run/weights.ts";
 import { isClassicalRun, judgeClassicalRun } from "../classical.ts";
@@ -138,7 +139,7 @@ async function judgeRun(name: string, options: Options): Promise<TestResult> {
   const precision = options.precision === undefined ? {} : { precision: options.precision };
   const config = loadConfig(join(dir, "config.json"), precision);
   await ensureNative();
-  const data = await openConfiguredData(config, options.mirror);
+  const data = await openConfiguredData(inRecordedOrder(config, dir), options.mirror);
   const trainedOn = readRun(dir).environment["dataset"] as { fingerprint?: string } | undefined;
   if (trainedOn?.fingerprint !== data.fingerprint) {
     say("note: the data is not what the run was trained on: its fingerprint differs");

@@ -9,6 +9,7 @@ import { overridesFromFlags } from "../../run/config-flags.ts";
 import { loadConfig } from "../../run/config-load.ts";
 import { macroF1Text } from "../../run/macro-f1.ts";
 import { findRun } from "../../run/record.ts";
+import { inRecordedOrder } from "../../run/recorded-order.ts";
 import type { Summary } from "../../run/summary.ts";
 import { checkTracking } from "../../run/track/open.ts";
 import { train as trainModel } from "../../train/index.ts";
@@ -58,7 +59,12 @@ export const train: CliCommand = {
       const openWeights = weightsOpener(options);
       const weights = options.resume === undefined ? await openWeights(config) : undefined;
       await ensureNative();
-      const data = await openConfiguredData(config, options.mirror);
+      const data = await openConfiguredData(
+        options.resume === undefined
+          ? config
+          : inRecordedOrder(config, join(config.out, config.name!)),
+        options.mirror,
+      );
       using interrupt = new Interrupt();
       const progress = trainingProgress();
       const profile = options.profile === undefined ? undefined : profileOf(options.profile);

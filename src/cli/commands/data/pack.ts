@@ -39,7 +39,7 @@ export const pack: CliCommand = {
       const progress = counter("packed");
       using interrupt = new Interrupt("stopping; nothing is left of the archive");
       const packed = await packSplits(data, {
-        ...{ out, overwrite, seed: config.seed },
+        ...{ out, overwrite, seed: config.seed, keepOrder: classes !== undefined },
         onProgress(done, total) {
           const { requested } = interrupt;
           if (requested) throw new ThawError("not packed", { exitCode: ExitCode[requested] });
