@@ -7,6 +7,7 @@ import { prepareImages } from "../data/prepare/prepare.ts";
 import { UsageError } from "../errors.ts";
 import { writeDurably } from "../platform/durable.ts";
 import { canonicalJson } from "../run/config.ts";
+import { csvOptionsOf } from "../run/csv-keys.ts";
 import { jsonFile } from "../run/json-file.ts";
 import type { DataStep, PackStep, PrepareStep } from "../run/matrix-file.ts";
 import { endIfStopped } from "./stopped.ts";
@@ -35,10 +36,12 @@ export async function prepareData(
 }
 
 async function prepare(
-  { prepare: source, classes, split, out, ...options }: PrepareStep,
+  { prepare: source, classes, split, out, ...rest }: PrepareStep,
   { mirror, onPrepared, onNote, isStopped }: PrepareEvents,
 ): Promise<void> {
-  const found = await locateData({ data: source, mirror });
+  const { pathColumn, labelColumn, splitColumn, imageFolder, ...options } = rest;
+  const csv = csvOptionsOf({ pathColumn, labelColumn, splitColumn, imageFolder });
+  const found = await locateData({ data: source, csv, mirror });
   if (found.kind === "memory") {
     throw new UsageError(`prepare: ${source} is whole and split already`, {
       hint: `train on it with data: ${source}, or write its images with pack: ${source}`,
@@ -83,7 +86,7 @@ async function pack(
       return;
     }
   }
-  const data = await openDataset({ data: source, mirror, ...choice });
+  const data = await openDataset({ data: source, csv: csvOptionsOf(step), mirror, ...choice });
   for (const text of data.notes) onNote?.(text);
   mkdirSync(dirname(out), { recursive: true });
   const describe = (packing: Packing) =>

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
+import { csvKeys } from "./csv-keys.ts";
 
 const positive = () => z.number().gt(0);
 const count = () => z.int().min(1);
@@ -12,6 +13,7 @@ const ratio = () => z.number().min(0).max(1);
  */
 export const trainConfigSchema = z.strictObject({
   data: z.string().min(1).describe("built-in dataset (fashion-mnist, cifar10) or a path"),
+  ...csvKeys,
   classes: z
     .array(z.string().min(1))
     .min(2)

@@ -1,6 +1,7 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { formatCsv, parseCsv } from "../data/formats/csv.ts";
+import { fromCell, toCell } from "../data/formats/spreadsheet.ts";
 import { imageNames, imagesDigest } from "../data/images-digest.ts";
 import type { SplitSet } from "../data/imageset.ts";
 import { ThawError } from "../errors.ts";
@@ -24,7 +25,6 @@ import {
 import { writeDurably } from "../platform/durable.ts";
 import type { WriteContext } from "../platform/system-error.ts";
 import { BOOTSTRAP_SEED, macroF1s } from "./macro-f1.ts";
-import { fromCell, toCell } from "./spreadsheet.ts";
 import type { Summary } from "./summary.ts";
 
 export type TestResult = NonNullable<Summary["test"]>;

@@ -3,6 +3,7 @@ import type { DatasetSplits } from "../data/imageset.ts";
 import { ThawError } from "../errors.ts";
 import { valSizeOf } from "../run/classical-config.ts";
 import { loadConfig } from "../run/config-load.ts";
+import { csvOptionsOf } from "../run/csv-keys.ts";
 import type { MatrixMember } from "../run/matrix-member.ts";
 import { type Placed, placeMembers } from "../run/member-state.ts";
 import { inRecordedOrder } from "../run/recorded-order.ts";
@@ -110,7 +111,7 @@ export function lastKept(open: MatrixOptions["openData"]): MatrixOptions["openDa
     const valSize = valSizeOf(config);
     const kind = "features" in config ? "classical" : "network";
     const sizes = { perClass, trainSize, valSize, testSize, testFrom };
-    const key = JSON.stringify([kind, data, seed, classes, sizes]);
+    const key = JSON.stringify([kind, data, csvOptionsOf(config), seed, classes, sizes]);
     if (last?.key !== key) {
       // The old data is let go before the new one comes.
       last = undefined;

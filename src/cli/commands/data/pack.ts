@@ -2,6 +2,7 @@ import type { Packed } from "../../../data/pack/pack.ts";
 import { ExitCode, ThawError } from "../../../errors.ts";
 import { configFlags, overridesFromFlags } from "../../../run/config-flags.ts";
 import { loadConfig } from "../../../run/config-load.ts";
+import { csvOptionsOf } from "../../../run/csv-keys.ts";
 import type { CliCommand } from "../../command.ts";
 import { addConfigFlags } from "../../config-flags.ts";
 import { openConfiguredData } from "../../dataset.ts";
@@ -28,6 +29,7 @@ export const pack: CliCommand = {
       const config = loadConfig(undefined, {
         ...overridesFromFlags(options, flags()),
         // A config has a model; which one is nothing to the data.
+        ...csvOptionsOf(options),
         ...{ data: source, classes, model: "simple_cnn" },
       });
       const { checkPackTarget, packSplits } = await import("../../../data/pack/pack.ts");
