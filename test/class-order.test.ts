@@ -2,10 +2,11 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { openDataset } from "../src/data/datasets/index.ts";
+import { locateData, openDataset } from "../src/data/datasets/index.ts";
 import { chooseClasses } from "../src/data/folders/choose-classes.ts";
 import { listImageFolder } from "../src/data/folders/image-folder.ts";
 import { imagesDigest } from "../src/data/images-digest.ts";
+import { chooseSource } from "../src/data/info/choose.ts";
 import { packSplits } from "../src/data/pack/pack.ts";
 import { prepareImages } from "../src/data/prepare/prepare.ts";
 import { evaluateRun } from "../src/evaluate/index.ts";
@@ -24,7 +25,7 @@ let photos: string;
 beforeAll(async () => {
   loadNative();
   root = mkdtempSync(join(tmpdir(), "thaw-order-"));
-  env = await makeHome(join(root, "home"));
+  env = await makeHome(join(root, "home"), 200);
   photos = join(root, "photos");
   // Numbers of which 15 % are no whole number: which class gets the extra image depends on the order.
   await writeTinyFolder(photos, { ant: 17, bee: 17, cat: 17 }, { width: 8, height: 8 });
@@ -47,6 +48,22 @@ test("the order of --classes is kept, and the same images are drawn whatever it 
     expect(imagesDigest(ordered[split])).toBe(imagesDigest(usual[split]));
   }
   expect(ordered.fingerprint).not.toBe(usual.fingerprint);
+});
+
+test("built-in images too, in a run and in a survey", async () => {
+  const place = { data: "fashion-mnist", cache: cache() };
+  const open = (classes?: string[]) => openDataset({ ...place, seed: 1, classes });
+  const ordered = await open(["Dress", "Trouser", "ankle boot"]);
+  const usual = await open(["Trouser", "Dress", "Ankle boot"]);
+  expect(ordered.train.classes).toEqual(["Dress", "Trouser", "Ankle boot"]);
+  for (const split of ["train", "val", "test"] as const) {
+    expect(named(ordered[split])).toEqual(named(usual[split]));
+    expect(ordered[split].indices).toEqual(usual[split].indices);
+  }
+  const source = chooseSource(await locateData(place), ["Dress", "Trouser"]);
+  expect(source.kind === "memory" && source.test.classes).toEqual(["Dress", "Trouser"]);
+  await expect(open(["Dress", "Trousers"])).rejects.toThrow('there is no class "Trousers"');
+  await expect(open(["Dress", "dress"])).rejects.toThrow("Dress is named twice");
 });
 
 test("prepared folders and packed archives have it too when they are opened", async () => {

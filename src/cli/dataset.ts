@@ -1,9 +1,8 @@
 import { openDataset } from "../data/datasets/index.ts";
-import type { CsvOptions } from "../data/folders/csv-columns.ts";
+import { type CsvOptions, csvOptionsOf } from "../data/folders/csv-columns.ts";
 import type { DatasetSplits } from "../data/imageset.ts";
 import { valSizeOf } from "../run/classical-config.ts";
 import type { TrainConfig } from "../run/config.ts";
-import { csvOptionsOf } from "../run/csv-keys.ts";
 import { downloadProgress } from "./progress.ts";
 
 /** What of a config chooses the data. */
@@ -20,7 +19,7 @@ export async function openConfiguredData(
 ): Promise<DatasetSplits> {
   return openDataset({
     data: config.data,
-    csv: csvOptionsOf(config),
+    ...csvOptionsOf(config),
     seed: config.seed,
     classes: config.classes,
     perClass: config.perClass,

@@ -7,7 +7,6 @@ import { prepareImages } from "../data/prepare/prepare.ts";
 import { UsageError } from "../errors.ts";
 import { writeDurably } from "../platform/durable.ts";
 import { canonicalJson } from "../run/config.ts";
-import { csvOptionsOf } from "../run/csv-keys.ts";
 import { jsonFile } from "../run/json-file.ts";
 import type { DataStep, PackStep, PrepareStep } from "../run/matrix-file.ts";
 import { endIfStopped } from "./stopped.ts";
@@ -40,8 +39,8 @@ async function prepare(
   { mirror, onPrepared, onNote, isStopped }: PrepareEvents,
 ): Promise<void> {
   const { pathColumn, labelColumn, splitColumn, imageFolder, ...options } = rest;
-  const csv = csvOptionsOf({ pathColumn, labelColumn, splitColumn, imageFolder });
-  const found = await locateData({ data: source, csv, mirror });
+  const csv = { pathColumn, labelColumn, splitColumn, imageFolder };
+  const found = await locateData({ data: source, ...csv, mirror });
   if (found.kind === "memory") {
     throw new UsageError(`prepare: ${source} is whole and split already`, {
       hint: `train on it with data: ${source}, or write its images with pack: ${source}`,
@@ -86,7 +85,7 @@ async function pack(
       return;
     }
   }
-  const data = await openDataset({ data: source, csv: csvOptionsOf(step), mirror, ...choice });
+  const data = await openDataset({ data: source, mirror, ...choice });
   for (const text of data.notes) onNote?.(text);
   mkdirSync(dirname(out), { recursive: true });
   const describe = (packing: Packing) =>
@@ -95,7 +94,7 @@ async function pack(
   describe({ step });
   try {
     const { images, bytes } = await packSplits(data, {
-      ...{ out, seed: choice.seed, overwrite: true },
+      ...{ out, seed: choice.seed, overwrite: true, keepOrder: choice.classes !== undefined },
       onProgress: () => endIfStopped(isStopped),
     });
     describe({ step, images, bytes });

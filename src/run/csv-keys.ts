@@ -1,5 +1,4 @@
 import { z } from "zod";
-import type { CsvOptions } from "../data/folders/csv-columns.ts";
 
 const name = () => z.string().min(1).optional();
 
@@ -10,14 +9,3 @@ export const csvKeys = {
   splitColumn: name().describe("of a CSV: column of train, val and test; default split"),
   imageFolder: name().describe("of a CSV: folder that the paths are from; default the CSV's own"),
 };
-
-/** What a config says of its CSV; undefined where it says nothing. */
-export function csvOptionsOf({
-  pathColumn,
-  labelColumn,
-  splitColumn,
-  imageFolder,
-}: CsvOptions): CsvOptions | undefined {
-  const options = { pathColumn, labelColumn, splitColumn, imageFolder };
-  return Object.values(options).some((value) => value !== undefined) ? options : undefined;
-}

@@ -1,9 +1,9 @@
 import { join } from "node:path";
+import { csvOptionsOf } from "../data/folders/csv-columns.ts";
 import type { DatasetSplits } from "../data/imageset.ts";
 import { ThawError } from "../errors.ts";
 import { valSizeOf } from "../run/classical-config.ts";
 import { loadConfig } from "../run/config-load.ts";
-import { csvOptionsOf } from "../run/csv-keys.ts";
 import type { MatrixMember } from "../run/matrix-member.ts";
 import { type Placed, placeMembers } from "../run/member-state.ts";
 import { inRecordedOrder } from "../run/recorded-order.ts";

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { CsvOptions } from "../../data/folders/csv-columns.ts";
+import { type CsvOptions, csvOptionsOf } from "../../data/folders/csv-columns.ts";
 import { ExitCode, UsageError } from "../../errors.ts";
 import { evaluateRun, evaluateWeights } from "../../evaluate/index.ts";
 import { ensureNative } from "../../libtorch/index.ts";
@@ -10,7 +10,6 @@ import { drawRun } from "../../report/index.ts";
 import { trainConfigSchema } from "../../run/config.ts";
 import { configFlags, flagOf } from "../../run/config-flags.ts";
 import { loadConfig } from "../../run/config-load.ts";
-import { csvOptionsOf } from "../../run/csv-keys.ts";
 import { readRun } from "../../run/read.ts";
 import { findRun } from "../../run/record.ts";
 import { inRecordedOrder } from "../../run/recorded-order.ts";

@@ -2,7 +2,7 @@ import { existsSync, statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { nearest, UsageError } from "../../errors.ts";
 import { cacheHome } from "../../libtorch/home.ts";
-import type { CsvOptions } from "../folders/csv-columns.ts";
+import { type CsvOptions, csvOptionsOf } from "../folders/csv-columns.ts";
 import { listCsv } from "../folders/csv-list.ts";
 import { extractArchive } from "../folders/extract.ts";
 import { listImageFolder } from "../folders/image-folder.ts";
@@ -13,12 +13,10 @@ import { type BuiltinDatasetName, builtinDatasets } from "./registry.ts";
 import type { DatasetProgress } from "./sources.ts";
 import { stanfordDogs } from "./stanford-dogs.ts";
 
-/** Where data are, and how they may be fetched. */
-export interface DataLocation {
+/** Where data are, how they may be fetched and, of a CSV, how it is read. */
+export interface DataLocation extends CsvOptions {
   /** A built-in name, or the path of a folder, an archive of one, or a CSV. */
   readonly data: string;
-  /** How a CSV is read; for other data there is no such thing. */
-  readonly csv?: CsvOptions | undefined;
   /** Folder or http(s) address with the original archives; default `THAW_MIRROR`. */
   readonly mirror?: string | undefined;
   readonly onProgress?: ((progress: DatasetProgress) => void) | undefined;
@@ -50,12 +48,13 @@ export async function locateData(location: DataLocation): Promise<Source> {
     onProgress,
   };
   const isCsv = /\.[ct]sv$/i.test(data) && existsSync(data) && statSync(data).isFile();
-  if (location.csv !== undefined && !isCsv) {
-    const key = Object.entries(location.csv).find(([, value]) => value !== undefined)?.[0] ?? "csv";
+  const csv = csvOptionsOf(location);
+  if (csv !== undefined && !isCsv) {
+    const [key] = Object.keys(csv) as [string];
     const flag = `--${key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
     throw new UsageError(`${flag}: --data ${data} is no CSV`, { hint: "leave it out" });
   }
-  if (isCsv) return { kind: "files", listing: listCsv(resolve(data), location.csv) };
+  if (isCsv) return { kind: "files", listing: listCsv(resolve(data), csv) };
   if (isBuiltin(data)) {
     return { kind: "memory", ...(await loadBuiltin(builtinDatasets[data], options)) };
   }

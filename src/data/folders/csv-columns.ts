@@ -11,6 +11,18 @@ export interface CsvOptions {
   readonly imageFolder?: string | undefined;
 }
 
+/** The options that are given among other keys; undefined where none is. */
+export function csvOptionsOf({
+  pathColumn,
+  labelColumn,
+  splitColumn,
+  imageFolder,
+}: CsvOptions): CsvOptions | undefined {
+  const options = { pathColumn, labelColumn, splitColumn, imageFolder };
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  return given.length === 0 ? undefined : Object.fromEntries(given);
+}
+
 export interface Columns {
   readonly path: number;
   readonly label:

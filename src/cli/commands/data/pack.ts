@@ -1,8 +1,8 @@
+import { csvOptionsOf } from "../../../data/folders/csv-columns.ts";
 import type { Packed } from "../../../data/pack/pack.ts";
 import { ExitCode, ThawError } from "../../../errors.ts";
 import { configFlags, overridesFromFlags } from "../../../run/config-flags.ts";
 import { loadConfig } from "../../../run/config-load.ts";
-import { csvOptionsOf } from "../../../run/csv-keys.ts";
 import type { CliCommand } from "../../command.ts";
 import { addConfigFlags } from "../../config-flags.ts";
 import { openConfiguredData } from "../../dataset.ts";

@@ -1,7 +1,6 @@
 import type { Command } from "commander";
 import type { DataLocation } from "../../../data/datasets/index.ts";
-import type { CsvOptions } from "../../../data/folders/csv-columns.ts";
-import { csvOptionsOf } from "../../../run/csv-keys.ts";
+import { type CsvOptions, csvOptionsOf } from "../../../data/folders/csv-columns.ts";
 import { addConfigFlags, csvFlags } from "../../config-flags.ts";
 import { nameList } from "../../name-list.ts";
 import { downloadProgress } from "../../progress.ts";
@@ -28,5 +27,5 @@ export function sourceFlags(command: Command): Command {
 
 export function locationOf(source: string, flags: SourceFlags): DataLocation {
   const { mirror } = flags;
-  return { data: source, csv: csvOptionsOf(flags), mirror, onProgress: downloadProgress() };
+  return { data: source, ...csvOptionsOf(flags), mirror, onProgress: downloadProgress() };
 }
