@@ -14,7 +14,9 @@ import {
 } from "../run/classical-config.ts";
 import { type ConfigFlag, configFlags, overridesFromFlags } from "../run/config-flags.ts";
 import { readDocument } from "../run/config-load.ts";
+import { macroF1Text } from "../run/macro-f1.ts";
 import { readRun } from "../run/read.ts";
+import { inRecordedOrder } from "../run/recorded-order.ts";
 import type { TestResult } from "../run/results.ts";
 import { checkTracking } from "../run/track/open.ts";
 import { type ClassicalOptions, trainClassical } from "../train/index.ts";
@@ -111,7 +113,7 @@ export async function trainClassically(options: Options): Promise<void> {
   const interval = test.accuracy95.map((bound) => (100 * bound).toFixed(2)).join(" to ");
   say(`fitted in ${duration(summary.seconds.train)}`);
   say(
-    `test accuracy ${percent(test.accuracy)} (95 % interval ${interval} %), macro-F1 ${test.macroF1.toFixed(4)}, ${test.n} images`,
+    `test accuracy ${percent(test.accuracy)} (95 % interval ${interval} %), macro-F1 ${macroF1Text(test)}, ${test.n} images`,
   );
   say(`everything is in ${run.dir}`);
 }
@@ -139,7 +141,7 @@ export async function judgeClassicalRun(
   const overrides = precision === undefined ? {} : { precision };
   const config = loadClassicalConfig(join(dir, "config.json"), overrides);
   await ensureNative();
-  const data = await openConfiguredData(config, mirror);
+  const data = await openConfiguredData(inRecordedOrder(config, dir), mirror);
   const trainedOn = readRun(dir).environment["dataset"] as { fingerprint?: string } | undefined;
   if (trainedOn?.fingerprint !== data.fingerprint) {
     say("note: the data is not what the run was trained on: its fingerprint differs");

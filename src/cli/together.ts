@@ -17,6 +17,7 @@ import {
 } from "../run/evaluation.ts";
 import { readRun } from "../run/read.ts";
 import { findRun } from "../run/record.ts";
+import { inRecordedOrder } from "../run/recorded-order.ts";
 import type { TestResult } from "../run/results.ts";
 import { isClassicalRun } from "./classical.ts";
 import { openConfiguredData } from "./dataset.ts";
@@ -50,7 +51,7 @@ export async function judgeTogether(
   const members: Member[] = [];
   for (const [i, dir] of dirs.entries()) {
     const config = configs[i]!;
-    const data = await openConfiguredData(config, mirror);
+    const data = await openConfiguredData(inRecordedOrder(config, dir), mirror);
     members.push({ dir, data, compute: chooseCompute(config) });
   }
   const answer = await evaluateTogether(members, {

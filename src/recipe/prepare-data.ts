@@ -35,10 +35,12 @@ export async function prepareData(
 }
 
 async function prepare(
-  { prepare: source, classes, split, out, ...options }: PrepareStep,
+  { prepare: source, classes, split, out, ...rest }: PrepareStep,
   { mirror, onPrepared, onNote, isStopped }: PrepareEvents,
 ): Promise<void> {
-  const found = await locateData({ data: source, mirror });
+  const { pathColumn, labelColumn, splitColumn, imageFolder, ...options } = rest;
+  const csv = { pathColumn, labelColumn, splitColumn, imageFolder };
+  const found = await locateData({ data: source, ...csv, mirror });
   if (found.kind === "memory") {
     throw new UsageError(`prepare: ${source} is whole and split already`, {
       hint: `train on it with data: ${source}, or write its images with pack: ${source}`,
@@ -92,7 +94,7 @@ async function pack(
   describe({ step });
   try {
     const { images, bytes } = await packSplits(data, {
-      ...{ out, seed: choice.seed, overwrite: true },
+      ...{ out, seed: choice.seed, overwrite: true, keepOrder: choice.classes !== undefined },
       onProgress: () => endIfStopped(isStopped),
     });
     describe({ step, images, bytes });

@@ -26,6 +26,10 @@ export function isClassicalModel(name: unknown): name is ClassicalModel {
 
 const shared = trainConfigSchema.pick({
   data: true,
+  pathColumn: true,
+  labelColumn: true,
+  splitColumn: true,
+  imageFolder: true,
   classes: true,
   perClass: true,
   trainSize: true,

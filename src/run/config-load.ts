@@ -292,7 +292,7 @@ function merge(under: Document, over: Document): Record<string, unknown> {
   return result;
 }
 
-function isGroup(value: unknown): value is Document {
+export function isGroup(value: unknown): value is Document {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 

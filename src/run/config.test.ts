@@ -328,6 +328,7 @@ describe("flags", () => {
     expect(named("--classes").parse("T-shirt/top, dog")).toEqual(["T-shirt/top", "dog"]);
     expect(named("--class-weights").parse("balanced")).toBe("balanced");
     expect(named("--class-weights").parse("1,2.5")).toEqual([1, 2.5]);
+    expect(named("--class-weights").parse("bee=1, a, b=c=50")).toEqual({ bee: 1, "a, b=c": 50 });
     expect(named("--opt").help).toBe("optimizer (sgd|adam|adamw; default adam)");
     expect(named("--momentum").help).toBe("momentum of sgd (with opt sgd; default 0.9)");
   });
@@ -338,8 +339,10 @@ describe("flags", () => {
     [
       "--class-weights",
       "even",
-      '--class-weights: "even" given; allowed: balanced, or a list of at least 2, each a number above 0',
+      '--class-weights: "even" given; allowed: balanced, or a list of at least 2, each a number above 0, or by name, each a number above 0',
     ],
+    ["--class-weights", "a=1,a=2", "--class-weights: a is named twice"],
+    ["--class-weights", "a=1,b", '--class-weights: "b" has no value'],
     ["--epochs", "", '--epochs: "" given; allowed: a whole number at least 1'],
     ["--batch-size", "0x10", '--batch-size: "0x10" given; allowed: a whole number at least 1'],
     [

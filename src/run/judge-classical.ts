@@ -1,3 +1,4 @@
+import { classFinder, unknownClasses } from "../data/class-names.ts";
 import type { SplitSet } from "../data/imageset.ts";
 import { ThawError } from "../errors.ts";
 import { type Predictions, predictions } from "../metrics/index.ts";
@@ -31,13 +32,14 @@ export function classicalPredictions(
   { pipeline, classes }: Pick<ClassicalModelFile, "pipeline" | "classes">,
   { name, set, features }: Judged,
 ): { readonly predictions: Predictions; readonly isProbability: boolean } {
-  const unknown = set.classes.filter((label) => !classes.includes(label));
+  const unknown = unknownClasses(set.classes, classes);
   if (unknown.length > 0) {
     throw new ThawError(`${name} has classes that the model does not know: ${unknown.join(", ")}`, {
       hint: `the model's classes are ${classes.join(", ")}`,
     });
   }
-  const labels = Int32Array.from(set.labels, (label) => classes.indexOf(set.classes[label]!));
+  const own = set.classes.map(classFinder(classes));
+  const labels = Int32Array.from(set.labels, (label) => own[label]!);
   const confidence = scope(() => {
     const given = pipeline.confidence(features);
     return given.dtype === "float32" ? given.toArray("float32") : given.toArray("float64");

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { UsageError } from "../errors.ts";
 import { trainConfigSchema } from "./config.ts";
 import { type Document, readDocument } from "./config-load.ts";
+import { csvKeys } from "./csv-keys.ts";
 import { checkpointNames, ttaNames, voteNames } from "./evaluation.ts";
 
 const count = () => z.int().min(1);
@@ -12,6 +13,7 @@ const dataKeys = {
   out: path(),
   classes: z.array(z.string().min(1)).min(1).optional(),
   seed: z.int().min(0).default(42),
+  ...csvKeys,
 };
 /** As `thaw data prepare`. */
 const prepareSchema = z.strictObject({

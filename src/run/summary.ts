@@ -27,7 +27,11 @@ export const summarySchema = z.looseObject({
       accuracy: share,
       /** Wilson's 95 % interval. */
       accuracy95: z.tuple([share, share]),
+      /** Over the classes that occur in the labels or the predictions, as scikit-learn's default. */
       macroF1: share,
+      /** Over all classes, and how many of them occur: only where some occur in neither labels nor predictions. */
+      macroF1AllClasses: share.optional(),
+      presentClasses: z.int().min(1).optional(),
       /** By the percentile bootstrap. What follows is absent in records of older versions. */
       macroF195: z.tuple([share, share]).optional(),
       /** Null where there are five classes or fewer. */

@@ -1,10 +1,12 @@
 import { join } from "node:path";
+import { csvOptionsOf } from "../data/folders/csv-columns.ts";
 import type { DatasetSplits } from "../data/imageset.ts";
 import { ThawError } from "../errors.ts";
 import { valSizeOf } from "../run/classical-config.ts";
 import { loadConfig } from "../run/config-load.ts";
 import type { MatrixMember } from "../run/matrix-member.ts";
 import { type Placed, placeMembers } from "../run/member-state.ts";
+import { inRecordedOrder } from "../run/recorded-order.ts";
 import { emptyCache, getThreads, setThreads } from "../tensor/index.ts";
 import { type ClassicalOptions, trainClassical } from "./classical.ts";
 import type { TrainOptions, TrainResult } from "./events.ts";
@@ -97,7 +99,8 @@ async function trainMember(
     return train(config, await openData(config), options);
   }
   const config = loadConfig(join(out, name, "config.json"), place);
-  return train(config, await openData(config), { ...options, resume: true });
+  const data = await openData(inRecordedOrder(config, join(out, name)));
+  return train(config, data, { ...options, resume: true });
 }
 
 /** Members that want the same data as the one before get the same; those without a valSize what is usual for their kind. */
@@ -108,7 +111,7 @@ export function lastKept(open: MatrixOptions["openData"]): MatrixOptions["openDa
     const valSize = valSizeOf(config);
     const kind = "features" in config ? "classical" : "network";
     const sizes = { perClass, trainSize, valSize, testSize, testFrom };
-    const key = JSON.stringify([kind, data, seed, classes, sizes]);
+    const key = JSON.stringify([kind, data, csvOptionsOf(config), seed, classes, sizes]);
     if (last?.key !== key) {
       // The old data is let go before the new one comes.
       last = undefined;

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { type CsvOptions, csvOptionsOf } from "../../data/folders/csv-columns.ts";
 import { ExitCode, UsageError } from "../../errors.ts";
 import {
   evaluateClassicalWeights,
@@ -17,10 +18,12 @@ import { configFlags, flagOf } from "../../run/config-flags.ts";
 import { loadConfig } from "../../run/config-load.ts";
 import { readRun } from "../../run/read.ts";
 import { findRun } from "../../run/record.ts";
+import { inRecordedOrder } from "../../run/recorded-order.ts";
 import type { TestResult } from "../../run/results.ts";
 import { openWeights } from "../../run/weights.ts";
 import { isClassicalRun, judgeClassicalRun } from "../classical.ts";
 import type { CliCommand } from "../command.ts";
+import { addConfigFlags, csvFlags } from "../config-flags.ts";
 import { openConfiguredData } from "../dataset.ts";
 import { printJson, printText, say } from "../output.ts";
 import { describeResizing, note, percent } from "../progress.ts";
@@ -36,7 +39,10 @@ import { announce, mirrorHelp, offlineHelp, type WeightsFlags, weightsPlaces } f
 import { weightsTable } from "../weights-table.ts";
 import { wholeNumber } from "../whole-number.ts";
 
-interface Options extends WeightsFlags, Pick<TogetherFlags, "tta" | "ensemble" | "checkpoint"> {
+interface Options
+  extends WeightsFlags,
+    CsvOptions,
+    Pick<TogetherFlags, "tta" | "ensemble" | "checkpoint"> {
   out: string;
   name?: string;
   overwrite?: true;
@@ -60,11 +66,13 @@ interface Options extends WeightsFlags, Pick<TogetherFlags, "tta" | "ensemble" |
 const weightsOnly = [
   ...["model", "data", "split", "limit", "mean", "std"],
   ...["imgSize", "cropPct", "interpolation"],
+  ...["pathColumn", "labelColumn", "splitColumn", "imageFolder"],
 ] as (keyof Options)[];
 
 export const evaluate: CliCommand = {
   register(command) {
     const flag = (name: string) => configFlags().find(({ attribute }) => attribute === name)!;
+    addConfigFlags(command, csvFlags());
     command
       .argument("[runs...]", "a run's folder, or its name; several with --ensemble")
       .option("--out <folder>", "folder of the runs", "runs")
@@ -144,7 +152,7 @@ async function judgeRun(name: string, options: Options): Promise<TestResult> {
   const precision = options.precision === undefined ? {} : { precision: options.precision };
   const config = loadConfig(join(dir, "config.json"), precision);
   await ensureNative();
-  const data = await openConfiguredData(config, options.mirror);
+  const data = await openConfiguredData(inRecordedOrder(config, dir), options.mirror);
   const trainedOn = readRun(dir).environment["dataset"] as { fingerprint?: string } | undefined;
   if (trainedOn?.fingerprint !== data.fingerprint) {
     say("note: the data is not what the run was trained on: its fingerprint differs");
@@ -172,7 +180,10 @@ async function judgeWeights(options: Options): Promise<TestResult> {
   announce(weights);
   await ensureNative();
   const { seed, device, precision } = trainConfigSchema.shape;
-  const data = await openConfiguredData({ data: name, seed: seed.parse(undefined) }, mirror);
+  const data = await openConfiguredData(
+    { data: name, ...csvOptionsOf(options), seed: seed.parse(undefined) },
+    mirror,
+  );
   const asked = precision.safeParse(options.precision);
   if (!asked.success) {
     throw new UsageError(

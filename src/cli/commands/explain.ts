@@ -5,6 +5,7 @@ import { ensureNative } from "../../libtorch/index.ts";
 import { writeExplanations } from "../../report/index.ts";
 import { loadConfig } from "../../run/config-load.ts";
 import { findRun } from "../../run/record.ts";
+import { inRecordedOrder } from "../../run/recorded-order.ts";
 import { isClassicalRun } from "../classical.ts";
 import type { CliCommand } from "../command.ts";
 import { openConfiguredData } from "../dataset.ts";
@@ -35,7 +36,10 @@ export const explain: CliCommand = {
           });
         }
         await ensureNative();
-        const data = await openConfiguredData(loadConfig(join(dir, "config.json")), mirror);
+        const data = await openConfiguredData(
+          inRecordedOrder(loadConfig(join(dir, "config.json")), dir),
+          mirror,
+        );
         const explained = await explainRun(dir, data, { perClass });
         const files = await writeExplanations(dir, basename(dir), data.test, explained);
         if (!json) {

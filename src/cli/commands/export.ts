@@ -5,6 +5,7 @@ import { ensureNative } from "../../libtorch/index.ts";
 import { loadClassicalConfig } from "../../run/classical-config.ts";
 import { loadConfig } from "../../run/config-load.ts";
 import { findRun } from "../../run/record.ts";
+import { inRecordedOrder } from "../../run/recorded-order.ts";
 import { isClassicalRun } from "../classical.ts";
 import type { CliCommand } from "../command.ts";
 import { openConfiguredData } from "../dataset.ts";
@@ -78,7 +79,7 @@ export const exportCommand: CliCommand = {
         await ensureNative();
         const file = join(dir, "config.json");
         const config = isClassicalRun(dir) ? loadClassicalConfig(file) : loadConfig(file);
-        const data = await openConfiguredData(config, mirror);
+        const data = await openConfiguredData(inRecordedOrder(config, dir), mirror);
         const { folder, report } = await exportRun(dir, data, {
           ...rest,
           precision: half ? "fp16" : int8 ? "int8" : "fp32",

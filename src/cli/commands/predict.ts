@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { formatCsv } from "../../data/formats/csv.ts";
+import { toCell } from "../../data/formats/spreadsheet.ts";
 import { ExitCode, UsageError } from "../../errors.ts";
 import {
   type Answer,
@@ -16,7 +17,6 @@ import {
 import { ensureNative } from "../../libtorch/index.ts";
 import { printable, printableJson, printableLine } from "../../platform/printable.ts";
 import { findRun } from "../../run/record.ts";
-import { toCell } from "../../run/spreadsheet.ts";
 import type { CliCommand } from "../command.ts";
 import { say } from "../output.ts";
 import { note, percent } from "../progress.ts";

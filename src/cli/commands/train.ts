@@ -7,7 +7,9 @@ import { completePictures, drawRun, writeProfileReport } from "../../report/inde
 import type { TrainConfig } from "../../run/config.ts";
 import { overridesFromFlags } from "../../run/config-flags.ts";
 import { loadConfig } from "../../run/config-load.ts";
+import { macroF1Text } from "../../run/macro-f1.ts";
 import { findRun } from "../../run/record.ts";
+import { inRecordedOrder } from "../../run/recorded-order.ts";
 import type { Summary } from "../../run/summary.ts";
 import { checkTracking } from "../../run/track/open.ts";
 import { train as trainModel } from "../../train/index.ts";
@@ -57,7 +59,12 @@ export const train: CliCommand = {
       const openWeights = weightsOpener(options);
       const weights = options.resume === undefined ? await openWeights(config) : undefined;
       await ensureNative();
-      const data = await openConfiguredData(config, options.mirror);
+      const data = await openConfiguredData(
+        options.resume === undefined
+          ? config
+          : inRecordedOrder(config, join(config.out, config.name!)),
+        options.mirror,
+      );
       using interrupt = new Interrupt();
       const progress = trainingProgress();
       const profile = options.profile === undefined ? undefined : profileOf(options.profile);
@@ -121,7 +128,7 @@ function describe({ status, test, seconds, best, reason }: Summary, dir: string)
   const interval = test?.accuracy95.map((bound) => (100 * bound).toFixed(2)).join(" to ");
   return [
     `best epoch ${best?.epoch}${why}, ${duration(seconds.train)} of training`,
-    `test accuracy ${percent(test?.accuracy ?? 0)} (95 % interval ${interval} %), macro-F1 ${test?.macroF1.toFixed(4)}, ${test?.n} images`,
+    `test accuracy ${percent(test?.accuracy ?? 0)} (95 % interval ${interval} %), macro-F1 ${test && macroF1Text(test)}, ${test?.n} images`,
     `everything is in ${dir}`,
   ].join("\n");
 }

@@ -5,9 +5,10 @@ import type { FileImageSet } from "../fileset.ts";
 import { chooseClasses } from "../folders/choose-classes.ts";
 import { loadSmall } from "../folders/decode-small.ts";
 import { fileSet, type Listing } from "../folders/listing.ts";
+import { byCodePoint } from "../folders/names.ts";
 import { stampedContent } from "../folders/stamp.ts";
 import type { DatasetSplits, MemorySplits, SplitSet } from "../imageset.ts";
-import { type SourceSets, type SplitChoice, splitSets } from "../splits.ts";
+import { inClassOrder, type SourceSets, type SplitChoice, splitSets } from "../splits.ts";
 import { channelStatistics } from "../statistics.ts";
 import type { LoadedDataset } from "./load.ts";
 import { type DataLocation, locateData } from "./locate.ts";
@@ -48,8 +49,10 @@ export function splitLoaded(loaded: LoadedDataset, choice: SplitChoice): MemoryS
 
 async function openListing(all: Listing, spec: DatasetSpec): Promise<DatasetSplits> {
   const listing = chooseClasses(all, spec.classes);
-  const sets = sourceSets(listing);
-  const split = splitSets(sets, { ...spec, classes: undefined });
+  // Which images are in which split does not depend on the order of classes.
+  const sets = sourceSets({ ...listing, classes: [...listing.classes].sort(byCodePoint) });
+  const drawn = splitSets(sets, { ...spec, classes: undefined });
+  const split = inClassOrder(drawn, listing.classes);
   const { train, val, test } = split;
   const notes = [...listing.notes, ...split.notes, ...checkSplits(split)];
   const { name } = listing;

@@ -8,7 +8,7 @@ import {
   type PassedOver,
   type SplitName,
 } from "./listing.ts";
-import { byCodePoint, isHidden, isImageName, someOf } from "./names.ts";
+import { byCodePoint, isHidden, isImageName, refuseUndecodable, someOf } from "./names.ts";
 
 const splitFolders: Readonly<Record<string, SplitName>> = {
   train: "train",
@@ -175,11 +175,17 @@ class Findings {
 }
 
 function entries(folder: string): Dirent[] {
+  let found: Dirent[];
   try {
-    return readdirSync(folder, { withFileTypes: true });
+    found = readdirSync(folder, { withFileTypes: true });
   } catch (cause) {
     throw new UsageError(`${folder}: cannot be listed: ${(cause as Error).message}`, { cause });
   }
+  refuseUndecodable(
+    folder,
+    found.map(({ name }) => name),
+  );
+  return found;
 }
 
 function isFolder(folder: string, entry: Dirent): boolean {

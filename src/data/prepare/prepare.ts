@@ -89,7 +89,7 @@ export async function prepareImages(listing: Listing, options: PrepareOptions): 
     pixels: image.pixels,
   }));
   const splits = split
-    ? assignSplits(images, classes, split, options.seed)
+    ? assignSplits(images, [...classes].sort(byCodePoint), split, options.seed)
     : good.map(({ file }) => file.split!);
   const files = nameFiles(good, splits);
   const sources = new Map(files.map((file, i) => [file.file, good[i]!.file.path]));

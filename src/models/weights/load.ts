@@ -1,3 +1,4 @@
+import { classFinder } from "../../data/class-names.ts";
 import { noGrad, ops, scope, Tensor } from "../../tensor/index.ts";
 import type { Classifier } from "../spec.ts";
 import { adaptInputChannels } from "./input-channels.ts";
@@ -190,7 +191,7 @@ type HeadRows = "unnamed" | "same" | "other" | readonly number[];
 
 function rowsOfHead(classes: LoadOptions["classes"]): HeadRows {
   if (classes === undefined) return "unnamed";
-  const rows = classes.model.map((name) => classes.file.indexOf(name));
+  const rows = classes.model.map(classFinder(classes.file));
   if (rows.includes(-1)) return "other";
   const isSame = rows.length === classes.file.length && rows.every((row, i) => row === i);
   return isSame ? "same" : rows;

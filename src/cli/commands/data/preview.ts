@@ -1,3 +1,4 @@
+import { csvOptionsOf } from "../../../data/folders/csv-columns.ts";
 import { augmentationKeys, augmentationOf, changesImages } from "../../../run/augmentation.ts";
 import { configFlags, overridesFromFlags } from "../../../run/config-flags.ts";
 import { loadConfig } from "../../../run/config-load.ts";
@@ -33,6 +34,7 @@ export const preview: CliCommand = {
       const { classes, mirror, images, draws, epoch } = options;
       const given = loadConfig(undefined, {
         ...overridesFromFlags(options, flags()),
+        ...csvOptionsOf(options),
         ...{ data: source, classes },
         // A config has one; photographs are brought to its size unless --img-size is given.
         model: "resnet18",

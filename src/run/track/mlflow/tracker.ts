@@ -238,6 +238,7 @@ function resultMetrics(
   const values = {
     "accuracy/test": test?.accuracy,
     "macro_f1/test": test?.macroF1,
+    "macro_f1_all_classes/test": test?.macroF1AllClasses,
     "loss/test": test?.loss,
     "accuracy/val_best": best?.valAccuracy,
     train_seconds: seconds.train,
