@@ -21,6 +21,7 @@ import {
   version,
 } from "../tensor/index.ts";
 import type { TrainEvents, TrainOptions, TrainResult } from "./events.ts";
+import { recordedFor } from "./recorded-split.ts";
 
 export interface ClassicalOptions
   extends Pick<TrainEvents, "onNote">,
@@ -69,10 +70,12 @@ export async function trainClassical(
   const strategy = classicalStrategy(config);
   const name = config.name ?? defaultRunName({ ...config, strategy });
   const precision = config.features === "pixels" ? "fp32" : compute.precision;
+  const split = await recordedFor(config, data, { ...options, onNote: note });
   const run = createRun({
     out: config.out,
     name,
     config: { ...config, name },
+    split,
     environment: {
       ...describeEnvironment({
         threads: getThreads(),

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { DatasetSplits } from "../data/imageset.ts";
+import type { RecordedSplit } from "../data/recorded.ts";
 import { UsageError } from "../errors.ts";
 import { type ComputeChoice, chooseCompute } from "../models/compute.ts";
 import type { TrainConfig } from "../run/config.ts";
@@ -19,7 +20,9 @@ import {
 import type { TrainOptions, TrainResult } from "./events.ts";
 import { trainOnFeatures } from "./features.ts";
 import { trainingInput, withInput } from "./input.ts";
-import { digestOf, engineFingerprint, resumeSession } from "./resume.ts";
+import { asksForMore, extendRun } from "./more-epochs.ts";
+import { goOnWithout, recordedFor } from "./recorded-split.ts";
+import { digestOf, engineFingerprint, refuseOtherConfig, resumeSession } from "./resume.ts";
 import { Session } from "./session.ts";
 import { describeWeights, openStartWeights, startFrom } from "./start-weights.ts";
 import { describeTeacher } from "./teacher.ts";
@@ -63,11 +66,17 @@ export async function train(
   const name = config.name ?? defaultRunName(config);
   const dir = options.resume ? findRun(name, config.out) : join(config.out, name);
   const note = (text: string) => options.onNote?.(text);
+  const split = options.resume ? undefined : await recordedFor(config, data, options);
   const record = async (): Promise<TrainResult> => {
-    const run = options.resume ? resumeRun(dir) : newRecord(config, data, compute, options, origin);
+    const run =
+      split === undefined
+        ? resumeRun(dir)
+        : newRecord(config, data, compute, options, { origin, split });
     if (options.resume) {
       const { summary } = readRun(run.dir);
-      if (summary?.status === "finished") {
+      refuseOtherConfig(run, config);
+      const isLonger = asksForMore(run, config);
+      if (summary?.status === "finished" && !isLonger) {
         options.onNote?.(`${run.name} is finished: nothing is left to train`);
         return { run, summary };
       }
@@ -75,6 +84,8 @@ export async function train(
         weights ??= await open();
         if (weights !== undefined) startFrom(weights, config, data, session, options);
       }
+      if (isLonger) note(`${run.name} ${extendRun(run, config, session)}`);
+      await goOnWithout(run, data, session, options);
       run.removeResults();
     }
     const warning = options.resume ? undefined : lrWarning(asked);
@@ -109,13 +120,14 @@ function newRecord(
   data: DatasetSplits,
   compute: ComputeChoice,
   options: TrainOptions,
-  origin: Readonly<Record<string, unknown>>,
+  { origin, split }: { origin: Readonly<Record<string, unknown>>; split: RecordedSplit },
 ): RunRecord {
   const name = config.name ?? defaultRunName(config);
   return createRun({
     out: config.out,
     name,
     config: { ...config, name },
+    split,
     environment: {
       ...describeEnvironment({
         threads: getThreads(),

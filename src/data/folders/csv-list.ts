@@ -50,9 +50,6 @@ export function listCsv(file: string): Listing {
     return { path, name, className, split };
   });
   if (files.length === 0) throw new UsageError(`${file}: lists no images`);
-  if (splitAt! >= 0 && !files.some(({ split }) => split === "train")) {
-    throw new UsageError(`${file}: no line has the split train`);
-  }
   const name = basename(file).replace(/\.csv$/i, "");
   return makeListing({ name, root, files, passedOver: [], notes: [] });
 }
