@@ -12,6 +12,7 @@ import {
   classicalModels,
   isClassicalModel,
   loadClassicalConfig,
+  refuseUnusedClassical,
 } from "../run/classical-config.ts";
 import { type ConfigFlag, configFlags, overridesFromFlags } from "../run/config-flags.ts";
 import { readRun } from "../run/read.ts";
@@ -97,6 +98,7 @@ export async function trainClassically(options: Options): Promise<void> {
   }
   const overrides = overridesFromFlags(options, [...configFlags(), ...classicalFlags()]);
   const config = loadClassicalConfig(file, overrides);
+  refuseUnusedClassical(config);
   checkTracking(config, process.env);
   await ensureNative();
   const data = await openConfiguredData(config, mirror);

@@ -3,12 +3,12 @@ import type { SplitName } from "../data/folders/listing.ts";
 import type { DatasetSplits } from "../data/imageset.ts";
 import { openRunData } from "../run/run-data.ts";
 import { downloadProgress, note } from "./progress.ts";
+import type { WeightsFlags } from "./weights.ts";
 
 /** Where a run's images are, for commands that look at a run again. */
-export interface RunDataFlags {
+export interface RunDataFlags extends Pick<WeightsFlags, "mirror"> {
   data?: string;
   skipMissing?: true;
-  mirror?: string;
 }
 
 export const skipMissingHelp =

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { imagesDigest } from "../data/images-digest.ts";
 import type { DatasetSplits } from "../data/imageset.ts";
-import { writeDurably } from "../run/durable.ts";
+import { writeDurably } from "../platform/durable.ts";
 import { readRun } from "../run/read.ts";
 import type { TestResult } from "../run/results.ts";
 import { readSplit } from "../run/split-file.ts";
@@ -43,7 +43,7 @@ export function writeBeside(
     leftOut: images,
     test,
   };
-  writeDurably(join(folder, "evaluation.json"), `${JSON.stringify(document, null, 2)}\n`);
+  writeDurably(join(folder, "evaluation.json"), `${JSON.stringify(document, null, 2)}\n`, runPlace);
   const without = images.length > 0 ? `, without ${images.length} that are missing` : "";
   return `evaluated on ${test.n} images${without}: these are not the run's test images, so its own result stays as it is; this one is in ${folder}`;
 }

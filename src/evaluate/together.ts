@@ -117,7 +117,7 @@ export async function evaluateTogether(
 /** Is the result of this evaluation there, of the models that the runs have now? They may lie in another place since. */
 export function knownTogether(
   dirs: readonly string[],
-  { out, name, ...how }: Pick<TogetherOptions, keyof How | "out" | "name">,
+  { out, name, ...how }: Pick<TogetherOptions, Exclude<keyof How, "without"> | "out" | "name">,
 ): boolean {
   const wanted = evaluationOf(dirs, how);
   const dir = join(out, name ?? nameOf(wanted));

@@ -125,7 +125,18 @@ class HubWriter {
     const [organization, name] = this.#repo.split("/");
     const body = { type: "model", name, organization, private: isPrivate };
     // 409: it is there already.
-    await this.#json("/api/repos/create", body, { allowed: [409] });
+    let isThere = false;
+    const onAllowed = () => {
+      isThere = true;
+    };
+    await this.#json("/api/repos/create", body, { allowed: [409], onAllowed });
+    if (!isPrivate || !isThere) return;
+    throw new UsageError(
+      `--private: ${this.#repo} is there already, and who sees it stays as it is`,
+      {
+        hint: "leave --private out, or make the repository private on the hub first",
+      },
+    );
   }
 
   /** Which files go into git itself, and which into LFS: the hub decides. */
@@ -188,7 +199,11 @@ class HubWriter {
   async #json(
     path: string,
     body: string | object,
-    { allowed = [], type = "application/json" }: { allowed?: number[]; type?: string } = {},
+    {
+      allowed = [],
+      onAllowed,
+      type = "application/json",
+    }: { allowed?: number[]; onAllowed?: () => void; type?: string } = {},
   ): Promise<unknown> {
     const response = await reach(`${this.#endpoint}${path}`, {
       method: "POST",
@@ -197,6 +212,7 @@ class HubWriter {
     });
     if (!response.ok && !allowed.includes(response.status))
       throw await refused(this.#repo, response);
+    if (!response.ok) onAllowed?.();
     const text = await response.text();
     try {
       return JSON.parse(text);

@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { z } from "zod";
 import { ofEach, type RecordedSplit, splitNames } from "../data/recorded.ts";
 import { ThawError } from "../errors.ts";
-import { writeDurably } from "./durable.ts";
+import { writeDurably } from "../platform/durable.ts";
+import { runPlace } from "./run-place.ts";
 
 /*
  * `split.json` in a run's folder: which image was for training, validation and test. Of images in files one line each:
@@ -44,7 +45,7 @@ type Parsed = z.infer<typeof schema>;
 
 /** Writes a run's split into its folder, durably. */
 export function writeSplit(dir: string, split: RecordedSplit): void {
-  writeDurably(join(dir, FILE), toText(split));
+  writeDurably(join(dir, FILE), toText(split), runPlace);
 }
 
 /**

@@ -2,7 +2,12 @@ import { type GridFit, type GridResult, GridSearchCV, type Pipeline } from "../c
 import type { DatasetSplits } from "../data/imageset.ts";
 import { UsageError } from "../errors.ts";
 import { chooseCompute } from "../models/compute.ts";
-import { type ClassicalConfig, classicalStrategy, parseGrid } from "../run/classical-config.ts";
+import {
+  type ClassicalConfig,
+  classicalStrategy,
+  parseGrid,
+  refuseUnusedClassical,
+} from "../run/classical-config.ts";
 import { makeClassical, saveClassical } from "../run/classical-model.ts";
 import { describeEnvironment } from "../run/environment.ts";
 import { openFeatures } from "../run/features.ts";
@@ -49,6 +54,7 @@ export async function trainClassical(
 ): Promise<TrainResult> {
   const started = performance.now();
   const note = (text: string) => options.onNote?.(text);
+  refuseUnusedClassical(config);
   checkTracking(config, process.env);
   const { train, test } = data;
   for (const [split, { count }] of Object.entries({ training: train, test })) {

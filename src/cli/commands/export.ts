@@ -4,6 +4,7 @@ import { ensureNative } from "../../libtorch/index.ts";
 import { findRun } from "../../run/record.ts";
 import { readSplit } from "../../run/split-file.ts";
 import type { CliCommand } from "../command.ts";
+import { refuseUnused } from "../flag-rules.ts";
 import { printJson, say } from "../output.ts";
 import { note, percent } from "../progress.ts";
 import { addRunDataFlags, openDataOfRun, type RunDataFlags } from "../run-data.ts";
@@ -27,6 +28,9 @@ interface Options extends WeightsFlags, RunDataFlags {
 
 export const exportCommand: CliCommand = {
   register(command) {
+    refuseUnused(command, [
+      { flags: ["maxDrop"], counts: ({ int8 }) => int8 === true, goes: "goes with --int8" },
+    ]);
     addRunDataFlags(command)
       .argument("<run>", "a run's folder, or its name")
       .option("--to <folder>", "folder that is made; default export in the run's")
@@ -66,9 +70,6 @@ export const exportCommand: CliCommand = {
       .action(async (name: string, options: Options) => {
         if (options.half && options.int8) {
           throw new UsageError("--half and --int8: a file is in one of them");
-        }
-        if (options.maxDrop !== undefined && !options.int8) {
-          throw new UsageError("--max-drop goes with --int8");
         }
         const dir = findRun(name, options.out);
         const {

@@ -1,4 +1,4 @@
-import { basename, dirname, join } from "node:path";
+import { join } from "node:path";
 import { ExitCode, UsageError } from "../../errors.ts";
 import { ensureNative } from "../../libtorch/index.ts";
 import { parseModelName } from "../../models/index.ts";
@@ -8,6 +8,7 @@ import type { TrainConfig } from "../../run/config.ts";
 import { overridesFromFlags } from "../../run/config-flags.ts";
 import { loadConfig } from "../../run/config-load.ts";
 import { findRun } from "../../run/record.ts";
+import { resumedConfig } from "../../run/resumed-config.ts";
 import type { Summary } from "../../run/summary.ts";
 import { checkTracking } from "../../run/track/open.ts";
 import { train as trainModel } from "../../train/index.ts";
@@ -15,9 +16,11 @@ import { asksForClassical, trainClassically, trainFlags } from "../classical.ts"
 import type { CliCommand } from "../command.ts";
 import { addConfigFlags } from "../config-flags.ts";
 import { openConfiguredData } from "../dataset.ts";
+import { refuseUnused } from "../flag-rules.ts";
 import { Interrupt } from "../interrupt.ts";
 import { printJson, say } from "../output.ts";
 import { duration, note, percent, trainingProgress } from "../progress.ts";
+import { openDataOfRun, skipMissingHelp } from "../run-data.ts";
 import { weightsOpener } from "../train-flags.ts";
 import { mirrorHelp, offlineHelp, type WeightsFlags } from "../weights.ts";
 import { wholeNumber } from "../whole-number.ts";
@@ -26,6 +29,7 @@ interface Options extends Record<string, unknown>, WeightsFlags {
   config?: string;
   resume?: string;
   overwrite?: true;
+  skipMissing?: true;
   profile?: true | number;
   json?: true;
 }
@@ -34,7 +38,11 @@ export const train: CliCommand = {
   register(command) {
     command
       .option("--config <file>", "YAML or JSON file with any of the keys below; flags win over it")
-      .option("--resume <run>", "go on with a run that was interrupted, with its own config")
+      .option(
+        "--resume <run>",
+        "go on with a run that was interrupted, with its own config; with a finished one if more --epochs are given",
+      )
+      .option("--skip-missing", `with --resume: ${skipMissingHelp}`)
       .option("--overwrite", "replace a run of the same name")
       .option(
         "--profile [steps]",
@@ -45,6 +53,18 @@ export const train: CliCommand = {
       .option("--offline", offlineHelp)
       .option("--json", "print the summary as JSON");
     addConfigFlags(command, trainFlags());
+    refuseUnused(command, [
+      {
+        flags: ["config", "overwrite"],
+        counts: ({ resume }) => resume === undefined,
+        goes: "does not go with --resume: the run has its own config, and is kept",
+      },
+      {
+        flags: ["skipMissing"],
+        counts: ({ resume }) => resume !== undefined,
+        goes: "goes with --resume: a new run is trained on the images that are there",
+      },
+    ]);
     command.action(async (options: Options) => {
       if (asksForClassical(options)) {
         refuseProfile(options);
@@ -57,7 +77,13 @@ export const train: CliCommand = {
       const openWeights = weightsOpener(options);
       const weights = options.resume === undefined ? await openWeights(config) : undefined;
       await ensureNative();
-      const data = await openConfiguredData(config, options.mirror);
+      const data =
+        options.resume === undefined
+          ? await openConfiguredData(config, options.mirror)
+          : await openDataOfRun(join(config.out, config.name!), {
+              ...(options.mirror !== undefined && { mirror: options.mirror }),
+              ...(options.skipMissing && { skipMissing: true }),
+            });
       using interrupt = new Interrupt();
       const progress = trainingProgress();
       const profile = options.profile === undefined ? undefined : profileOf(options.profile);
@@ -109,8 +135,7 @@ function resolve({ config, resume, ...options }: Options): TrainConfig {
   const overrides = overridesFromFlags(options);
   if (resume === undefined) return loadConfig(config, overrides);
   const dir = findRun(resume, (overrides["out"] as string | undefined) ?? "runs");
-  const place = { out: dirname(dir), name: basename(dir) };
-  return loadConfig(join(dir, "config.json"), { ...overrides, ...place });
+  return resumedConfig(dir, overrides);
 }
 
 function describe({ status, test, seconds, best, reason }: Summary, dir: string): string {

@@ -1,0 +1,66 @@
+import { resolve } from "node:path";
+import { builtinDatasetNames } from "../data/datasets/index.ts";
+import { type LabelledImages, openLabelled } from "../data/datasets/labelled.ts";
+import type { SplitName } from "../data/folders/listing.ts";
+import { trainConfigSchema } from "../run/config.ts";
+import { readRun } from "../run/read.ts";
+import { openRunData } from "../run/run-data.ts";
+import { ancestorsOf, runOfWeights, seenSentences } from "../run/seen-images.ts";
+import { readSplit } from "../run/split-file.ts";
+import { openConfiguredData } from "./dataset.ts";
+import { downloadProgress, note } from "./progress.ts";
+
+export interface LabelledChoice {
+  readonly data: string;
+  readonly split?: SplitName | "all" | undefined;
+  readonly mirror?: string | undefined;
+  /** The weights as a person named them. */
+  readonly reference?: string | undefined;
+  readonly out: string;
+}
+
+/**
+ * The images that weights are evaluated on: every labelled image of a folder, archive or CSV, the test images of a
+ * built-in data set, or the split that is asked for. How many of them a run of these weights has learnt from is said.
+ */
+export async function openForWeights(
+  choice: LabelledChoice,
+): Promise<
+  Pick<LabelledImages, "name" | "set"> & { readonly split: string; readonly what: string }
+> {
+  const { data, mirror, out, reference } = choice;
+  const isBuiltin = builtinDatasetNames.includes(data);
+  const split = choice.split ?? (isBuiltin ? "test" : "all");
+  const dir = runOfWeights(reference, out);
+  const location = { data, mirror, onProgress: downloadProgress() };
+  const labelled =
+    isBuiltin && split !== "all" && split !== "test"
+      ? undefined
+      : await openLabelled(location, split);
+  if (labelled === undefined) return drawn(choice, split as SplitName, dir);
+  for (const text of labelled.notes) note(text);
+  const runs = dir === undefined ? [] : [dir, ...ancestorsOf(readRun(dir).config, out)];
+  for (const text of seenSentences(runs, labelled.ids, "images")) note(text);
+  return { ...labelled, split, what: describe(labelled, split) };
+}
+
+/** A split that the source does not have: the run's own, of its own data; of other data one that is drawn. */
+async function drawn({ data, mirror }: LabelledChoice, split: SplitName, dir: string | undefined) {
+  const isOwn = dir !== undefined && resolve(String(readRun(dir).config["data"])) === resolve(data);
+  if (isOwn && readSplit(dir) !== undefined) {
+    const own = await openRunData(dir, { mirror, needs: [split], onNote: note });
+    return { name: own.name, set: own[split], split, what: `the ${split} images of the run` };
+  }
+  const splits = await openConfiguredData(
+    { data, seed: trainConfigSchema.shape.seed.parse(undefined) },
+    mirror,
+  );
+  for (const text of splits.notes) note(text);
+  return { name: splits.name, set: splits[split], split, what: split };
+}
+
+function describe({ set, counts }: LabelledImages, split: SplitName | "all"): string {
+  if (split !== "all") return split;
+  const parts = Object.entries(counts).map(([name, count]) => `${count} ${name}`);
+  return `all ${set.count} labelled images${parts.length > 0 ? ` (${parts.join(", ")})` : ""}`;
+}
