@@ -2,7 +2,6 @@ import type { ImageFit } from "../data/files/fit.ts";
 import type { DatasetSplits, SplitSet } from "../data/imageset.ts";
 import { UsageError } from "../errors.ts";
 import { parseModelName } from "../models/index.ts";
-import { changesImages } from "../run/augmentation.ts";
 import type { TrainConfig } from "../run/config.ts";
 import { flagOf } from "../run/config-flags.ts";
 import {
@@ -39,16 +38,6 @@ export function withInput(
       `the weights are for images of ${resizing.height}×${resizing.width}: --img-size is missing`,
       { hint: "training resizes to squares: give their side" },
     );
-  }
-  if (
-    (config.views ?? 1) > 1 &&
-    data.kind === "memory" &&
-    !changesImages(config) &&
-    !asksForCrops(config)
-  ) {
-    throw new UsageError(`${flagOf(["views"])}: nothing changes the images, so all views are one`, {
-      hint: "give an augmentation, as --augment-flip or --aa randaugment",
-    });
   }
   const { mean, std } =
     weights === undefined || config.mean !== undefined

@@ -3,7 +3,9 @@ import type { DatasetSplits } from "../data/imageset.ts";
 import type { RecordedSplit } from "../data/recorded.ts";
 import { UsageError } from "../errors.ts";
 import { type ComputeChoice, chooseCompute } from "../models/compute.ts";
+import { changesImages } from "../run/augmentation.ts";
 import type { TrainConfig } from "../run/config.ts";
+import { flagOf } from "../run/config-flags.ts";
 import { describeEnvironment } from "../run/environment.ts";
 import { lrWarning } from "../run/lr-find.ts";
 import { readRun } from "../run/read.ts";
@@ -46,6 +48,7 @@ export async function train(
   // A run that is resumed has its numbers in a checkpoint, and what its network sees in its config.
   let weights = options.resume && asked.mean !== undefined ? undefined : await open();
   const config = withInput(asked, weights, data);
+  if (!options.resume) refuseUnused(config);
   const input = trainingInput(config, data);
   if (config.threads !== undefined) setThreads(config.threads);
   const compute = chooseCompute(config);
@@ -104,6 +107,22 @@ export async function train(
     }
   };
   return await withRunLock(dir, record, note);
+}
+
+/** Refuses what a new run would not use. Runs that were trained so are read all the same. */
+function refuseUnused(config: TrainConfig): void {
+  const { featureCacheBudget, views = 1, featureCache } = config;
+  const given = featureCacheBudget !== undefined ? "featureCacheBudget" : "views";
+  if ((featureCacheBudget !== undefined || views > 1) && featureCache === false) {
+    throw new UsageError(`${flagOf([given])}: features are computed in every epoch`, {
+      hint: `leave ${flagOf(["featureCache"]).replace("--", "--no-")} out`,
+    });
+  }
+  if (views > 1 && !changesImages(config)) {
+    throw new UsageError(`${flagOf(["views"])}: nothing changes the images, so all views are one`, {
+      hint: "give an augmentation, as --augment-flip or --aa randaugment",
+    });
+  }
 }
 
 function refuseEmpty({ name, train, val, test }: DatasetSplits): void {
