@@ -2,6 +2,8 @@ import { resolve } from "node:path";
 import { builtinDatasetNames } from "../data/datasets/index.ts";
 import { type LabelledImages, openLabelled } from "../data/datasets/labelled.ts";
 import type { SplitName } from "../data/folders/listing.ts";
+import type { DatasetSplits } from "../data/imageset.ts";
+import { ThawError } from "../errors.ts";
 import { trainConfigSchema } from "../run/config.ts";
 import { readRun } from "../run/read.ts";
 import { openRunData } from "../run/run-data.ts";
@@ -44,11 +46,10 @@ export async function openForWeights(
   return { ...labelled, split, what: describe(labelled, split) };
 }
 
-/** A split that the source does not have: the run's own, of its own data; of other data one that is drawn. */
+/** A split that the source does not have: the run's own where these are its images; else one that is drawn. */
 async function drawn({ data, mirror }: LabelledChoice, split: SplitName, dir: string | undefined) {
-  const isOwn = dir !== undefined && resolve(String(readRun(dir).config["data"])) === resolve(data);
-  if (isOwn && readSplit(dir) !== undefined) {
-    const own = await openRunData(dir, { mirror, needs: [split], onNote: note });
+  const own = dir === undefined ? undefined : await ofRun(dir, data, split, mirror);
+  if (own !== undefined) {
     return { name: own.name, set: own[split], split, what: `the ${split} images of the run` };
   }
   const splits = await openConfiguredData(
@@ -57,6 +58,25 @@ async function drawn({ data, mirror }: LabelledChoice, split: SplitName, dir: st
   );
   for (const text of splits.notes) note(text);
   return { name: splits.name, set: splits[split], split, what: split };
+}
+
+/** Undefined where these are not the images of the run. Some of them missing in the run's own place is an error. */
+async function ofRun(
+  dir: string,
+  data: string,
+  split: SplitName,
+  mirror: string | undefined,
+): Promise<DatasetSplits | undefined> {
+  if (readSplit(dir) === undefined) return undefined;
+  const isItsPlace = resolve(String(readRun(dir).config["data"])) === resolve(data);
+  const options = { data, mirror, needs: [split], skipMissing: !isItsPlace };
+  try {
+    const own = await openRunData(dir, { ...options, onNote: note });
+    return own.leftOut === undefined ? own : undefined;
+  } catch (error) {
+    if (isItsPlace || !(error instanceof ThawError)) throw error;
+    return undefined;
+  }
 }
 
 function describe({ set, counts }: LabelledImages, split: SplitName | "all"): string {

@@ -3,6 +3,7 @@ import { imagesDigest } from "../data/images-digest.ts";
 import type { DatasetSplits } from "../data/imageset.ts";
 import { writeDurably } from "../platform/durable.ts";
 import { readRun } from "../run/read.ts";
+import { runPlace } from "../run/run-place.ts";
 import type { TestResult } from "../run/results.ts";
 import { readSplit } from "../run/split-file.ts";
 

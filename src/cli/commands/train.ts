@@ -138,7 +138,8 @@ function resolve({ config, resume, ...options }: Options): TrainConfig {
   return resumedConfig(dir, overrides);
 }
 
-function describe({ status, test, seconds, best, reason }: Summary, dir: string): string {
+function describe(summary: Summary, dir: string): string {
+  const { status, test, seconds, best, reason, leftOut } = summary;
   if (status === "interrupted" || status === "preempted") {
     return `${reason}; go on with: thaw train --resume ${dir}`;
   }
@@ -147,6 +148,11 @@ function describe({ status, test, seconds, best, reason }: Summary, dir: string)
   return [
     `best epoch ${best?.epoch}${why}, ${duration(seconds.train)} of training`,
     `test accuracy ${percent(test?.accuracy ?? 0)} (95 % interval ${interval} %), macro-F1 ${test?.macroF1.toFixed(4)}, ${test?.n} images`,
+    ...(leftOut === undefined
+      ? []
+      : [
+          `left out, as missing or changed: ${leftOut.train} training, ${leftOut.val} validation and ${leftOut.test} test images`,
+        ]),
     `everything is in ${dir}`,
   ].join("\n");
 }
