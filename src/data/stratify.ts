@@ -96,7 +96,8 @@ export function shareOut(
  * Draws `quotas` [classes][parts] images of each class: the parts are disjoint, each in ascending
  * order. Every class is shuffled by a stream of its own name, so that which of its images are drawn
  * does not depend on the other classes that take part. With `names`, one for each image, a class is ordered by a hash of
- * each name instead: then an image's place does not depend on the other images either.
+ * each name instead: then an image's place does not depend on the other images either. Of that order the second part is
+ * taken from the end, so that a part which grows takes from the last one alone.
  */
 export function drawStratified(
   labels: ArrayLike<number>,
@@ -110,11 +111,19 @@ export function drawStratified(
   const drawn: number[][] = Array.from({ length: parts }, () => []);
   classIndices(labels, classes.length).forEach((indices, label) => {
     const stream = `split/${purpose}/${classes[label]}`;
+    const take = (part: number, from: number, to: number) => {
+      for (const index of indices.subarray(from, to)) drawn[part]!.push(index);
+    };
+    const own = quotas[label]!;
     if (names === undefined) shuffleInPlace(indices, seedStream(seed, stream));
     else sortByHash(indices, (index) => `${seed}/${stream}/${names[index]}`);
     let at = 0;
-    quotas[label]!.forEach((quota, part) => {
-      for (const index of indices.subarray(at, at + quota)) drawn[part]!.push(index);
+    own.forEach((quota, part) => {
+      if (names !== undefined && part === 1) {
+        take(part, indices.length - quota, indices.length);
+        return;
+      }
+      take(part, at, at + quota);
       at += quota;
     });
   });

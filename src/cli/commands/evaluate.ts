@@ -128,13 +128,8 @@ export const evaluate: CliCommand = {
       },
       {
         flags: ["checkpoint"],
-        counts: ({ pretrained }) => pretrained === undefined,
+        counts: ({ pretrained, weights }) => pretrained === undefined || weights !== undefined,
         goes: "goes with a run: published weights have no epochs",
-      },
-      {
-        flags: ["out"],
-        counts: ({ pretrained }) => pretrained === undefined,
-        goes: "goes with a run, or with --weights",
       },
     ]);
     command.action(async (runs: readonly string[], options: Options) => {

@@ -5,6 +5,7 @@ import { loadSmall } from "../folders/decode-small.ts";
 import { contentDigests } from "../folders/digests.ts";
 import { fileSet, type Listing, type SplitName } from "../folders/listing.ts";
 import type { ImageSet, SplitSet } from "../imageset.ts";
+import { splitNames } from "../recorded.ts";
 import type { LoadedDataset } from "./load.ts";
 import { type DataLocation, locateData } from "./locate.ts";
 
@@ -40,7 +41,10 @@ async function ofFiles(
 ): Promise<LabelledImages | undefined> {
   const { name, notes } = listing;
   const counts: Partial<Record<SplitName, number>> = {};
-  for (const { split } of listing.files) if (split) counts[split] = (counts[split] ?? 0) + 1;
+  for (const own of splitNames) {
+    const count = listing.files.filter((file) => file.split === own).length;
+    if (count > 0) counts[own] = count;
+  }
   if (split !== "all" && !listing.hasSplits) return undefined;
   if (split !== "all" && counts[split] === undefined) {
     throw new UsageError(`--split ${split}: ${data} has no such split`, {

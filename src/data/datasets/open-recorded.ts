@@ -179,8 +179,10 @@ async function findImages(
   const others = listing.files.filter(({ name }) => !known.has(name));
   let added = others.length;
   if (lost.length > 0) {
+    // Names may have been exchanged: what lies under another's name is looked at, too.
+    const misplaced = named.filter(({ image }) => wrong.has(image)).map(({ file }) => file);
     const renamed = await byContent(
-      others,
+      [...misplaced, ...others],
       lost.map(({ image }) => image),
       classes,
       cache,
@@ -189,7 +191,7 @@ async function findImages(
       files.set(image, file);
       wrong.delete(image);
     }
-    added -= renamed.size;
+    added -= [...renamed.values()].filter(({ name }) => !known.has(name)).length;
     if (renamed.size > 0) {
       const names = [...renamed].map(([{ file }, { name }]) => `${file} → ${name}`);
       notes.push(`${names.length} images have another name: ${someOf(names, 3)}`);
