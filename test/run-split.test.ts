@@ -157,8 +157,17 @@ test("a test image that turns out damaged after training: the run is finished wi
 
 test("a run without a list of its images: evaluated where the data are the same, refused where not", async () => {
   const dir = join(place, "runs/a");
-  // What the run was trained on when images were dealt by their number.
   rmSync(join(dir, "split.json"));
+  // As an older version drew the splits, by the numbers of the images.
+  const data = join(place, "photos");
+  const drawn = await openDataset({ data, seed: 42, draw: "shuffle", cache: join(root, "c") });
+  const file = join(dir, "environment.json");
+  const environment = JSON.parse(readFileSync(file, "utf8"));
+  environment.dataset.fingerprint = drawn.fingerprint;
+  writeFileSync(file, JSON.stringify(environment));
+  const same = await run("evaluate", "a", "--json");
+  expect([same.code, JSON.parse(same.stdout).n], same.stderr).toEqual([0, 6]);
+  rmSync(drawn.kind === "files" ? drawn.train.files[0]! : "");
   const refused = await run("evaluate", "a");
   expect(refused.stderr).toContain(
     "photos is not what a was trained on: the fingerprints of the data differ",
