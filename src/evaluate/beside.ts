@@ -3,8 +3,8 @@ import { imagesDigest } from "../data/images-digest.ts";
 import type { DatasetSplits } from "../data/imageset.ts";
 import { writeDurably } from "../platform/durable.ts";
 import { readRun } from "../run/read.ts";
-import { runPlace } from "../run/run-place.ts";
 import type { TestResult } from "../run/results.ts";
+import { runPlace } from "../run/run-place.ts";
 import { readSplit } from "../run/split-file.ts";
 
 /**

@@ -3,7 +3,7 @@ import { readFileSync, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ThawError } from "../../errors.ts";
-import { writeWhole } from "../datasets/download.ts";
+import { writeWhole } from "../../platform/durable.ts";
 import type { FileImageSet } from "../fileset.ts";
 import { inParallel } from "./decode-files.ts";
 
