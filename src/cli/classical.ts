@@ -11,19 +11,20 @@ import {
   classicalModels,
   isClassicalModel,
   loadClassicalConfig,
+  refuseUnusedClassical,
 } from "../run/classical-config.ts";
 import { type ConfigFlag, configFlags, overridesFromFlags } from "../run/config-flags.ts";
 import { readDocument } from "../run/config-load.ts";
 import { macroF1Text } from "../run/macro-f1.ts";
 import { readRun } from "../run/read.ts";
-import { inRecordedOrder } from "../run/recorded-order.ts";
 import type { TestResult } from "../run/results.ts";
 import { checkTracking } from "../run/track/open.ts";
 import { type ClassicalOptions, trainClassical } from "../train/index.ts";
 import { openConfiguredData } from "./dataset.ts";
 import { printJson, say } from "./output.ts";
 import { note, percent } from "./progress.ts";
-import { weightsPlaces } from "./weights.ts";
+import { openDataOfRun, type RunDataFlags } from "./run-data.ts";
+import { type WeightsFlags, weightsPlaces } from "./weights.ts";
 
 /** Flags of `thaw train` that only classical models have, or have for something else. */
 export function classicalFlags(): readonly ConfigFlag[] {
@@ -55,6 +56,7 @@ interface Options extends Readonly<Record<string, unknown>> {
   readonly resume?: string;
   readonly overwrite?: true;
   readonly mirror?: string;
+  readonly offline?: true;
   readonly json?: true;
 }
 
@@ -87,7 +89,7 @@ function modelOf(file: string | undefined): unknown {
 }
 
 export async function trainClassically(options: Options): Promise<void> {
-  const { config: file, resume, mirror } = options;
+  const { config: file, resume, mirror, offline } = options;
   if (resume !== undefined) {
     throw new UsageError("--resume: a classical model is fitted in one go and cannot be resumed", {
       hint: "give --overwrite to fit it again",
@@ -95,12 +97,13 @@ export async function trainClassically(options: Options): Promise<void> {
   }
   const overrides = overridesFromFlags(options, [...configFlags(), ...classicalFlags()]);
   const config = loadClassicalConfig(file, overrides);
+  refuseUnusedClassical(config);
   checkTracking(config, process.env);
   await ensureNative();
   const data = await openConfiguredData(config, mirror);
   const { run, summary } = await trainClassical(config, data, {
     overwrite: options.overwrite === true,
-    places: weightsPlaces({ ...(mirror !== undefined && { mirror }) }),
+    places: weightsPlaces({ ...(mirror && { mirror }), ...(offline && { offline }) }),
     onNote: note,
     onFit: (fit) => say(describeFit(fit)),
     pictures: drawRun,
@@ -136,17 +139,18 @@ export function isClassicalRun(dir: string): boolean {
 
 export async function judgeClassicalRun(
   dir: string,
-  { mirror, precision }: { readonly mirror?: string; readonly precision?: string },
+  {
+    precision,
+    mirror,
+    offline,
+    ...flags
+  }: RunDataFlags & WeightsFlags & { readonly precision?: string },
 ): Promise<{ result: TestResult; report: () => string }> {
   const overrides = precision === undefined ? {} : { precision };
   const config = loadClassicalConfig(join(dir, "config.json"), overrides);
   await ensureNative();
-  const data = await openConfiguredData(inRecordedOrder(config, dir), mirror);
-  const trainedOn = readRun(dir).environment["dataset"] as { fingerprint?: string } | undefined;
-  if (trainedOn?.fingerprint !== data.fingerprint) {
-    say("note: the data is not what the run was trained on: its fingerprint differs");
-  }
-  const places = weightsPlaces({ ...(mirror !== undefined && { mirror }) });
+  const data = await openDataOfRun(dir, { ...flags, ...(mirror && { mirror }) }, ["test"]);
+  const places = weightsPlaces({ ...(mirror && { mirror }), ...(offline && { offline }) });
   const result = await evaluateClassicalRun(
     dir,
     data,

@@ -27,6 +27,12 @@ export interface SplitChoice {
    * source's own test split is not used. Then only these depend on `seed`: which images validation and training have.
    */
   readonly testFrom?: "test" | "train" | undefined;
+  /**
+   * How images are drawn. "shuffle" (default): by their number, so that one more image deals all of them anew. "names":
+   * by a hash of the seed and each image's own name, so that images which are added leave the others where they were,
+   * but for those at the borders of the splits, whose sizes change. Sets without names are always shuffled.
+   */
+  readonly draw?: "shuffle" | "names" | undefined;
 }
 
 /** What a source has: a split that is absent is taken from its training images. */
@@ -102,6 +108,7 @@ function drawSets<S extends SplitSet>(source: SourceSets<S>, asked: SplitChoice)
     quotas,
     choice.seed,
     "train",
+    namesFor(trainPool, choice),
   ) as [Int32Array, Int32Array, Int32Array];
 
   return {
@@ -124,9 +131,14 @@ function splitBesideHeldOut<S extends SplitSet>(
   const { classes = source.train.classes } = choice;
   const pool = withClasses(source.train, classes);
   const quotas = heldOutTest([...classCounts(pool, "training split")], choice).map((n) => [n]);
-  const [rows] = drawStratified(pool.labels, classes, quotas, HOLD_OUT_SEED, "test from train") as [
-    Int32Array,
-  ];
+  const [rows] = drawStratified(
+    pool.labels,
+    classes,
+    quotas,
+    HOLD_OUT_SEED,
+    "test from train",
+    namesFor(pool, choice),
+  ) as [Int32Array];
   const heldOut = new Set(rows);
   const rest = Int32Array.from({ length: pool.count }, (_, row) => row).filter(
     (row) => !heldOut.has(row),
@@ -248,11 +260,8 @@ function trainAndValSizes(available: number, choice: SplitChoice): [number, numb
 }
 
 /** All of a split that the source has, or as many of its images as are asked for. */
-function ownPart<S extends SplitSet>(
-  pool: S,
-  part: "val" | "test",
-  { valSize, testSize, seed }: SplitChoice,
-): S {
+function ownPart<S extends SplitSet>(pool: S, part: "val" | "test", choice: SplitChoice): S {
+  const { valSize, testSize, seed } = choice;
   const asked = part === "val" ? valSize : testSize;
   if (asked === undefined) return pool;
   const size = resolveSize(`--${part}-size`, asked, pool.count);
@@ -266,7 +275,12 @@ function ownPart<S extends SplitSet>(
     });
   }
   const quotas = apportion(classCounts(pool, `${part} split`), [size]);
-  return subset(pool, drawStratified(pool.labels, pool.classes, quotas, seed, part)[0]!);
+  const names = namesFor(pool, choice);
+  return subset(pool, drawStratified(pool.labels, pool.classes, quotas, seed, part, names)[0]!);
+}
+
+function namesFor(set: SplitSet, { draw }: SplitChoice): readonly string[] | undefined {
+  return draw === "names" && "files" in set ? set.names : undefined;
 }
 
 /** A count as it is, a fraction of `of` rounded. */

@@ -1,3 +1,4 @@
+import type { LabelledImages } from "../data/datasets/labelled.ts";
 import { type DatasetSplits, type SplitSet, subset } from "../data/imageset.ts";
 import { UsageError } from "../errors.ts";
 import { classificationReport, confusionMatrix } from "../metrics/index.ts";
@@ -28,6 +29,7 @@ export interface WeightsQuestion extends GivenResizing {
   readonly weights: Weights;
   /** Name of the architecture; default what the file says. */
   readonly model?: string | undefined;
+  /** Of splits; default the test images. */
   readonly split?: "train" | "val" | "test" | undefined;
   /** The first so many images of the split; default all. */
   readonly limit?: number | undefined;
@@ -47,20 +49,20 @@ export interface WeightsAnswer {
 }
 
 /**
- * Judges a file of weights on a split, without a run. Where the file names no classes, its outputs are taken to be the
+ * Judges a file of weights on a split, or on all of some labelled images, without a run. Where the file names no classes, its outputs are taken to be the
  * data's classes in their order.
  * @throws UsageError where the model is not known or its outputs cannot be the data's classes; ThawError where the
  * weights do not fit.
  */
 export async function evaluateWeights(
-  data: DatasetSplits,
+  data: DatasetSplits | Pick<LabelledImages, "name" | "set">,
   question: WeightsQuestion,
   compute: ComputeChoice,
   options: JudgeOptions = {},
 ): Promise<WeightsAnswer> {
   const { weights, split = "test" } = question;
   const name = modelOf(question);
-  const set = firstOf(data[split], question.limit);
+  const set = firstOf("set" in data ? data.set : data[split], question.limit);
   const normalization = normalizationOf(weights, name, channelsOf(set), question);
   const input = inputOf(set, normalization, resizingFor(set, name, weights, question));
   using model = build(name, weights, set.classes.length, input);

@@ -1,3 +1,4 @@
+export { folderBeside } from "./beside.ts";
 export { combine } from "./combine.ts";
 export { type EvaluateOptions, evaluateRun } from "./evaluate.ts";
 export { evaluateClassicalRun } from "./evaluate-classical.ts";

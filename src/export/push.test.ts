@@ -115,6 +115,13 @@ describe("pushFolder", () => {
     expect(hub.storageTokens).toHaveLength(1);
   });
 
+  it("sends nothing to a repository that is there already where a private one is asked for", async () => {
+    const before = hub.requests.length;
+    const pushed = pushFolder(folder, "me/dogs", { env: env(), private: true });
+    await expect(pushed).rejects.toThrow("--private: me/dogs is there already");
+    expect(hub.requests.length).toBe(before + 1);
+  });
+
   it("says what the hub answers", async () => {
     const error = await pushFolder(folder, "me/dogs", { env: env({ HF_TOKEN: "hf_wrong" }) }).catch(
       (e) => e,

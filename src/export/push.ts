@@ -158,7 +158,18 @@ class HubWriter {
     const [organization, name] = this.#repo.split("/");
     const body = { type: "model", name, organization, private: isPrivate };
     // 409: it is there already.
-    await this.#json("/api/repos/create", body, { allowed: [409] });
+    let isThere = false;
+    const onAllowed = () => {
+      isThere = true;
+    };
+    await this.#json("/api/repos/create", body, { allowed: [409], onAllowed });
+    if (!isPrivate || !isThere) return;
+    throw new UsageError(
+      `--private: ${this.#repo} is there already, and who sees it stays as it is`,
+      {
+        hint: "leave --private out, or make the repository private on the hub first",
+      },
+    );
   }
 
   /** Which files go into git itself, and which into LFS: the hub decides. */
@@ -221,9 +232,13 @@ class HubWriter {
   async #json(
     path: string,
     body: string | object,
-    { allowed = [], type = "application/json" }: { allowed?: number[]; type?: string } = {},
+    {
+      allowed = [],
+      onAllowed,
+      type = "application/json",
+    }: { allowed?: number[]; onAllowed?: () => void; type?: string } = {},
   ): Promise<unknown> {
-    const text = await this.#reach(
+    const { status, text } = await this.#reach(
       this.#repo,
       `${this.#endpoint}${path}`,
       {
@@ -233,6 +248,7 @@ class HubWriter {
       },
       allowed,
     );
+    if (allowed.includes(status)) onAllowed?.();
     try {
       return JSON.parse(text);
     } catch {
@@ -240,13 +256,13 @@ class HubWriter {
     }
   }
 
-  /** The answer's body. `what` names it in errors. */
+  /** The answer. `what` names the request in errors. */
   async #reach(
     what: string,
     url: string,
     options: RequestOptions,
     allowed: readonly number[] = [],
-  ): Promise<string> {
+  ): Promise<{ readonly status: number; readonly text: string }> {
     const start = parseUrl(url);
     let response: IncomingMessage;
     let text: string;
@@ -263,7 +279,7 @@ class HubWriter {
       });
     }
     const status = response.statusCode ?? 0;
-    if ((status >= 200 && status < 300) || allowed.includes(status)) return text;
+    if ((status >= 200 && status < 300) || allowed.includes(status)) return { status, text };
     throw refused(what, status, text.slice(0, MAX_WORDS));
   }
 

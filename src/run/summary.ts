@@ -17,6 +17,8 @@ export const summarySchema = z.looseObject({
   status: z.enum(["running", "finished", "interrupted", "preempted", "failed"]),
   /** Why training ended before its last epoch, or failed. */
   reason: z.string().optional(),
+  /** Images of the run's split that it went on without, as they were missing or had changed. */
+  leftOut: z.object({ train: z.int(), val: z.int(), test: z.int() }).optional(),
   /** Epochs finished; 0 for a model that has none (logistic regression). */
   epochs: z.int().min(0),
   parameters: z.int().min(0),

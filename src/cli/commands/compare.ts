@@ -14,6 +14,7 @@ import { Interrupt } from "../interrupt.ts";
 import { nameList } from "../name-list.ts";
 import { colors, indented, printJson, printText, say } from "../output.ts";
 import { counter, note, percent, trainingProgress } from "../progress.ts";
+import { openDataOfRun } from "../run-data.ts";
 import { describeCheck } from "../sanity-check.ts";
 import { announce, mirrorHelp, offlineHelp, type WeightsFlags, weightsPlaces } from "../weights.ts";
 
@@ -59,13 +60,15 @@ export const compare: CliCommand = {
 
 async function run(matrix: Matrix, options: Options): Promise<RecipeOutcome> {
   const { mirror } = options;
+  const mirrored = mirror === undefined ? {} : { mirror };
   using interrupt = new Interrupt();
   const rateSteps = counter("learning rates, step");
   const images = counter("learning one batch by heart, image");
   return await runRecipe(matrix, {
     ...trainingProgress(),
     places: weightsPlaces(options),
-    openData: (config) => openConfiguredData(config, mirror),
+    openData: (config, dir) =>
+      dir === undefined ? openConfiguredData(config, mirror) : openDataOfRun(dir, mirrored),
     openWeights: async (config) => {
       const weights = await openStartWeights(config, weightsPlaces(options));
       if (weights !== undefined) announce(weights);

@@ -18,6 +18,7 @@ import { ensureNative } from "../../libtorch/index.ts";
 import { printable, printableJson, printableLine } from "../../platform/printable.ts";
 import { findRun } from "../../run/record.ts";
 import type { CliCommand } from "../command.ts";
+import { refuseUnused } from "../flag-rules.ts";
 import { say } from "../output.ts";
 import { note, percent } from "../progress.ts";
 import { mirrorHelp, offlineHelp, type WeightsFlags, weightsPlaces } from "../weights.ts";
@@ -33,6 +34,13 @@ interface Options extends WeightsFlags {
 
 export const predict: CliCommand = {
   register(command) {
+    refuseUnused(command, [
+      {
+        flags: ["out"],
+        counts: (_, [model]) => exportedFile(String(model)) === undefined,
+        goes: "goes with a run's name: this is an exported file",
+      },
+    ]);
     command
       .argument("<model>", "an exported file (model.onnx) or its folder, or a run's folder or name")
       .argument(
@@ -62,13 +70,17 @@ export const predict: CliCommand = {
 
 async function openModel(name: string, options: Options): Promise<Predictor> {
   for (const folder of [name, dirname(name)]) restoreExport(folder, note);
-  const files = [name, join(name, "model.onnx")];
-  const file = files.find((path) => statSync(path, { throwIfNoEntry: false })?.isFile());
+  const file = exportedFile(name);
   const dir = file === undefined ? findRun(name, options.out) : "";
   // Pixels are normalised by the engine in both cases.
   await ensureNative();
   if (file !== undefined) return openFile(file);
   return ofSubject(await openSubject(dir, { out: options.out, ...weightsPlaces(options) }));
+}
+
+function exportedFile(name: string): string | undefined {
+  const files = [name, join(name, "model.onnx")];
+  return files.find((path) => statSync(path, { throwIfNoEntry: false })?.isFile());
 }
 
 async function print(

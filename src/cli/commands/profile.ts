@@ -10,6 +10,7 @@ import { setThreads } from "../../tensor/index.ts";
 import { trainStep } from "../../train/index.ts";
 import type { CliCommand } from "../command.ts";
 import { openConfiguredData } from "../dataset.ts";
+import { refuseUnused } from "../flag-rules.ts";
 import { Interrupt } from "../interrupt.ts";
 import { printJson, printText, say } from "../output.ts";
 import { counter, note } from "../progress.ts";
@@ -82,6 +83,23 @@ export const profile: CliCommand = {
       .option("--mirror <folder or url>", mirrorHelp)
       .option("--json", "print the profile as JSON")
       .action(run);
+    refuseUnused(command, [
+      {
+        flags: ["classes"],
+        counts: ({ data }) => data === undefined,
+        goes: "goes with drawn images: those of --data have their own classes",
+      },
+      {
+        flags: ["mirror"],
+        counts: ({ data }) => data !== undefined,
+        goes: "goes with --data: drawn images are fetched from nowhere",
+      },
+      {
+        flags: ["out"],
+        counts: ({ into }) => into === undefined,
+        goes: "does not go with --into, which is the folder of the results",
+      },
+    ]);
   },
 };
 

@@ -59,9 +59,6 @@ export function listCsv(file: string, options: CsvOptions = {}): Listing {
     files.push({ ...listed, split });
   }
   if (files.length === 0) throw new UsageError(`${file}: lists no images`);
-  if (columns.split !== undefined && !files.some(({ split }) => split === "train")) {
-    throw new UsageError(`${file}: no line has the split train`);
-  }
   const all = [...notes, ...columns.notes, ...paths.notes()];
   return makeListing({ name, root, files, passedOver: [], notes: all });
 }

@@ -84,5 +84,6 @@ export function fileSet(listing: Listing, split?: SplitName): FileImageSet {
     count: files.length,
     classes: listing.classes,
     stamps: files.map(({ path, stamp }) => stamp ?? statStamp(path)),
+    names: files.map(({ name }) => name),
   };
 }

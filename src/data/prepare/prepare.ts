@@ -59,6 +59,11 @@ export const defaultSplit: SplitShares = [0.7, 0.15, 0.15];
 export async function prepareImages(listing: Listing, options: PrepareOptions): Promise<Prepared> {
   const out = resolve(options.out);
   const split = options.split ?? (listing.hasSplits ? undefined : defaultSplit);
+  if (split === undefined && !listing.files.some((file) => file.split === "train")) {
+    throw new UsageError(`${listing.name}: none of its images is of the split train`, {
+      hint: "give --split 70/15/15 to draw the splits anew",
+    });
+  }
   const key = keyOf(listing, { ...options, split });
   refuseNesting(listing.root, out);
   const before = readManifest(out);
