@@ -262,7 +262,7 @@ test("info of a built-in set, of some of its classes, and of an archive", () => 
   expect(code).toBe(0);
   const report = JSON.parse(stdout) as InfoReport;
   expect(report).toMatchObject({
-    classes: ["Coat", "Bag"],
+    classes: ["Bag", "Coat"],
     counts: { Bag: { train: 10, test: 2 } },
     modes: { L: 24 },
     exact: { bytes: null },
