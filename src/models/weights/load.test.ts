@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { expectNoLeaks } from "../../../test/support/no-leaks.ts";
+import type { ThawError } from "../../errors.ts";
 import { withoutInit } from "../../nn/index.ts";
 import { Generator, type Tensor } from "../../tensor/index.ts";
 import { type Classifier, createModel, type ModelName, modelNames, models } from "../index.ts";
-import { loadWeights } from "./load.ts";
+import { type LoadOptions, loadWeights } from "./load.ts";
 import { lookAlike } from "./look-alike.ts";
 import type { TensorData } from "./safetensors.ts";
 import { toTensorData } from "./tensors.ts";
@@ -221,6 +222,24 @@ describe("lookAlike", () => {
       expect(lookAlike(weightsOf(name, { classes: 7 }))).toEqual([name]);
     },
   );
+
+  it("names both of what is stored the same and computed otherwise, but the one that is meant where it is known", () => {
+    const tensors = weightsOf("tf_mobilenetv3_small_100");
+    expect(lookAlike(tensors)).toEqual(["mobilenetv3_small_100", "tf_mobilenetv3_small_100"]);
+    using model = build("resnet20_cifar");
+    const hint = (file: LoadOptions["file"]) => {
+      try {
+        loadWeights(model, tensors, { model: "resnet20_cifar", ...(file && { file }) });
+      } catch (error) {
+        return (error as ThawError).hint;
+      }
+      return undefined;
+    };
+    expect(hint(undefined)).toContain(
+      "use --model mobilenetv3_small_100 or tf_mobilenetv3_small_100,",
+    );
+    expect(hint({ framework: "tensorflow" })).toContain("use --model tf_mobilenetv3_small_100,");
+  });
 });
 
 it.each(modelNames)("withoutInit leaves the generator where it was: %s", (name) => {
