@@ -39,15 +39,18 @@ export async function openRunData(
   const { config: written, environment } = readRun(dir);
   const config = isClassicalModel(written["model"]) ? loadClassicalConfig(file) : loadConfig(file);
   const data = options.data ?? config.data;
+  // How the run's CSV is read says nothing of a folder that its images lie in now.
+  const csv = /\.[ct]sv$/i.test(data) ? csvOptionsOf(config) : undefined;
   const recorded = readSplit(dir);
   if (recorded !== undefined) {
-    const place = { ...location, ...csvOptionsOf(config), data };
-    return openRecorded(recorded, { ...place, run: name, needs, skipMissing, onNote });
+    const { classes } = config;
+    const how = { run: name, needs, skipMissing, onNote };
+    return openRecorded(recorded, { ...location, ...csv, data, classes, ...how });
   }
   const { seed, classes, perClass, trainSize, testSize, testFrom } = inRecordedOrder(config, dir);
   const opened = await openDataset({
     ...location,
-    ...csvOptionsOf(config),
+    ...csv,
     ...{ data, seed, classes, perClass, trainSize, testSize, testFrom },
     valSize: valSizeOf(config),
     draw: "shuffle",

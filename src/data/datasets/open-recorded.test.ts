@@ -136,3 +136,19 @@ test("small images: those of the test split alone are as they were beside the ot
   expect(again.kind).toBe("memory");
   expect(imagesDigest(again.test)).toBe(imagesDigest(opened.test));
 });
+
+test("classes that are several folders, called as the user calls them, are found again", async () => {
+  const dogs = join(root, "dogs");
+  const folders = ["n02113624-toy_poodle", "n02113712-miniature_poodle", "n02088364-beagle"];
+  await writeTinyFolder(dogs, Object.fromEntries(folders.map((name) => [name, 6])), {
+    ...{ width: 80, height: 70, seed: 200 },
+  });
+  const classes = ["poodle", "beagle"];
+  const opened = await openDataset({ data: dogs, seed: 1, cache, classes });
+  const kept = await recordSplit(opened, cache);
+  const again = await openRecorded(kept, {
+    ...{ data: dogs, run: "a", cache, classes, needs: ["train", "val", "test"] },
+  });
+  expect([again.fingerprint, again.leftOut]).toEqual([opened.fingerprint, undefined]);
+  expect(again.train.classes).toEqual(opened.train.classes);
+});

@@ -2,6 +2,7 @@ import { statSync } from "node:fs";
 import { ThawError } from "../../errors.ts";
 import { cacheHome } from "../../libtorch/home.ts";
 import type { FileImageSet } from "../fileset.ts";
+import { chooseClasses } from "../folders/choose-classes.ts";
 import { loadSmall } from "../folders/decode-small.ts";
 import { contentDigests } from "../folders/digests.ts";
 import type { ListedFile, Listing, SplitName } from "../folders/listing.ts";
@@ -24,12 +25,14 @@ import {
 import { withClasses } from "../splits.ts";
 import { channelStatistics } from "../statistics.ts";
 import type { LoadedDataset } from "./load.ts";
-import { type DataLocation, locateData } from "./locate.ts";
+import { type DataLocation, locateData, type Source } from "./locate.ts";
 import { imagenet } from "./open.ts";
 
 export interface RecordedChoice extends DataLocation {
   /** Whose split it is, for messages. */
   readonly run: string;
+  /** As the run's config has them: they may unite what are folders of their own. */
+  readonly classes?: readonly string[] | undefined;
   /** The splits that are wanted; the others come back empty, and their images may be missing. */
   readonly needs: readonly SplitName[];
   /** Go on without images that are missing or have changed. Default: they are an error. */
@@ -62,7 +65,11 @@ export async function openRecorded(
   if (source.kind !== (recorded.kind === "rows" ? "memory" : "files")) throw otherData(choice);
   return recorded.kind === "rows"
     ? openRows(recorded, source as LoadedDataset, choice)
-    : openFiles(recorded, (source as { readonly listing: Listing }).listing, choice);
+    : openFiles(recorded, listingOf(source, choice), choice);
+}
+
+function listingOf(source: Source, { classes }: RecordedChoice): Listing {
+  return chooseClasses((source as Extract<Source, { kind: "files" }>).listing, classes);
 }
 
 function otherData({ run, data }: RecordedChoice): ThawError {
