@@ -19,6 +19,8 @@ export interface DataLocation {
   /** Folder or http(s) address with the original archives; default `THAW_MIRROR`. */
   readonly mirror?: string | undefined;
   readonly onProgress?: ((progress: DatasetProgress) => void) | undefined;
+  /** Folders that are called so are classes, even where they look like splits; others are still listed. */
+  readonly classes?: readonly string[] | undefined;
   /** Default `cacheHome()`. */
   readonly cache?: string | undefined;
 }
@@ -53,16 +55,18 @@ export async function locateData(location: DataLocation): Promise<Source> {
     return { kind: "files", listing: await stanfordDogs.list({ ...options, cache }) };
   }
   if (!existsSync(data)) throw unknownData(data);
-  return { kind: "files", listing: await listPath(data, cache, onProgress) };
+  return { kind: "files", listing: await listPath(data, cache, location) };
 }
 
 async function listPath(
   data: string,
   cache: string,
-  onProgress: DataLocation["onProgress"],
+  { onProgress, classes }: Pick<DataLocation, "onProgress" | "classes">,
 ): Promise<Listing> {
   const path = resolve(data);
-  if (statSync(path).isDirectory()) return withManifest(listImageFolder(path));
+  if (statSync(path).isDirectory()) {
+    return withManifest(listImageFolder(path, { shown: data, classes }));
+  }
   if (/\.csv$/i.test(path)) return listCsv(path);
   const packed = /\.(zip|tar|tgz|txz|tar\.gz|tar\.xz)$/i;
   if (!packed.test(path)) {
@@ -75,7 +79,7 @@ async function listPath(
     onBytes: (received) =>
       onProgress?.({ phase: "unpack", file: basename(path), received, total: undefined }),
   });
-  const listing = withManifest(listImageFolder(folder, name));
+  const listing = withManifest(listImageFolder(folder, { name, shown: data, classes }));
   return { ...listing, notes: [...notes, ...listing.notes] };
 }
 

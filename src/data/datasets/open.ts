@@ -5,6 +5,7 @@ import type { FileImageSet } from "../fileset.ts";
 import { chooseClasses } from "../folders/choose-classes.ts";
 import { loadSmall } from "../folders/decode-small.ts";
 import { fileSet, type Listing } from "../folders/listing.ts";
+import { requireClasses } from "../folders/require-classes.ts";
 import { stampedContent } from "../folders/stamp.ts";
 import type { DatasetSplits, MemorySplits, SplitSet } from "../imageset.ts";
 import { type SourceSets, type SplitChoice, splitSets } from "../splits.ts";
@@ -48,6 +49,7 @@ export function splitLoaded(loaded: LoadedDataset, choice: SplitChoice): MemoryS
 
 async function openListing(all: Listing, spec: DatasetSpec): Promise<DatasetSplits> {
   const listing = chooseClasses(all, spec.classes);
+  requireClasses(listing);
   const sets = sourceSets(listing);
   const split = splitSets(sets, { ...spec, classes: undefined });
   const { train, val, test } = split;

@@ -71,7 +71,10 @@ export async function listDogs(
     onBytes: (received) =>
       options.onProgress?.({ phase: "unpack", file: basename(path), received, total: undefined }),
   });
-  const { name, root, passedOver, ...listed } = listImageFolder(folder, stanfordDogs.name);
+  const { name, root, passedOver, ...listed } = listImageFolder(folder, {
+    name: stanfordDogs.name,
+    shown: path,
+  });
   const breeds = listed.classes.length;
   const part =
     listed.files.length === OFFICIAL.images && breeds === OFFICIAL.breeds

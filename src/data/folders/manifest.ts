@@ -6,6 +6,8 @@ import { type ListedFile, type Listing, makeListing, type SplitName } from "./li
 import { someOf } from "./names.ts";
 
 export const MANIFEST = "manifest.json";
+/** The files that `thaw data prepare` set aside, with the reasons. */
+export const REJECTED = "rejected.csv";
 
 const schema = z.object({
   format: z.literal("thaw prepared images 1"),

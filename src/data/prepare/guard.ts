@@ -5,8 +5,8 @@ import { UsageError } from "../../errors.ts";
 import type { Listing } from "../folders/listing.ts";
 import type { Manifest } from "../folders/manifest.ts";
 import { statStamp } from "../folders/stamp.ts";
+import { JOURNAL } from "../folders/unfinished.ts";
 import type { SplitShares } from "./assign.ts";
-import { JOURNAL } from "./journal.ts";
 import { prepareError } from "./prepare-error.ts";
 
 /** The options that the tree depends on. */

@@ -22,8 +22,8 @@ import { locateData, openDataset } from "../datasets/index.ts";
 import { listImageFolder } from "../folders/image-folder.ts";
 import { readManifest, withManifest } from "../folders/manifest.ts";
 import { checkStamp } from "../folders/stamp.ts";
+import { JOURNAL } from "../folders/unfinished.ts";
 import { parseCsv } from "../formats/csv.ts";
-import { JOURNAL } from "./journal.ts";
 import { type Prepared, type PrepareOptions, prepareImages } from "./prepare.ts";
 
 beforeAll(() => loadNative());

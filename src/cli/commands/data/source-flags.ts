@@ -21,6 +21,6 @@ export function sourceFlags(command: Command): Command {
     .option("--json", "print the result as JSON");
 }
 
-export function locationOf(source: string, { mirror }: SourceFlags): DataLocation {
-  return { data: source, mirror, onProgress: downloadProgress() };
+export function locationOf(source: string, { mirror, classes }: SourceFlags): DataLocation {
+  return { data: source, mirror, classes, onProgress: downloadProgress() };
 }
