@@ -1,7 +1,8 @@
 import { type FolderTree, holdsFolders, withImages } from "./folder-tree.ts";
 import type { SplitName } from "./listing.ts";
+import { splitOrder } from "./manifest.ts";
 import { someOf } from "./names.ts";
-import { noClasses, refuseNotClasses, type Shown, twoFolders } from "./not-classes.ts";
+import { mixedNotes, noClasses, refuseNotClasses, type Shown, twoFolders } from "./not-classes.ts";
 import {
   isContainerName,
   isDescriptionName,
@@ -42,6 +43,7 @@ export function findLayout(top: FolderTree, options: LayoutOptions): Layout {
   let root = top;
   const unused: FolderTree[] = [];
   for (let depth = 0; depth < MAX_WRAPPERS; depth++) {
+    if (options.isPrepared(root)) return { ...preparedLayout(root), unused };
     const splits = splitsIn(root, options);
     if (splits !== undefined) {
       return { ...splits, root, unused: [...unused, ...splits.unused] };
@@ -54,10 +56,22 @@ export function findLayout(top: FolderTree, options: LayoutOptions): Layout {
   const found = withImages(root);
   const isUnlabelled = ({ name }: FolderTree) => isUnlabelledName(name);
   const named = namesClasses(root, options);
-  const unlabelled = named || found.every(isUnlabelled) ? [] : found.filter(isUnlabelled);
+  const unlabelled =
+    named || found.every(({ name }) => isPartName(name)) ? [] : found.filter(isUnlabelled);
   const folder = without(root, unlabelled);
-  const notes = named ? [] : refuseNotClasses(folder, options);
+  const notes = named ? mixedNotes(folder) : refuseNotClasses(folder, options);
   return { root, groups: [{ folder }], unlabelled, unused, notes };
+}
+
+/** `train/<class>`, `val/<class>`, `test/<class>`, whatever the classes are called. */
+function preparedLayout(root: FolderTree): Omit<Layout, "unused"> {
+  const groups = splitOrder.flatMap((split) => {
+    const folder = root.folders.find(({ name }) => name === split);
+    return folder === undefined ? [] : [{ split, folder }];
+  });
+  const hasVal = groups.some(({ split, folder }) => split === "val" && folder.imageCount > 0);
+  const notes = hasVal ? ["validation images are those in val/"] : [];
+  return { root, groups, unlabelled: [], notes };
 }
 
 /** The one folder that everything lies in, or the one of the images beside those that describe them. */
@@ -103,14 +117,14 @@ function splitsIn(root: FolderTree, options: LayoutOptions): Splits | undefined 
 
   const groups: { split: SplitName; folder: FolderTree }[] = [];
   const notes: string[] = [];
-  for (const split of ["train", "val", "test"] as const) {
+  for (const split of splitOrder) {
     const [one, other] = own.filter((of) => of.split === split && of.inner !== undefined);
     if (one === undefined) continue;
     if (other !== undefined) {
       throw twoFolders(root, [one.folder.name, other.folder.name], split, options);
     }
     const folder = one.inner!;
-    if (!options.isPrepared(root) && !namesClasses(folder, options)) {
+    if (!namesClasses(folder, options)) {
       notes.push(...refuseNotClasses(folder, options, split));
     }
     groups.push({ split, folder });
@@ -127,7 +141,14 @@ function splitsIn(root: FolderTree, options: LayoutOptions): Splits | undefined 
     isUnlabelledName(folder.name) || own.some((of) => of.folder === folder);
   const unlabelled = left.filter((folder) => folder.imageCount > 0 && isUnlabelled(folder));
   const unused = left.filter((folder) => !unlabelled.includes(folder));
-  return { groups, unlabelled, unused, notes };
+  // Training images alone are not split yet.
+  const isSplit = groups.length > 1;
+  return {
+    groups: isSplit ? groups : groups.map(({ folder }) => ({ folder })),
+    unlabelled,
+    unused,
+    notes,
+  };
 }
 
 /** The folders that are called like a split, those of training images first. */
@@ -136,27 +157,39 @@ function candidatesIn(root: FolderTree): Candidate[] {
     const name = splitFolderName(folder.name);
     return name === undefined ? [] : [{ ...name, folder }];
   });
-  const wrappers = new Set<string>();
+  const known: Known = { wrappers: new Set(), classes: new Set() };
   return [...named]
     .sort((a, b) => Number(b.split === "train") - Number(a.split === "train"))
-    .map((one) => ({ ...one, inner: classesIn(one.folder, one.split, wrappers) }));
+    .map((one) => {
+      const inner = classesIn(one.folder, one.split, known);
+      if (one.split === "train")
+        for (const { name } of inner?.folders ?? []) known.classes.add(name);
+      return { ...one, inner };
+    });
+}
+
+/** What the training split has, by which those of the other splits are known. */
+interface Known {
+  /** Folders that everything of a split lies in. */
+  readonly wrappers: Set<string>;
+  readonly classes: Set<string>;
 }
 
 /**
  * The folder whose folders are the classes of a split: often one further in, as in `seg_train/seg_train/`. Undefined
- * where the images have no classes, as those of `test/images/`. `wrappers` are the names of such inner folders: they are
- * found in the training split, and may be repeated in the others.
+ * where the images have no classes, as those of `test/images/`.
  */
 function classesIn(
   folder: FolderTree,
   split: SplitName,
-  wrappers: Set<string>,
+  { wrappers, classes }: Known,
 ): FolderTree | undefined {
   let at = folder;
   for (let depth = 0; depth < MAX_WRAPPERS; depth++) {
     const [lone, ...more] = withImages(at);
     if (lone === undefined) return undefined;
     if (more.length > 0) return at;
+    if (classes.has(lone.name)) return at;
     const isGeneric = isPartName(lone.name) || lone.name === folder.name;
     if (!holdsFolders(lone)) {
       const isClass = !isGeneric && !/^unknown$/i.test(lone.name);

@@ -73,38 +73,63 @@ export function refuseNotClasses(
 
 /** fold1/cat, fold1/dog, fold2/cat, …: the classes are one level further in. */
 function refuseSameFolders(root: FolderTree, found: readonly FolderTree[], shown: Shown): string[] {
-  const holders = new Map<string, FolderTree[]>();
-  const outer = found.filter(holdsFolders);
-  for (const folder of outer) {
-    for (const { name } of withImages(folder)) {
-      const key = name.normalize("NFC").toLowerCase();
-      holders.set(key, [...(holders.get(key) ?? []), folder]);
-    }
-  }
-  const shared = [...holders].filter(([, folders]) => folders.length > 1);
-  if (shared.length === 0) return [];
+  const { outer, inside, names, isOneEach } = sameFolders(found);
+  if (inside.length === 0) return [];
   // Every class has its images one level further in: cat/images/1.jpg, dog/images/1.jpg.
-  const isOneEach = outer.every((folder) => withImages(folder).length === 1);
-  if (isOneEach && shared.every(([name]) => isContainerName(name))) return [];
-  if (isOneEach && holders.size === 1) {
-    return [
-      `the images of ${someOf(outer.map(({ name }) => name))} lie in folders called ${shared[0]![0]}`,
-    ];
+  if (isOneEach && inside.every(isContainerName)) return [];
+  if (isOneEach && names === 1) {
+    return [`the images of ${someOf(outer)} lie in folders called ${inside[0]!}`];
   }
-  const among = new Set(shared.flatMap(([, folders]) => folders.map(({ name }) => name)));
-  const outside = [...among].sort(byCodePoint);
-  const inside = shared.map(([name]) => name).sort(byCodePoint);
   const areSplits = inside.some((name) => splitFolderName(name) !== undefined);
+  const slashed = someOf(outer.map((name) => `${name}/`));
   throw noClasses(
     root,
-    `${someOf(outside.map((name) => `${name}/`))} have folders of the same names inside: ${someOf(inside)}`,
+    `${slashed} have folders of the same names inside: ${someOf(inside)}`,
     shown,
     [
       areSplits
         ? "splits lie above classes: move the images to train/<class>/, test/<class>/"
-        : `if ${inside[0]} is a class, give --data one of the folders, or merge them into ${inside[0]}/, …`,
+        : `if ${inside[0]} is a class, give one of the folders as --data, or merge them into ${inside[0]}/, …`,
     ],
   );
+}
+
+/** What is said of folders of the same names inside classes that the user has named. */
+export function mixedNotes(root: FolderTree): string[] {
+  const { outer, inside, isOneEach } = sameFolders(withImages(root));
+  if (inside.length === 0 || isOneEach) return [];
+  return [
+    `warning: ${someOf(outer)} have folders of the same names inside (${someOf(inside)}): all their images are used, together`,
+  ];
+}
+
+interface SameFolders {
+  /** Folders that share names of folders inside. */
+  readonly outer: readonly string[];
+  /** The names that they share, in small letters. */
+  readonly inside: readonly string[];
+  /** How many different names there are, shared or not. */
+  readonly names: number;
+  /** True where each has a single folder inside. */
+  readonly isOneEach: boolean;
+}
+
+function sameFolders(found: readonly FolderTree[]): SameFolders {
+  const holders = new Map<string, string[]>();
+  const folders = found.filter(holdsFolders);
+  for (const folder of folders) {
+    for (const { name } of withImages(folder)) {
+      const key = name.normalize("NFC").toLowerCase();
+      holders.set(key, [...(holders.get(key) ?? []), folder.name]);
+    }
+  }
+  const shared = [...holders].filter(([, names]) => names.length > 1);
+  return {
+    outer: [...new Set(shared.flatMap(([, names]) => names))].sort(byCodePoint),
+    inside: shared.map(([name]) => name).sort(byCodePoint),
+    names: holders.size,
+    isOneEach: folders.every((folder) => withImages(folder).length === 1),
+  };
 }
 
 /** @returns the error for folders that are no classes: what is wrong with them, and all ways on. */
@@ -138,7 +163,8 @@ function noImages(root: FolderTree, shown: Shown): UsageError {
   const what =
     count === 0 ? "holds no folders of images" : `holds ${countOf(count)}, but no classes`;
   return noClasses(root, what, shown, [
-    "wanted: a folder for each class with its images, such as photos/cat/1.jpg",
+    "put the images into a folder for each class, such as photos/cat/1.jpg",
+    ...(count > 0 ? ["to label them with a trained model, use `thaw predict`"] : []),
   ]);
 }
 
