@@ -7,6 +7,7 @@ import { extractArchive } from "../folders/extract.ts";
 import { listImageFolder } from "../folders/image-folder.ts";
 import type { Listing } from "../folders/listing.ts";
 import { withManifest } from "../folders/manifest.ts";
+import { isTemporary } from "./download.ts";
 import { type LoadedDataset, loadBuiltin } from "./load.ts";
 import { type BuiltinDatasetName, builtinDatasets } from "./registry.ts";
 import type { DatasetProgress } from "./sources.ts";
@@ -68,6 +69,14 @@ async function listPath(
     return withManifest(listImageFolder(path, { shown: data, classes }));
   }
   if (/\.csv$/i.test(path)) return listCsv(path);
+  if (isTemporary(path)) {
+    throw new UsageError(
+      `--data ${data}: is a file that Thaw had not finished when it was stopped`,
+      {
+        hint: "run the command that made it again; this file can be deleted",
+      },
+    );
+  }
   const packed = /\.(zip|tar|tgz|txz|tar\.gz|tar\.xz)$/i;
   if (!packed.test(path)) {
     throw new UsageError(`--data ${data}: is no folder, archive or CSV by its name`, {

@@ -21,13 +21,24 @@ export type FileKind =
  */
 export function kindOfFile(path: string, name: string): FileKind {
   if (isImageName(name)) return { kind: "image" };
-  const found = sniffFormat(headOf(path));
+  const head = headOf(path);
+  const found = isText(head) ? undefined : sniffFormat(head);
   if (found === undefined) return { kind: "other" };
   if ("format" in found) return { kind: "image" };
   return otherPictures.has(found.refused)
     ? { kind: "picture", format: found.refused }
     : { kind: "other" };
 }
+
+/** A text that only begins as a BMP ("BM") or a Netpbm image ("P6") does. */
+function isText(head: Uint8Array): boolean {
+  const text = Buffer.from(head).toString("latin1");
+  if (text.startsWith("BM")) return !text.startsWith("\0\0\0\0", 6);
+  return /^P[1-6]\s/.test(text) && !NETPBM.test(text);
+}
+
+/** Width and height, between blanks and comments. */
+const NETPBM = /^P[1-6](?:\s|#[^\r\n]*[\r\n])+\d+(?:\s|#[^\r\n]*[\r\n])+\d+\s/;
 
 /** Empty where the file cannot be read. */
 function headOf(path: string): Uint8Array {

@@ -134,7 +134,8 @@ test("content decides what is an image where the name does not", () => {
     writeFileSync(join(root, "a", name), jpeg);
   }
   for (const name of ["3.heic", "4.HEIC", "5"]) writeFileSync(join(root, "a", name), heic);
-  writeFileSync(join(root, "a", "notes.txt"), "some notes");
+  writeFileSync(join(root, "a", "notes.txt"), "BMW and others, in words");
+  writeFileSync(join(root, "a", "parts.md"), "P1 is a part");
   const listing = listImageFolder(root);
   expect(names(listing)).toEqual([
     ...["a/1.txt", "a/2.jpg!large", "a/none", "a/photo.jfif", "a/猫.jpe"],
@@ -142,7 +143,7 @@ test("content decides what is an image where the name does not", () => {
   ]);
   expect(listing.notes).toEqual([
     "warning: 3 HEIC files are not used, because Thaw cannot decode the format (a/3.heic, a/4.HEIC, a/5): convert to JPEG or PNG",
-    "2 files are not images: a/notes.txt, b/2.jpg.part-0b0f7a1e-1c1a-4b6e-9a3c-1f2e3d4c5b6a",
+    "3 files are not images: a/notes.txt, a/parts.md, b/2.jpg.part-0b0f7a1e-1c1a-4b6e-9a3c-1f2e3d4c5b6a",
   ]);
   expect(Object.fromEntries(listing.passedOver.map(({ name, why }) => [name, why]))).toMatchObject({
     "a/5": "HEIC, which is not decoded",

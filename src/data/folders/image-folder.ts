@@ -5,6 +5,7 @@ import { LeftOver } from "./left-over.ts";
 import { type ListedFile, type Listing, makeListing, type PassedOver } from "./listing.ts";
 import { MANIFEST, readManifest } from "./manifest.ts";
 import { someOf } from "./names.ts";
+import { pathIn } from "./not-classes.ts";
 import { JOURNAL, refuseUnfinished } from "./unfinished.ts";
 
 export interface ImageFolderOptions {
@@ -38,7 +39,11 @@ export function listImageFolder(folder: string, options: ImageFolderOptions = {}
   const left = new LeftOver(tree, layout, { folder, isPrepared: isPrepared(layout.root) });
   const notes = [...layout.notes, ...noImagesNote(found.noClasses), ...left.notes()];
   const { files, passedOver } = found;
-  return { ...makeListing({ name, root, files, passedOver, notes }, found.classes), tables };
+  const place = pathIn(shown, layout.root.path);
+  return {
+    ...makeListing({ name, root, files, passedOver, notes }, found.classes),
+    layout: { place, tables },
+  };
 }
 
 interface Found {

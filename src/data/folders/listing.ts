@@ -34,8 +34,8 @@ export interface Listing {
   readonly passedOver: readonly PassedOver[];
   readonly hasSplits: boolean;
   readonly notes: readonly string[];
-  /** CSV files beside the images, below the folder that was given: they may have labels. */
-  readonly tables?: readonly string[];
+  /** Of a folder or archive: where the classes are, as the user calls it, and CSV files beside, which may have labels. */
+  readonly layout?: { readonly place: string; readonly tables: readonly string[] };
 }
 
 /** Sorts, and gathers the class list; `extraClasses` are those without any image. */

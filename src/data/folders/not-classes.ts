@@ -185,6 +185,7 @@ export function countOf(count: number): string {
   return count === 1 ? "1 image" : `${count.toLocaleString("en")} images`;
 }
 
-function pathIn(shown: string, path: string): string {
+/** A path below what the user gave. */
+export function pathIn(shown: string, path: string): string {
   return path === "" ? shown : `${shown.replace(/\/+$/, "")}/${path}`;
 }

@@ -6,19 +6,15 @@ import { someOf } from "./names.ts";
  * A classifier tells classes apart: there must be images of two.
  * @throws UsageError that names the one, and what lies beside it that may have labels.
  */
-export function requireClasses({ name, root, files, tables = [] }: Listing): void {
+export function requireClasses({ name, files, layout }: Listing): void {
   const classes = new Set(files.map(({ className }) => className));
   if (classes.size > 1) return;
-  throw tooFewClasses(
-    name,
-    [...classes],
-    [
-      ...(tables.length > 0
-        ? [`if ${someOf(tables)} beside the images has the labels, give it as --data`]
-        : []),
-      `images are read from ${root}`,
-    ],
-  );
+  const ways: string[] = [];
+  if (layout) ways.push(`class folders were looked for in ${layout.place}`);
+  if (layout?.tables.length) {
+    ways.push(`if ${someOf(layout.tables)} has the labels, give it as --data`);
+  }
+  throw tooFewClasses(name, [...classes], ways);
 }
 
 /** The error for data in which there is nothing to tell apart. */
