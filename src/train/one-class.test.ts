@@ -7,7 +7,7 @@ import type { ImageSet } from "../data/imageset.ts";
 import { UsageError } from "../errors.ts";
 import { loadNative } from "../libtorch/index.ts";
 import { parseClassicalConfig } from "../run/classical-config.ts";
-import { parseConfig } from "../run/config.ts";
+import { parseConfig } from "../run/config-load.ts";
 import { trainClassical } from "./classical.ts";
 import { train } from "./train.ts";
 
