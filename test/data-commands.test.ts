@@ -47,7 +47,9 @@ test("prepare says what it made, then that nothing is to do", () => {
     unchanged: true,
     counts: { cat: { train: 28, val: 6, test: 6, rejected: 0 } },
   });
-  expect(prepare("--out", out, "--min-size", "64").stderr).toContain("nothing to do: all 80 images are in");
+  expect(prepare("--out", out, "--min-size", "64").stderr).toContain(
+    "nothing to do: all 80 images are in",
+  );
 });
 
 test.each([

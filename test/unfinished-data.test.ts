@@ -109,7 +109,7 @@ test("an archive appears under its name when it is whole; what a killed process 
   }, 1);
   expect((await ended).code).toBe(null);
   const [left, ...more] = readdirSync(folder);
-  expect(left).toMatch(/^a\.zip\.part-/);
+  expect(left).toMatch(/^\.a\.zip\..*\.tmp$/);
   expect(more).toEqual([]);
   const { code, stderr } = thaw(["data", "info", join(folder, left!)], env);
   expect(stderr).toContain("is a file that Thaw had not finished when it was stopped");

@@ -2,12 +2,12 @@ import { existsSync, statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { nearest, UsageError } from "../../errors.ts";
 import { cacheHome } from "../../libtorch/home.ts";
+import { isTemporary } from "../../platform/temporary.ts";
 import { listCsv } from "../folders/csv-list.ts";
 import { extractArchive } from "../folders/extract.ts";
 import { listImageFolder } from "../folders/image-folder.ts";
 import type { Listing } from "../folders/listing.ts";
 import { withManifest } from "../folders/manifest.ts";
-import { isTemporary } from "./download.ts";
 import { type LoadedDataset, loadBuiltin } from "./load.ts";
 import { type BuiltinDatasetName, builtinDatasets } from "./registry.ts";
 import type { DatasetProgress } from "./sources.ts";
@@ -69,7 +69,7 @@ async function listPath(
     return withManifest(listImageFolder(path, { shown: data, classes }));
   }
   if (/\.csv$/i.test(path)) return listCsv(path);
-  if (isTemporary(path)) {
+  if (isTemporary(basename(path))) {
     throw new UsageError(
       `--data ${data}: is a file that Thaw had not finished when it was stopped`,
       {
