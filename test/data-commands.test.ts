@@ -40,14 +40,16 @@ test("prepare says what it made, then that nothing is to do", () => {
   expect(first.code).toBe(0);
   expect(first.stdout).toBe("");
   expect(first.stderr).toMatch(/total +56 +12 +12 +0\n80 images in .*made \(80 linked, 0 copied\)/);
-  const second = prepare("--out", out, "--json");
+  const second = prepare("--out", out, "--min-size", "64", "--json");
   expect(second.stderr).toBe("");
   expect(JSON.parse(second.stdout)).toMatchObject({
     images: 80,
     unchanged: true,
     counts: { cat: { train: 28, val: 6, test: 6, rejected: 0 } },
   });
-  expect(prepare("--out", out).stderr).toContain("nothing to do: all 80 images are in");
+  expect(prepare("--out", out, "--min-size", "64").stderr).toContain(
+    "nothing to do: all 80 images are in",
+  );
 });
 
 test.each([

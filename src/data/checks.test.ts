@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { checkSplits } from "./checks.ts";
+import { UsageError } from "../errors.ts";
+import { checkSplits, requireTwoClasses } from "./checks.ts";
 import type { ImageSet } from "./imageset.ts";
 
 const of = (...labels: number[]): ImageSet => ({
@@ -43,4 +44,12 @@ test("a class that can never be learnt, empty splits and strange labels are erro
   expect(() => checkSplits({ train: of(0, 1), val: of(5), test: of(0) })).toThrow(
     "validation split: image 0 has label 5",
   );
+});
+
+test("one class is nothing to tell apart, wherever the images come from", () => {
+  const refusal =
+    "the training split: all images are of one class, a: there is nothing to tell apart";
+  expect(() => checkSplits({ train: of(0, 0), val: of(0), test: of(0) })).toThrow(refusal);
+  expect(() => requireTwoClasses(of(0, 0), "the training split")).toThrow(UsageError);
+  requireTwoClasses(of(0, 2), "mine");
 });

@@ -1,10 +1,11 @@
 import { ThawError } from "../errors.ts";
+import { tooFewClasses } from "./folders/require-classes.ts";
 import { classCounts, type SplitSet } from "./imageset.ts";
 
 /**
  * What a user should hear about a split before training on it, one sentence each.
- * @throws ThawError for a label outside the class list, no training or test images, or a class
- * that could be asked for but never learnt.
+ * @throws ThawError for a label outside the class list, no training or test images, a class that could be asked for but
+ * never learnt, and a single class.
  */
 export function checkSplits(splits: {
   readonly train: SplitSet;
@@ -39,6 +40,7 @@ export function checkSplits(splits: {
       },
     );
   }
+  requireTwoClasses(splits.train, "the training split");
   const notes: string[] = [];
   const warn = (text: string, names: readonly string[]) => {
     if (names.length > 0) notes.push(`warning: ${text}: ${names.join(", ")}`);
@@ -60,4 +62,11 @@ export function checkSplits(splits: {
     having(inTrain, (label) => test[label] === 0),
   );
   return notes;
+}
+
+/** @throws UsageError for a training set in which there is nothing to tell apart, wherever it comes from. */
+export function requireTwoClasses(train: SplitSet, where: string): void {
+  const counts = classCounts(train, where);
+  const found = train.classes.filter((_, label) => counts[label]! > 0);
+  if (found.length < 2) throw tooFewClasses(where, found);
 }

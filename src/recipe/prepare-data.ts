@@ -3,6 +3,7 @@ import { dirname } from "node:path";
 import { locateData, openDataset } from "../data/datasets/index.ts";
 import { chooseClasses } from "../data/folders/choose-classes.ts";
 import { packSplits } from "../data/pack/pack.ts";
+import { prepareCommand } from "../data/prepare/command.ts";
 import { prepareImages } from "../data/prepare/prepare.ts";
 import { UsageError } from "../errors.ts";
 import { writeDurably } from "../platform/durable.ts";
@@ -40,7 +41,12 @@ async function prepare(
 ): Promise<void> {
   const { pathColumn, labelColumn, splitColumn, imageFolder, ...options } = rest;
   const csv = { pathColumn, labelColumn, splitColumn, imageFolder };
-  const found = await locateData({ data: source, ...csv, mirror });
+  const found = await locateData({
+    data: source,
+    ...csv,
+    mirror,
+    ...(classes && { classes: [...classes] }),
+  });
   if (found.kind === "memory") {
     throw new UsageError(`prepare: ${source} is whole and split already`, {
       hint: `train on it with data: ${source}, or write its images with pack: ${source}`,
@@ -48,10 +54,14 @@ async function prepare(
   }
   const listing = chooseClasses(found.listing, classes && [...classes]);
   const total = split?.reduce((sum, share) => sum + share, 0) ?? 1;
-  const prepared = await prepareImages(listing, {
+  const choice = {
     ...{ out, ...options },
-    onProgress: () => endIfStopped(isStopped),
     ...(split && { split: [split[0] / total, split[1] / total, split[2] / total] as const }),
+  };
+  const prepared = await prepareImages(listing, {
+    ...choice,
+    command: prepareCommand({ source, classes, mirror, ...choice }),
+    onProgress: () => endIfStopped(isStopped),
   });
   for (const text of prepared.notes) onNote?.(text);
   const { manifest, linked, copied } = prepared;

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { DEFAULT_MIN_SIZE } from "../data/prepare/defaults.ts";
 import { UsageError } from "../errors.ts";
 import { trainConfigSchema } from "./config.ts";
 import { type Document, readDocument } from "./config-load.ts";
@@ -27,7 +28,7 @@ const prepareSchema = z.strictObject({
       message: "three shares that make 100 or 1",
     })
     .optional(),
-  minSize: count().default(64),
+  minSize: count().default(DEFAULT_MIN_SIZE),
 });
 /** As `thaw data pack`. */
 const packSchema = z.strictObject({

@@ -169,7 +169,7 @@ profile: {modes: [infer]}
 export: {opset: 14}
 `);
     expect(prepare).toMatchObject([
-      { prepare: "stanford-dogs", seed: 42, minSize: 64, split: [70, 15, 15] },
+      { prepare: "stanford-dogs", seed: 42, minSize: 8, split: [70, 15, 15] },
       { pack: "fashion-mnist", trainSize: 100, seed: 42 },
     ]);
     expect(profile).toMatchObject({ modes: ["infer"], steps: 30 });

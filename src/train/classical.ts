@@ -1,4 +1,5 @@
 import { type GridFit, type GridResult, GridSearchCV, type Pipeline } from "../classical/index.ts";
+import { requireTwoClasses } from "../data/checks.ts";
 import type { DatasetSplits } from "../data/imageset.ts";
 import { UsageError } from "../errors.ts";
 import { chooseCompute } from "../models/compute.ts";
@@ -60,6 +61,7 @@ export async function trainClassical(
   for (const [split, { count }] of Object.entries({ training: train, test })) {
     if (count === 0) throw new UsageError(`${data.name}: there are no ${split} images`);
   }
+  requireTwoClasses(train, data.name);
   if (config.threads !== undefined) setThreads(config.threads);
   const compute = chooseCompute(config);
   resetPeakMemory();

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { requireTwoClasses } from "../data/checks.ts";
 import type { DatasetSplits } from "../data/imageset.ts";
 import type { RecordedSplit } from "../data/recorded.ts";
 import { UsageError } from "../errors.ts";
@@ -43,6 +44,7 @@ export async function train(
 ): Promise<TrainResult> {
   const started = performance.now();
   refuseEmpty(data);
+  requireTwoClasses(data.train, data.name);
   checkTracking(asked, process.env);
   const open = () => (options.openWeights ?? openStartWeights)(asked);
   // A run that is resumed has its numbers in a checkpoint, and what its network sees in its config.

@@ -153,6 +153,9 @@ function tell(
   for (const { run, precision, reason } of told) {
     say(`${colors.red("not exported:")} ${run} (${precision}): ${reason}`);
   }
+  // Members often fail for one reason, as all that open the same data.
+  const hints = failed.flatMap(({ error }) => (error instanceof ThawError && error.hint) || []);
+  for (const hint of new Set(hints)) say(`  ${colors.dim("→")} ${hint}`);
   process.exitCode = exitCodeOf({ failed, notExported, ...(stopped && { stopped }) });
   if (stopped !== undefined) say(`${stopped}; go on with: ${commandOf(file, options)}`);
 }

@@ -2,6 +2,7 @@ import { existsSync, statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { nearest, UsageError } from "../../errors.ts";
 import { cacheHome } from "../../libtorch/home.ts";
+import { isTemporary } from "../../platform/temporary.ts";
 import { type CsvOptions, csvOptionsOf } from "../folders/csv-columns.ts";
 import { listCsv } from "../folders/csv-list.ts";
 import { extractArchive } from "../folders/extract.ts";
@@ -20,6 +21,8 @@ export interface DataLocation extends CsvOptions {
   /** Folder or http(s) address with the original archives; default `THAW_MIRROR`. */
   readonly mirror?: string | undefined;
   readonly onProgress?: ((progress: DatasetProgress) => void) | undefined;
+  /** Folders that are called so are classes, even where they look like splits; others are still listed. */
+  readonly classes?: readonly string[] | undefined;
   /** Default `cacheHome()`. */
   readonly cache?: string | undefined;
 }
@@ -62,16 +65,26 @@ export async function locateData(location: DataLocation): Promise<Source> {
     return { kind: "files", listing: await stanfordDogs.list({ ...options, cache }) };
   }
   if (!existsSync(data)) throw unknownData(data);
-  return { kind: "files", listing: await listPath(data, cache, onProgress) };
+  return { kind: "files", listing: await listPath(data, cache, location) };
 }
 
 async function listPath(
   data: string,
   cache: string,
-  onProgress: DataLocation["onProgress"],
+  { onProgress, classes }: Pick<DataLocation, "onProgress" | "classes">,
 ): Promise<Listing> {
   const path = resolve(data);
-  if (statSync(path).isDirectory()) return withManifest(listImageFolder(path));
+  if (statSync(path).isDirectory()) {
+    return withManifest(listImageFolder(path, { shown: data, classes }));
+  }
+  if (isTemporary(basename(path))) {
+    throw new UsageError(
+      `--data ${data}: is a file that Thaw had not finished when it was stopped`,
+      {
+        hint: "run the command that made it again; this file can be deleted",
+      },
+    );
+  }
   const packed = /\.(zip|tar|tgz|txz|tar\.gz|tar\.xz)$/i;
   if (!packed.test(path)) {
     throw new UsageError(`--data ${data}: is no folder, archive or CSV by its name`, {
@@ -83,13 +96,8 @@ async function listPath(
     onBytes: (received) =>
       onProgress?.({ phase: "unpack", file: basename(path), received, total: undefined }),
   });
-  const listing = withManifest(listImageFolder(folder, name));
+  const listing = withManifest(listImageFolder(folder, { name, shown: data, classes }));
   return { ...listing, notes: [...notes, ...listing.notes] };
-}
-
-/** A name of {@link builtinDatasetNames}, and not a path. */
-export function isBuiltinName(data: string): boolean {
-  return builtinDatasetNames.includes(data);
 }
 
 function isBuiltin(name: string): name is BuiltinDatasetName {

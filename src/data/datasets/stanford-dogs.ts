@@ -71,7 +71,10 @@ export async function listDogs(
     onBytes: (received) =>
       options.onProgress?.({ phase: "unpack", file: basename(path), received, total: undefined }),
   });
-  const { name, root, passedOver, ...listed } = listImageFolder(folder, stanfordDogs.name);
+  const { name, root, passedOver, ...listed } = listImageFolder(folder, {
+    name: stanfordDogs.name,
+    shown: path,
+  });
   const breeds = listed.classes.length;
   const part =
     listed.files.length === OFFICIAL.images && breeds === OFFICIAL.breeds
@@ -85,7 +88,7 @@ export async function listDogs(
       ? { files: listed.files, notes: ["lists.tar is not there: not split by the authors' lists"] }
       : bySplit(listed.files, await readLists(found));
   return makeListing({
-    ...{ name, root, passedOver },
+    ...{ name, root, passedOver, isFixed: true },
     files: split.files.map((file) => ({ ...file, className: withoutSynset(file.className) })),
     notes: [
       `${stanfordDogs.title} from ${origin}`,

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { mkdir, rename, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname, join, posix } from "node:path";
 import { ThawError } from "../../errors.ts";
 import { withLock } from "../../libtorch/lock.ts";
 import { adviceFor, reasonOf } from "../../platform/system-error.ts";
@@ -10,6 +10,7 @@ import { archiveEntries, packing } from "../formats/archive.ts";
 import { DamagedFileError } from "../formats/damaged.ts";
 import { zipEntries } from "../formats/zip.ts";
 import { isHidden, someOf } from "./names.ts";
+import { JOURNAL } from "./unfinished.ts";
 
 export interface Extracted {
   readonly folder: string;
@@ -22,7 +23,8 @@ const NOTES_FILE = ".thaw-notes.json";
 /**
  * Unpacks a .zip, .tar, .tar.gz or .tar.xz into Thaw's cache, under the archive's sha256, once: a
  * second call finds the folder. Nothing has its final name before all of it is there.
- * @throws DamagedFileError for a damaged archive, a bomb, a name twice or one that leads outside.
+ * @throws DamagedFileError for a damaged archive, a bomb, a name twice or one that leads outside; ThawError for an archive
+ * of an unfinished folder.
  */
 export async function extractArchive(
   archive: string,
@@ -70,7 +72,10 @@ async function unpackInto(
   const entries = (await packing(archive)) === "zip" ? zipEntries : archiveEntries;
   await mkdir(folder, { recursive: true });
   for await (const { path, bytes } of entries(archive, {
-    wanted: (path) => !path.split("/").some(isHidden),
+    wanted(path) {
+      if (posix.basename(path) === JOURNAL) throw unfinished(archive);
+      return !path.split("/").some(isHidden);
+    },
     onSkipped: (path) => links.push(path),
     ...(onBytes && { onBytes }),
   })) {
@@ -98,6 +103,13 @@ async function unpackInto(
     notes.push(`links and devices in the archive are not unpacked: ${someOf(links)}`);
   }
   return notes;
+}
+
+function unfinished(archive: string): ThawError {
+  return new ThawError(
+    `${archive}: was packed of a folder that \`thaw data prepare\` had not finished: images are missing`,
+    { hint: "run that `thaw data prepare` again to its end, and pack the folder again" },
+  );
 }
 
 function readExtracted(folder: string): Extracted | undefined {

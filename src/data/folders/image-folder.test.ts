@@ -39,13 +39,13 @@ test("a folder a class; classes and files by code point, as torchvision sorts", 
   expect(listing).toMatchObject({ hasSplits: false, notes: [], passedOver: [] });
 });
 
-test("torchvision's extensions, GIF and AVIF; others are told, not used", () => {
+test("torchvision's extensions, GIF and AVIF are images; others are counted and named", () => {
   const known = ["jpg", "jpeg", "png", "ppm", "bmp", "pgm", "tif", "tiff", "webp", "gif", "avif"];
   files(...known.map((extension) => `a/1.${extension}`), "a/readme.txt", "a/none", "b/1.jpg");
   const listing = listImageFolder(root);
   expect(listing.files).toHaveLength(known.length + 1);
   expect(listing.passedOver.map(({ name }) => name).sort()).toEqual(["a/none", "a/readme.txt"]);
-  expect(listing.notes).toEqual(["2 files are no images: a/none, a/readme.txt"]);
+  expect(listing.notes).toEqual(["2 files are not images: a/none, a/readme.txt"]);
 });
 
 test("hidden folders and files are passed over with a note", () => {
@@ -56,7 +56,7 @@ test("hidden folders and files are passed over with a note", () => {
   expect(names(listing)).toEqual(["a/1.jpg", "b/1.jpg"]);
   expect(listing.notes).toEqual([
     "hidden folders are passed over: .ipynb_checkpoints, __MACOSX",
-    "1 files are no images: a/._1.jpg",
+    "1 file is not an image: a/._1.jpg",
   ]);
   expect(listing.passedOver[0]!.why).toBe("a hidden file");
 });
@@ -79,7 +79,9 @@ test.each(["val", "valid", "validation", "Validation"])(
 
 test("two validation folders are an error; folders beside the splits a warning", () => {
   files("train/a/1.jpg", "val/a/1.jpg", "other/a/1.jpg");
-  expect(listImageFolder(root).notes).toContain("warning: beside the splits, and not used: other/");
+  expect(listImageFolder(root).notes).toContain(
+    "warning: folders that are not used: other/ (1 image)",
+  );
   files("valid/a/1.jpg");
   expect(() => listImageFolder(root)).toThrow("both val and valid could be the val split");
 });
@@ -120,6 +122,45 @@ test("links are followed, but not in circles; one that leads nowhere is passed o
   expect(listing.passedOver.map(({ name }) => name)).toEqual(
     expect.arrayContaining(["b/2.jpg", "b/self.jpg"]),
   );
+});
+
+const jpeg = Buffer.from("ffd8ffe000104a464946", "hex");
+const heic = Buffer.from("00000018667479706865696300000000", "hex");
+
+test("content decides what is an image where the name does not", () => {
+  files("b/1.JPG");
+  mkdirSync(join(root, "a"));
+  for (const name of ["photo.jfif", "none", "1.txt", "2.jpg!large", "猫.jpe"]) {
+    writeFileSync(join(root, "a", name), jpeg);
+  }
+  for (const name of ["3.heic", "4.HEIC", "5"]) writeFileSync(join(root, "a", name), heic);
+  writeFileSync(join(root, "a", "notes.txt"), "BMW and others, in words");
+  writeFileSync(join(root, "a", "parts.md"), "P1 is a part");
+  const listing = listImageFolder(root);
+  expect(names(listing)).toEqual([
+    ...["a/1.txt", "a/2.jpg!large", "a/none", "a/photo.jfif", "a/猫.jpe"],
+    "b/1.JPG",
+  ]);
+  expect(listing.notes).toEqual([
+    "warning: 3 HEIC files are not used, because Thaw cannot decode the format (a/3.heic, a/4.HEIC, a/5): convert to JPEG or PNG",
+    "2 files are not images: a/notes.txt, a/parts.md",
+  ]);
+  expect(Object.fromEntries(listing.passedOver.map(({ name, why }) => [name, why]))).toMatchObject({
+    "a/5": "HEIC, which is not decoded",
+    "a/notes.txt": "not an image",
+  });
+});
+
+test("loose images and other files are counted and named at every level", () => {
+  files("LICENSE", "0.png", "all/train.csv", "all/1.png", "all/train/2.png", "all/test/notes.md");
+  files("all/train/cat/1.png", "all/train/dog/1.png", "all/test/cat/1.png", ".gitignore");
+  writeFileSync(join(root, "all/test/3.jfif"), jpeg);
+  const { notes, files: used } = listImageFolder(root);
+  expect(used).toHaveLength(3);
+  expect(notes).toEqual([
+    "warning: 4 images outside the class folders are not used (0.png, all/1.png, all/test/3.jfif, all/train/2.png): move them into a class's folder, list them in a CSV of path,label, or label them with `thaw predict`",
+    "3 files are not images: LICENSE, all/test/notes.md, all/train.csv",
+  ]);
 });
 
 test("images without class folders and an empty folder are wrong usage", () => {

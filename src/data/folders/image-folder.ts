@@ -1,216 +1,119 @@
-import { type Dirent, readdirSync, realpathSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
-import { UsageError } from "../../errors.ts";
-import {
-  type ListedFile,
-  type Listing,
-  makeListing,
-  type PassedOver,
-  type SplitName,
-} from "./listing.ts";
-import { byCodePoint, isHidden, isImageName, refuseUndecodable, someOf } from "./names.ts";
+import { allOf, type FolderTree, readFolderTree } from "./folder-tree.ts";
+import { findLayout, type Layout } from "./layout.ts";
+import { LeftOver } from "./left-over.ts";
+import { type ListedFile, type Listing, makeListing, type PassedOver } from "./listing.ts";
+import { MANIFEST, readManifest } from "./manifest.ts";
+import { someOf } from "./names.ts";
+import { pathIn } from "./not-classes.ts";
+import { JOURNAL, refuseUnfinished } from "./unfinished.ts";
 
-const splitFolders: Readonly<Record<string, SplitName>> = {
-  train: "train",
-  val: "val",
-  valid: "val",
-  validation: "val",
-  test: "test",
-};
-
-/** How far a lone folder is followed inwards: archives often hold everything in one. */
-const MAX_WRAPPERS = 8;
+export interface ImageFolderOptions {
+  /** Of the data set; default the folder's. */
+  readonly name?: string;
+  /** What the user calls the folder: of an archive, its path. Default: the folder. */
+  readonly shown?: string;
+  /** `--classes`: folders that are called so are classes, even where they look like splits. */
+  readonly classes?: readonly string[] | undefined;
+}
 
 /**
- * Lists an ImageFolder as torchvision reads one: a folder a class, images anywhere below it, with or
- * without folders of splits above the classes. What is hidden is passed over and said.
- * @throws UsageError where there are no classes, or two validation folders.
+ * Lists an ImageFolder as torchvision reads one: a folder a class, images anywhere below it, with or without folders of
+ * splits above the classes. What lies there and is not used is counted and named in the notes.
+ * @throws UsageError where no folder is a class, where what would be classes are splits or pieces, and for two folders of
+ * one split; ThawError for a folder that `thaw data prepare` has not finished.
  */
-export function listImageFolder(folder: string, name = basename(folder)): Listing {
-  const root = innermost(folder);
-  const found = new Findings(root);
-  const folders = subfolders(root, found);
-  const splits = splitsAmong(root, folders, found);
-  if (splits.size === 0) {
-    for (const className of folders) found.addClass(className, className, undefined);
-  } else {
-    for (const [split, splitFolder] of splits) {
-      for (const className of subfolders(join(root, splitFolder), found)) {
-        found.addClass(`${splitFolder}/${className}`, className, split);
+export function listImageFolder(folder: string, options: ImageFolderOptions = {}): Listing {
+  const { name = basename(folder), shown = folder, classes } = options;
+  refuseUnfinished(folder, shown);
+  const tree = readFolderTree(folder);
+  for (const { path, others } of allOf(tree)) {
+    if (others.some((file) => file.name === JOURNAL)) refuseUnfinished(join(folder, path));
+  }
+  const tables = tablesIn(tree);
+  const isPrepared = ({ path, others }: FolderTree) =>
+    others.some((file) => file.name === MANIFEST) && readManifest(join(folder, path)) !== undefined;
+  const layout = findLayout(tree, { shown, classes, tables, isPrepared });
+  const root = join(folder, layout.root.path);
+  const found = classesOf(layout, root);
+  const left = new LeftOver(tree, layout, { folder, isPrepared: isPrepared(layout.root) });
+  const notes = [...layout.notes, ...noImagesNote(found.noClasses), ...left.notes()];
+  const { files, passedOver } = found;
+  const place = pathIn(shown, layout.root.path);
+  return {
+    ...makeListing({ name, root, files, passedOver, notes }, found.classes),
+    layout: { place, tables },
+  };
+}
+
+interface Found {
+  readonly classes: ReadonlySet<string>;
+  readonly files: readonly ListedFile[];
+  readonly passedOver: readonly PassedOver[];
+  /** Folders with files of which none is an image. */
+  readonly noClasses: readonly string[];
+}
+
+function classesOf({ root, groups }: Layout, absolute: string): Found {
+  const classes = new Set<string>();
+  const noClasses = new Set<string>();
+  const files: ListedFile[] = [];
+  const passedOver: PassedOver[] = [];
+  for (const { split, folder } of groups) {
+    if (folder.unreadable) throw folder.unreadable;
+    for (const inner of folder.folders) {
+      const of = { className: inner.name, ...(split && { split }) };
+      if (inner.imageCount === 0 && hasFiles(inner)) noClasses.add(inner.name);
+      else classes.add(inner.name);
+      for (const { path, images, others, unreadable } of allOf(inner)) {
+        if (unreadable) throw unreadable;
+        const below = root.path === "" ? path : path.slice(root.path.length + 1);
+        const at = (name: string) => ({
+          path: join(absolute, below, name),
+          name: `${below}/${name}`,
+          ...of,
+        });
+        for (const name of images) files.push(at(name));
+        for (const { name, why } of others) passedOver.push({ ...at(name), why });
       }
     }
   }
-  if (found.classes.size === 0) throw withoutClasses(folder, root);
-  return makeListing({ name, root, ...found.result() }, found.classes);
+  for (const name of classes) noClasses.delete(name);
+  return {
+    classes,
+    files,
+    passedOver: passedOver.filter(({ className }) => classes.has(className)),
+    noClasses: [...noClasses],
+  };
 }
 
-/** Steps into folders that hold one folder and nothing else. */
-function innermost(folder: string): string {
-  let root = folder;
-  for (let depth = 0; depth < MAX_WRAPPERS; depth++) {
-    const visible = entries(root).filter(({ name }) => !isHidden(name));
-    const folders = visible.filter((entry) => isFolder(root, entry));
-    const lone = folders[0];
-    const others = visible.some(({ name }) => isImageName(name) && name !== lone?.name);
-    if (folders.length !== 1 || others) return root;
-    const inner = join(root, lone!.name);
-    const deeper = entries(inner).some((entry) => !isHidden(entry.name) && isFolder(inner, entry));
-    // The one class of a folder with a single class is no wrapper.
-    if (!deeper) return root;
-    root = inner;
+/** Hidden files do not count: an empty folder is often kept by one. */
+function hasFiles(folder: FolderTree): boolean {
+  for (const { others } of allOf(folder)) {
+    if (others.some(({ name }) => !name.startsWith("."))) return true;
   }
-  return root;
+  return false;
 }
 
-function splitsAmong(
-  root: string,
-  folders: readonly string[],
-  found: Findings,
-): Map<SplitName, string> {
-  const splits = new Map<SplitName, string>();
-  const named = folders.filter((name) => splitOf(name) !== undefined);
-  // Classes may well be called "test" or "val": without training images there are no splits.
-  if (!named.some((name) => splitOf(name) === "train")) {
-    if (named.length > 1 && named.length === folders.length) {
-      throw new UsageError(`${root}: has ${named.join(" and ")}, but no train folder`, {
-        hint: "put the training images into train/<class>/, or name one of the folders itself",
-      });
+function noImagesNote(names: readonly string[]): string[] {
+  if (names.length === 0) return [];
+  const slashed = someOf(names.map((name) => `${name}/`));
+  return [`warning: folders without any image are not classes: ${slashed}`];
+}
+
+/** How far down tables of labels are looked for, and how many are named. */
+const TABLE_DEPTH = 3;
+const MAX_TABLES = 5;
+
+/** CSV files near the top: where the folders have no classes, they may have the labels. */
+function tablesIn(tree: FolderTree): string[] {
+  const tables: string[] = [];
+  const visit = ({ path, others, folders }: FolderTree, depth: number): void => {
+    for (const { name } of others) {
+      if (/^[^.].*\.csv$/i.test(name)) tables.push(path === "" ? name : `${path}/${name}`);
     }
-    return splits;
-  }
-  for (const name of named) {
-    const split = splitOf(name)!;
-    const before = splits.get(split);
-    if (before !== undefined) {
-      throw new UsageError(`${root}: both ${before} and ${name} could be the ${split} split`, {
-        hint: "rename or move one of them",
-      });
-    }
-    splits.set(split, name);
-  }
-  const validation = splits.get("val");
-  if (validation !== undefined) found.notes.push(`validation images are those in ${validation}/`);
-  const others = folders.filter((name) => splitOf(name) === undefined);
-  if (others.length > 0) {
-    found.notes.push(
-      `warning: beside the splits, and not used: ${someOf(others.map((other) => `${other}/`))}`,
-    );
-  }
-  return splits;
-}
-
-function splitOf(folder: string): SplitName | undefined {
-  const name = folder.toLowerCase();
-  return Object.hasOwn(splitFolders, name) ? splitFolders[name] : undefined;
-}
-
-/** Visible folders, sorted by code point; hidden ones are remembered. */
-function subfolders(folder: string, found: Findings): string[] {
-  const names: string[] = [];
-  for (const entry of entries(folder)) {
-    if (!isFolder(folder, entry)) continue;
-    if (isHidden(entry.name)) found.hiddenFolders.push(entry.name);
-    else names.push(entry.name);
-  }
-  return names.sort(byCodePoint);
-}
-
-/** What a walk through a folder has come across. */
-class Findings {
-  readonly classes = new Set<string>();
-  readonly hiddenFolders: string[] = [];
-  readonly notes: string[] = [];
-  readonly #root: string;
-  readonly #files: ListedFile[] = [];
-  readonly #passedOver: PassedOver[] = [];
-
-  constructor(root: string) {
-    this.#root = root;
-  }
-
-  /** All below `folder` (from the root, with slashes), which holds images of a class. */
-  addClass(folder: string, className: string, split: SplitName | undefined): void {
-    this.classes.add(className);
-    this.#walk(folder, { className, ...(split && { split }) }, new Set());
-  }
-
-  result(): Pick<Listing, "files" | "passedOver" | "notes"> {
-    const notes = [...this.notes];
-    if (this.hiddenFolders.length > 0) {
-      const names = [...new Set(this.hiddenFolders)].sort(byCodePoint);
-      notes.push(`hidden folders are passed over: ${someOf(names)}`);
-    }
-    const others = this.#passedOver.map(({ name }) => name).sort(byCodePoint);
-    if (others.length > 0) notes.push(`${others.length} files are no images: ${someOf(others)}`);
-    return { files: this.#files, passedOver: this.#passedOver, notes };
-  }
-
-  /** `above` are the folders that led here: a link may lead back to one. */
-  #walk(
-    folder: string,
-    of: Pick<ListedFile, "className" | "split">,
-    above: ReadonlySet<string>,
-  ): void {
-    const absolute = join(this.#root, folder);
-    const real = realpathSync(absolute);
-    if (above.has(real)) return;
-    for (const entry of entries(absolute)) {
-      const name = `${folder}/${entry.name}`;
-      const file = { path: join(absolute, entry.name), name, ...of };
-      const kind = kindOf(absolute, entry);
-      if (kind === "folder") {
-        if (isHidden(entry.name)) this.hiddenFolders.push(entry.name);
-        else this.#walk(name, of, new Set([...above, real]));
-      } else if (kind === "nothing") {
-        this.#passedOver.push({ ...file, why: "a link that leads nowhere, or no regular file" });
-      } else if (isHidden(entry.name)) {
-        this.#passedOver.push({ ...file, why: "a hidden file" });
-      } else if (!isImageName(entry.name)) {
-        this.#passedOver.push({ ...file, why: "not an image by its name" });
-      } else {
-        this.#files.push(file);
-      }
-    }
-  }
-}
-
-function entries(folder: string): Dirent[] {
-  let found: Dirent[];
-  try {
-    found = readdirSync(folder, { withFileTypes: true });
-  } catch (cause) {
-    throw new UsageError(`${folder}: cannot be listed: ${(cause as Error).message}`, { cause });
-  }
-  refuseUndecodable(
-    folder,
-    found.map(({ name }) => name),
-  );
-  return found;
-}
-
-function isFolder(folder: string, entry: Dirent): boolean {
-  return kindOf(folder, entry) === "folder";
-}
-
-/** As torchvision does, links are followed. */
-function kindOf(folder: string, entry: Dirent): "file" | "folder" | "nothing" {
-  if (entry.isFile()) return "file";
-  if (entry.isDirectory()) return "folder";
-  if (!entry.isSymbolicLink()) return "nothing";
-  try {
-    const target = statSync(join(folder, entry.name));
-    if (target.isDirectory()) return "folder";
-    return target.isFile() ? "file" : "nothing";
-  } catch {
-    return "nothing";
-  }
-}
-
-function withoutClasses(folder: string, root: string): UsageError {
-  const images = entries(root).filter(({ name }) => isImageName(name) && !isHidden(name)).length;
-  const what =
-    images === 0 ? "holds no folders of images" : `holds ${images} images, but no classes`;
-  return new UsageError(`--data ${folder}: ${what}`, {
-    hint: "wanted: a folder for each class with its images, such as photos/cat/1.jpg, or a CSV of path,label",
-  });
+    if (depth < TABLE_DEPTH) for (const folder of folders) visit(folder, depth + 1);
+  };
+  visit(tree, 1);
+  return tables.slice(0, MAX_TABLES);
 }

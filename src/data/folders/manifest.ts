@@ -13,6 +13,8 @@ import {
 import { someOf } from "./names.ts";
 
 export const MANIFEST = "manifest.json";
+/** The files that `thaw data prepare` set aside, with the reasons. */
+export const REJECTED = "rejected.csv";
 
 const schema = z.object({
   format: z.literal("thaw prepared images 1"),
@@ -66,7 +68,7 @@ export function readManifest(folder: string): Manifest | undefined {
 export function withManifest(found: Listing): Listing {
   const manifest = readManifest(found.root);
   if (manifest === undefined) return found;
-  const named = withClassNames(found, manifest);
+  const named = withClassNames({ ...found, isFixed: true }, manifest);
   const listing = inOrder(named, orderOf(manifest, named.classes));
   const known = new Map(manifest.files.map((entry) => [entry.file, entry]));
   const unknown: string[] = [];

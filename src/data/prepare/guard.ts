@@ -5,8 +5,8 @@ import { UsageError } from "../../errors.ts";
 import { isSorted, type Listing } from "../folders/listing.ts";
 import type { Manifest } from "../folders/manifest.ts";
 import { statStamp } from "../folders/stamp.ts";
+import { JOURNAL } from "../folders/unfinished.ts";
 import type { SplitShares } from "./assign.ts";
-import { JOURNAL } from "./journal.ts";
 import { prepareError } from "./prepare-error.ts";
 
 /** The options that the tree depends on. */
@@ -19,10 +19,12 @@ export interface TreeOptions {
 
 /** Changes with the files and with every option that the tree depends on. */
 export function keyOf(
-  { files, passedOver, classes }: Listing,
+  { files, passedOver, classes, isFixed }: Listing,
   { seed, split, minSize }: TreeOptions,
 ): string {
-  const hash = createHash("sha256").update(JSON.stringify([1, seed, split ?? null, minSize]));
+  // 1 are splits drawn by the images' numbers, 2 by their names.
+  const version = isFixed || split === undefined ? 1 : 2;
+  const hash = createHash("sha256").update(JSON.stringify([version, seed, split ?? null, minSize]));
   for (const { name, className, split: own, path } of files) {
     hash.update(JSON.stringify([name, className, own ?? null, statStamp(path)]));
   }

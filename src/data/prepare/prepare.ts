@@ -1,22 +1,24 @@
-import { readFileSync, rmSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { UsageError } from "../../errors.ts";
 import { makeFolder, writeWhole } from "../../platform/durable.ts";
 import type { ListedFile, Listing, SplitName } from "../folders/listing.ts";
-import { MANIFEST, type Manifest, readManifest } from "../folders/manifest.ts";
+import { MANIFEST, type Manifest, REJECTED, readManifest } from "../folders/manifest.ts";
 import { byCodePoint } from "../folders/names.ts";
+import { requireClasses } from "../folders/require-classes.ts";
 import { statStamp } from "../folders/stamp.ts";
+import { JOURNAL } from "../folders/unfinished.ts";
 import { formatCsv, parseCsv } from "../formats/csv.ts";
 import { assignSplits, type SplitShares } from "./assign.ts";
+import { defaultSplit } from "./defaults.ts";
 import type { Examined } from "./examine.ts";
 import { examineFiles } from "./examine-files.ts";
 import { keyOf, preparedOtherwise, refuseForeign, refuseNesting } from "./guard.ts";
-import { JOURNAL, Journal } from "./journal.ts";
+import { Journal } from "./journal.ts";
 import { classNotes, duplicateNotes } from "./notes.ts";
 import { prepareError, preparePlace } from "./prepare-error.ts";
+import { tooFewUsable } from "./too-few.ts";
 import { isInPlace, type ManifestFile, place, removeOthers, TreeNames } from "./tree.ts";
-
-export const REJECTED = "rejected.csv";
 
 export interface PrepareOptions {
   readonly out: string;
@@ -27,6 +29,8 @@ export interface PrepareOptions {
   readonly minSize: number;
   /** Replace what was prepared there in another way. */
   readonly overwrite?: boolean;
+  /** The shell command that asks for the same again: an unfinished folder is refused with it. */
+  readonly command?: string;
   readonly onProgress?: (done: number, total: number) => void;
 }
 
@@ -48,15 +52,15 @@ export interface Prepared {
   readonly notes: readonly string[];
 }
 
-export const defaultSplit: SplitShares = [0.7, 0.15, 0.15];
-
 /**
  * Decodes every image of a listing, sets aside what is no good, splits the rest and builds an ImageFolder
  * tree of it with a manifest. The same source and options always give the same tree; a run that was
- * interrupted is gone on with by the next.
- * @throws UsageError where the folder holds something else; ThawError where it cannot be written.
+ * interrupted is continued by the next.
+ * @throws UsageError where the folder holds something else, and where no two classes have images to use; ThawError where it
+ * cannot be written.
  */
 export async function prepareImages(listing: Listing, options: PrepareOptions): Promise<Prepared> {
+  requireClasses(listing);
   const out = resolve(options.out);
   const split = options.split ?? (listing.hasSplits ? undefined : defaultSplit);
   if (split === undefined && !listing.files.some((file) => file.split === "train")) {
@@ -68,13 +72,17 @@ export async function prepareImages(listing: Listing, options: PrepareOptions): 
   refuseNesting(listing.root, out);
   const before = readManifest(out);
   const whole = before?.key === key ? asItIs(out, before, listing) : undefined;
-  if (whole) return whole;
+  if (whole) {
+    // Of a process that was killed after its last word.
+    if (existsSync(join(out, JOURNAL))) rmSync(join(out, JOURNAL));
+    return whole;
+  }
   const otherwise = before !== undefined && before.key !== key;
   if (otherwise && !options.overwrite) {
     throw preparedOtherwise(out, before, listing, { ...options, split });
   }
   if (!before) refuseForeign(out);
-  const journal = openJournal(out);
+  const journal = openJournal(out, options.command);
   if (otherwise) {
     for (const { file } of before.files) rmSync(join(out, file), { force: true });
     rmSync(join(out, MANIFEST), { force: true });
@@ -84,14 +92,11 @@ export async function prepareImages(listing: Listing, options: PrepareOptions): 
   const classes = listing.classes.filter((name) =>
     good.some(({ file }) => file.className === name),
   );
-  if (good.length === 0) {
-    throw new UsageError(`${listing.name}: none of ${verdicts.length} files is an image to use`, {
-      hint: `see why with \`thaw data info\`, or ask for less than --min-size ${options.minSize}`,
-    });
-  }
+  if (classes.length < 2) throw tooFewUsable(listing, verdicts, classes, options.minSize);
   const images = good.map(({ file, image }) => ({
     className: file.className,
     pixels: image.pixels,
+    name: listing.isFixed ? undefined : file.name,
   }));
   const splits = split
     ? assignSplits(images, [...classes].sort(byCodePoint), split, options.seed)
@@ -155,11 +160,8 @@ async function examineAll(
   onProgress: PrepareOptions["onProgress"],
   out: string,
 ): Promise<{ verdicts: Verdict[]; resumed: number }> {
-  // A file with an unusual name may be an image all the same; a hidden one is no one's.
-  const named = listing.passedOver.filter(({ why }) => why.includes("name"));
-  const others = listing.passedOver.filter(({ why }) => !why.includes("name"));
-  const files = [...listing.files, ...named];
-  const verdicts: Verdict[] = others.map((file) => ({
+  const { files, passedOver } = listing;
+  const verdicts: Verdict[] = passedOver.map((file) => ({
     file,
     examined: { kind: "damaged", reason: file.why },
   }));
@@ -167,16 +169,12 @@ async function examineAll(
   const open = files.flatMap((_, i) => (known[i] ? [] : [i]));
   const stamps = open.map((i) => statStamp(files[i]!.path));
   const conclude = (i: number, examined: Examined) => {
-    const isOther = i >= listing.files.length && examined.kind === "damaged";
-    verdicts.push({
-      file: files[i]!,
-      examined: isOther ? { kind: "damaged", reason: "not an image" } : examined,
-    });
+    verdicts.push({ file: files[i]!, examined });
   };
   known.forEach((examined, i) => {
     if (examined) conclude(i, examined);
   });
-  const resumed = verdicts.length - others.length;
+  const resumed = verdicts.length - passedOver.length;
   const paths = open.map((i) => files[i]!.path);
   let done = resumed;
   await examineFiles(paths, { summaries: false }, (place, { examined }) => {
@@ -259,10 +257,10 @@ async function writeReports(
   }
 }
 
-function openJournal(out: string): Journal {
+function openJournal(out: string, command: string | undefined): Journal {
   try {
     makeFolder(out, preparePlace);
-    return new Journal(out);
+    return new Journal(out, command);
   } catch (cause) {
     throw prepareError(out, cause);
   }

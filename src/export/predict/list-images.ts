@@ -2,6 +2,7 @@ import { type Dir, type Dirent, opendirSync, type Stats, statSync } from "node:f
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
+import { kindOfFile } from "../../data/folders/image-files.ts";
 import { isHidden, isImageName } from "../../data/folders/names.ts";
 import { UsageError } from "../../errors.ts";
 import { type PictureBytes, readStandardInput } from "./standard-input.ts";
@@ -67,11 +68,18 @@ function* walk(folder: string): Generator<string> {
       const path = join(folder, entry.name);
       // A link to a folder may lead back here.
       if (entry.isDirectory()) yield* walk(path);
-      else if (isImageName(entry.name)) yield path;
+      else if (isImage(path, entry)) yield path;
     }
   } finally {
     entries.closeSync();
   }
+}
+
+/** By its name; of a regular file with another name by its first bytes. */
+function isImage(path: string, entry: Dirent): boolean {
+  return (
+    isImageName(entry.name) || (entry.isFile() && kindOfFile(path, entry.name).kind === "image")
+  );
 }
 
 /** Undefined where the folder cannot be read on, as on a network that is gone. */

@@ -1,4 +1,5 @@
 import type { SplitShares } from "../../../data/prepare/assign.ts";
+import { DEFAULT_MIN_SIZE } from "../../../data/prepare/defaults.ts";
 import type { Prepared } from "../../../data/prepare/prepare.ts";
 import { UsageError } from "../../../errors.ts";
 import type { CliCommand } from "../../command.ts";
@@ -30,13 +31,14 @@ export const prepare: CliCommand = {
         "--min-size <pixels>",
         "width and height that an image must have",
         wholeNumber("--min-size", 1),
-        64,
+        DEFAULT_MIN_SIZE,
       )
       .option("--overwrite", "replace what was prepared there in another way")
       .action(async (source: string, options: Options) => {
         const { ensureNative } = await import("../../../libtorch/index.ts");
         const { locateData } = await import("../../../data/datasets/index.ts");
         const { chooseClasses } = await import("../../../data/folders/choose-classes.ts");
+        const { prepareCommand } = await import("../../../data/prepare/command.ts");
         const { prepareImages } = await import("../../../data/prepare/prepare.ts");
         const found = await locateData(locationOf(source, options));
         if (found.kind === "memory") {
@@ -56,6 +58,7 @@ export const prepare: CliCommand = {
         const prepared = await prepareImages(listing, {
           ...options,
           overwrite: options.overwrite === true,
+          command: prepareCommand({ source, ...options }),
           onProgress: progress.draw,
         });
         progress.clear();

@@ -26,6 +26,6 @@ export function sourceFlags(command: Command): Command {
 }
 
 export function locationOf(source: string, flags: SourceFlags): DataLocation {
-  const { mirror } = flags;
-  return { data: source, ...csvOptionsOf(flags), mirror, onProgress: downloadProgress() };
+  const { mirror, classes } = flags;
+  return { data: source, ...csvOptionsOf(flags), mirror, classes, onProgress: downloadProgress() };
 }
