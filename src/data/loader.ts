@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { ThawError } from "../errors.ts";
+import { Turns } from "../stop.ts";
 import { getThreads, Tensor, unscoped } from "../tensor/index.ts";
 import type { BatchPlan, BatchRequest } from "./batch.ts";
 import { DataThread, type Reply } from "./data-thread.ts";
@@ -24,6 +25,8 @@ export interface LoaderOptions extends BatchPlan {
   readonly onNote?: ((text: string) => void) | undefined;
   /** So many seconds may one file take before its name is told and the epoch ends; default 120. */
   readonly stallSeconds?: number;
+  /** Aborted: the epoch ends with a StoppedError before its next batch. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** float32 [size, C, H, W] and int64 [size]; the receiver disposes them. */
@@ -37,6 +40,12 @@ export interface Batch {
   readonly rows: Int32Array;
   /** Its images are mixed with those of the batch in reverse order; the labels are their own. */
   readonly mix?: DrawnMix;
+}
+
+/** For a batch that is not used. */
+export function discardBatch({ images, labels }: Batch): void {
+  images.dispose();
+  labels.dispose();
 }
 
 /** Where a trainer's batches come from. */
@@ -132,8 +141,10 @@ export class Loader implements BatchSource {
       next++;
     };
     for (let i = 0; i < SPARE + this.#threads.length; i++) request();
+    const turns = new Turns(this.#options.signal);
     try {
       for (let index = from; index < this.batches; index++) {
+        await turns.next();
         const began = performance.now();
         const reply = await pending.shift()!;
         this.waited += (performance.now() - began) / 1000;

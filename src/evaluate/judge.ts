@@ -22,6 +22,8 @@ export interface JudgeOptions {
   /** Folder of what is kept between runs; default Thaw's cache. */
   readonly cache?: string | undefined;
   readonly onNote?: ((text: string) => void) | undefined;
+  /** Aborted: ends with a StoppedError before the next batch. */
+  readonly signal?: AbortSignal | undefined;
   /** Several views of each image are judged, and their probabilities averaged. */
   readonly tta?: Tta | undefined;
 }

@@ -12,6 +12,7 @@ import { type Compute, forward, onDevice } from "../models/predict.ts";
 import { crossEntropy, withoutInit } from "../nn/index.ts";
 import { adam, type Optimizer, parameterGroups } from "../optim/index.ts";
 import { evaluationFit, inputOf, type NetworkInput, resizingFor } from "../run/input.ts";
+import { Turns } from "../stop.ts";
 import {
   Generator,
   inference,
@@ -168,7 +169,11 @@ function drawn(
   return {
     ...{ count: batchSize, batches: Number.POSITIVE_INFINITY, waited: 0, batchSize },
     async *epoch() {
-      for (let index = 0; ; index++) yield batch(index);
+      const turns = new Turns();
+      for (let index = 0; ; index++) {
+        await turns.next();
+        yield batch(index);
+      }
     },
     [Symbol.asyncDispose]: async () => {
       images.dispose();

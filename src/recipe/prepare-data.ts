@@ -9,13 +9,13 @@ import { writeDurably } from "../platform/durable.ts";
 import { canonicalJson } from "../run/config.ts";
 import { jsonFile } from "../run/json-file.ts";
 import type { DataStep, PackStep, PrepareStep } from "../run/matrix-file.ts";
-import { endIfStopped } from "./stopped.ts";
+import { throwIfStopped } from "../stop.ts";
 
 export interface PrepareEvents {
   readonly mirror?: string | undefined;
   readonly onPrepared?: ((out: string, images: number, unchanged: boolean) => void) | undefined;
   readonly onNote?: ((text: string) => void) | undefined;
-  readonly isStopped?: (() => boolean) | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -28,7 +28,7 @@ export async function prepareData(
   events: PrepareEvents,
 ): Promise<void> {
   for (const step of steps) {
-    endIfStopped(events.isStopped);
+    throwIfStopped(events.signal);
     if ("pack" in step) await pack(step, events);
     else await prepare(step, events);
   }
@@ -36,7 +36,7 @@ export async function prepareData(
 
 async function prepare(
   { prepare: source, classes, split, out, ...rest }: PrepareStep,
-  { mirror, onPrepared, onNote, isStopped }: PrepareEvents,
+  { mirror, onPrepared, onNote, signal }: PrepareEvents,
 ): Promise<void> {
   const { pathColumn, labelColumn, splitColumn, imageFolder, ...options } = rest;
   const csv = { pathColumn, labelColumn, splitColumn, imageFolder };
@@ -50,7 +50,7 @@ async function prepare(
   const total = split?.reduce((sum, share) => sum + share, 0) ?? 1;
   const prepared = await prepareImages(listing, {
     ...{ out, ...options },
-    onProgress: () => endIfStopped(isStopped),
+    onProgress: () => throwIfStopped(signal),
     ...(split && { split: [split[0] / total, split[1] / total, split[2] / total] as const }),
   });
   for (const text of prepared.notes) onNote?.(text);
@@ -67,7 +67,7 @@ interface Packing {
 
 async function pack(
   step: PackStep,
-  { mirror, onPrepared, onNote, isStopped }: PrepareEvents,
+  { mirror, onPrepared, onNote, signal }: PrepareEvents,
 ): Promise<void> {
   const { pack: source, out, ...choice } = step;
   const beside = `${out}.json`;
@@ -95,7 +95,7 @@ async function pack(
   try {
     const { images, bytes } = await packSplits(data, {
       ...{ out, seed: choice.seed, overwrite: true, keepOrder: choice.classes !== undefined },
-      onProgress: () => endIfStopped(isStopped),
+      onProgress: () => throwIfStopped(signal),
     });
     describe({ step, images, bytes });
     onPrepared?.(out, images, false);

@@ -1,11 +1,11 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { setImmediate } from "node:timers/promises";
 import type { DatasetSplits } from "../data/imageset.ts";
-import type { Batch, BatchSource } from "../data/loader.ts";
+import { type Batch, type BatchSource, discardBatch } from "../data/loader.ts";
 import { writeDurably } from "../platform/durable.ts";
 import type { TrainConfig } from "../run/config.ts";
 import { type LrFind, lrFindFolder, lrFindSubject } from "../run/lr-find.ts";
+import { throwIfStopped } from "../stop.ts";
 import { freezeStages } from "../transfer/index.ts";
 import { trainOnFeatures } from "./features.ts";
 import { rangeRate, SmoothLoss, steepest, trimmed, valley } from "./lr-suggest.ts";
@@ -40,7 +40,7 @@ export async function findLearningRate(
   const { config, input, compute, session } = rehearsal;
   const { range = RANGE, onStep, ...rest } = options;
   await trainOnFeatures(session, config, data, input, compute, rest);
-  const { points, stopped } = await test(rehearsal, range, onStep);
+  const { points, stopped } = await test(rehearsal, range, onStep, options.signal);
   const looked = trimmed(points, range.steps);
   const found: LrFind = {
     subject: lrFindSubject(asked),
@@ -62,6 +62,7 @@ async function test(
   { config, compute, session }: Rehearsal,
   range: LrFind["range"],
   onStep: LrFindOptions["onStep"],
+  signal: AbortSignal | undefined,
 ): Promise<{ points: LrFind["points"]; stopped?: string }> {
   const { model, network, optimizer, train, loss: lossOf, scaler } = session;
   const { clipGrad, gradAccumSteps = 1 } = config;
@@ -72,6 +73,10 @@ async function test(
   let lowest = Number.POSITIVE_INFINITY;
   const update: { loss: number; batches: number } = { loss: 0, batches: 0 };
   for await (const batch of endless(train)) {
+    if (signal?.aborted) {
+      discardBatch(batch);
+      throwIfStopped(signal);
+    }
     const lr = rangeRate(points.length, range);
     const isLast = ++update.batches === gradAccumSteps;
     try {
@@ -94,8 +99,6 @@ async function test(
       return { points, stopped: `the loss is ${FAR} times its lowest at ${lr.toPrecision(2)}` };
     }
     if (points.length === range.steps) break;
-    // Signals are heard between steps.
-    await setImmediate();
   }
   return { points };
 }

@@ -7,6 +7,7 @@ import { loadConfig } from "../run/config-load.ts";
 import type { MatrixMember } from "../run/matrix-member.ts";
 import { type Placed, placeMembers } from "../run/member-state.ts";
 import { inRecordedOrder } from "../run/recorded-order.ts";
+import { type Stop, StoppedError, stopOf } from "../stop.ts";
 import { emptyCache, getThreads, setThreads } from "../tensor/index.ts";
 import { type ClassicalOptions, trainClassical } from "./classical.ts";
 import type { TrainOptions, TrainResult } from "./events.ts";
@@ -31,7 +32,7 @@ export interface MatrixOutcome {
   readonly skipped: number;
   readonly failed: readonly { readonly name: string; readonly error: Error }[];
   /** Why the matrix was left early. */
-  readonly stopped?: "interrupted" | "preempted";
+  readonly stopped?: Stop;
 }
 
 /**
@@ -69,11 +70,14 @@ export async function trainMatrix(
       await options.onTrained?.(result);
       finished.push(result.run.dir);
     } catch (cause) {
+      if (cause instanceof StoppedError) {
+        return { finished, skipped, failed, stopped: cause.stop };
+      }
       const error = cause instanceof Error ? cause : new ThawError(String(cause));
       failed.push({ name, error });
       options.onFailed?.(name, error);
     }
-    const stopped = options.stopRequested?.();
+    const stopped = stopOf(options.signal);
     if (stopped !== undefined) return { finished, skipped, failed, stopped };
   }
   return { finished, skipped, failed };

@@ -98,7 +98,7 @@ export class Session implements AsyncDisposable {
     data: DatasetSplits,
     input: NetworkInput,
     compute: ComputeChoice,
-    { cache, onNote }: Pick<TrainOptions, "cache" | "onNote"> = {},
+    { cache, onNote, signal }: Pick<TrainOptions, "cache" | "onNote" | "signal"> = {},
   ) {
     const { seed, dropout } = config;
     const { train, val } = data;
@@ -139,7 +139,7 @@ export class Session implements AsyncDisposable {
     });
     this.schedule = makeSchedule(config, updatesPerEpoch(this.train.batches, gradAccumSteps));
     this.val = evaluationLoader(val, input, {
-      ...{ memoryFormat, cache, onNote },
+      ...{ memoryFormat, cache, onNote, signal },
       batchSize: Math.max(batchSize, evaluationBatch(input)),
     });
   }

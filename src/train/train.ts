@@ -9,6 +9,7 @@ import { readRun } from "../run/read.ts";
 import { createRun, defaultRunName, findRun, type RunRecord, resumeRun } from "../run/record.ts";
 import { withRunLock } from "../run/run-lock.ts";
 import { checkTracking, openTracker } from "../run/track/open.ts";
+import { throwIfStopped } from "../stop.ts";
 import {
   getThreads,
   limitToMachine,
@@ -17,7 +18,6 @@ import {
   version,
 } from "../tensor/index.ts";
 import type { TrainOptions, TrainResult } from "./events.ts";
-import { trainOnFeatures } from "./features.ts";
 import { trainingInput, withInput } from "./input.ts";
 import { digestOf, engineFingerprint, resumeSession } from "./resume.ts";
 import { Session } from "./session.ts";
@@ -37,6 +37,7 @@ export async function train(
   options: TrainOptions = {},
 ): Promise<TrainResult> {
   const started = performance.now();
+  throwIfStopped(options.signal);
   refuseEmpty(data);
   checkTracking(asked, process.env);
   const open = () => (options.openWeights ?? openStartWeights)(asked);
@@ -49,6 +50,7 @@ export async function train(
   const fingerprint = engineFingerprint(compute);
   resetPeakMemory();
   limitToMachine();
+  throwIfStopped(options.signal);
   // Before the record: what cannot be built must not have replaced a run.
   await using session = new Session(config, data, input, compute, options);
   if (weights !== undefined && !options.resume) {
@@ -79,7 +81,6 @@ export async function train(
     }
     const warning = options.resume ? undefined : lrWarning(asked);
     if (warning !== undefined) note(warning);
-    await trainOnFeatures(session, config, data, input, compute, options);
     const fromStep = session.progress.step;
     const tracker = openTracker(config, run, { fromStep, onNote: note });
     const parts = { config, data, input, compute, run, tracker, session };

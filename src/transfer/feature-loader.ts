@@ -1,5 +1,6 @@
 import type { Batch, BatchSource } from "../data/loader.ts";
 import { epochOrder } from "../data/random.ts";
+import { Turns } from "../stop.ts";
 import {
   inMemoryFormat,
   type MemoryFormat,
@@ -16,6 +17,8 @@ export interface FeatureLoaderOptions {
   readonly seed: number;
   /** Of features that are maps. */
   readonly memoryFormat?: MemoryFormat;
+  /** Aborted: the epoch ends with a StoppedError before its next batch. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Batches of features [n, width], or maps [n, C, H, W], in place of images, another of their views each epoch. */
@@ -45,11 +48,13 @@ export class FeatureLoader implements BatchSource {
 
   /** An epoch's batches in order, from the batch `from` on; the receiver disposes them. */
   async *epoch(epoch: number, from = 0): AsyncGenerator<Batch> {
-    const { shuffle = false, seed, memoryFormat = "contiguous" } = this.#options;
+    const { shuffle = false, seed, memoryFormat = "contiguous", signal } = this.#options;
     const order = epochOrder(this.count, epoch, { shuffle, seed });
     const views = this.#features.size(0) / this.count;
     const first = ((epoch - 1) % views) * this.count;
+    const turns = new Turns(signal);
     for (let index = from; index < this.batches; index++) {
+      await turns.next();
       const rows = order.slice(index * this.batchSize, (index + 1) * this.batchSize);
       yield unscoped(() => {
         using picked = Tensor.from(rows, [rows.length]);

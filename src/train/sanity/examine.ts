@@ -1,10 +1,10 @@
-import { setImmediate } from "node:timers/promises";
 import type { Batch } from "../../data/loader.ts";
 import type { Normalization } from "../../data/transforms/normalize.ts";
 import type { Classifier } from "../../models/index.ts";
 import type { Compute } from "../../models/predict.ts";
 import { crossEntropy, Dropout, DropPath } from "../../nn/index.ts";
 import type { GradScaler, Optimizer } from "../../optim/index.ts";
+import { Turns } from "../../stop.ts";
 import { ops } from "../../tensor/index.ts";
 import { DivergedError, type Loss, trainStep } from "../step.ts";
 import { checkInputs, contradictions, number } from "./batch.ts";
@@ -33,6 +33,8 @@ export interface SanitySubject {
   readonly headIsTrained?: string;
   /** Steps at most until the batch is known by heart; default 200. */
   readonly maxSteps?: number;
+  /** Aborted: ends with a StoppedError before the next step. */
+  readonly signal?: AbortSignal | undefined;
   readonly onStep?: (step: { step: number; loss: number; correct: number; of: number }) => void;
 }
 
@@ -70,6 +72,7 @@ const byLabels: Loss = (logits, { labels }) => crossEntropy(logits, labels);
 async function learnByHeart(subject: SanitySubject, watch: GradientWatch): Promise<SanityCheck> {
   const { model, batch, compute, lr, scaler, maxSteps = 200 } = subject;
   let [first, loss, correct, learnt] = [Number.NaN, Number.NaN, 0, 0];
+  const turns = new Turns(subject.signal);
   for (let step = 1; step <= maxSteps; step++) {
     const rate = lr * Math.min(1, step / WARMUP);
     const options = { ...compute, lr: rate, loss: byLabels, clipGrad: undefined, scaler };
@@ -92,8 +95,7 @@ async function learnByHeart(subject: SanitySubject, watch: GradientWatch): Promi
     subject.onStep?.({ step, loss, correct, of: batch.size });
     if (correct === batch.size && learnt === 0) learnt = step;
     if (learnt > 0 && step >= WATCHED) break;
-    // Signals are heard between steps.
-    await setImmediate();
+    await turns.next();
   }
   const course = `loss ${number(first)} → ${number(loss)}`;
   if (learnt > 0) {

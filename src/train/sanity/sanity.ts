@@ -47,7 +47,7 @@ export async function checkSanity(
 
 async function examineBatch(
   { config, input, compute, session, load }: Rehearsal,
-  { maxSteps, onStep }: SanityOptions,
+  { maxSteps, onStep, signal }: SanityOptions,
 ): Promise<SanityCheck[]> {
   const { model, optimizer } = session;
   const transfer = transferOf(config);
@@ -64,6 +64,7 @@ async function examineBatch(
     ...(isKept && {
       headIsTrained: "the head comes from the weights, and knows something already",
     }),
+    signal,
     ...(maxSteps !== undefined && { maxSteps }),
     ...(onStep && { onStep }),
   });
