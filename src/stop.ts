@@ -33,6 +33,32 @@ export function onStop(signal: AbortSignal | undefined, heard: (stop: Stop) => v
   return { [Symbol.dispose]: () => signal?.removeEventListener("abort", listener) };
 }
 
+/** Long work in pieces: between two of them, others may run. It returns what the whole work gives. */
+export type Steps<T> = Generator<undefined, T, undefined>;
+
+/** Does all pieces at once. */
+export function finish<T>(steps: Steps<T>): T {
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+  }
+}
+
+/** Does the pieces with turns of the event loop in between. @throws StoppedError where the signal was aborted. */
+export async function inTurns<T>(steps: Steps<T>, signal?: AbortSignal): Promise<T> {
+  const turns = new Turns(signal);
+  try {
+    for (;;) {
+      await turns.next();
+      const { done, value } = steps.next();
+      if (done) return value;
+    }
+  } finally {
+    // What was left early cleans up; of what has ended nothing is left to do.
+    steps.return(undefined as T);
+  }
+}
+
 /** Milliseconds between two turns of the event loop, at least: a turn takes a few microseconds. */
 const INTERVAL = 2;
 

@@ -12,10 +12,8 @@ export class Interrupt implements Disposable {
   #endsAtOnce = false;
   readonly #interrupt = (): void => {
     if (this.#endsAtOnce) process.exit(ExitCode.interrupted);
-    if (this.requested === undefined) {
-      say(`${this.#promise} (again: stop at once)`);
-      this.#stop("interrupted");
-    }
+    say(`${this.#promise} (again: stop at once)`);
+    this.#stop("interrupted");
     setImmediate(() => {
       this.#endsAtOnce = true;
     });

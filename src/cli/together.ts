@@ -21,6 +21,7 @@ import { inRecordedOrder } from "../run/recorded-order.ts";
 import type { TestResult } from "../run/results.ts";
 import { isClassicalRun } from "./classical.ts";
 import { openConfiguredData } from "./dataset.ts";
+import { Interrupt } from "./interrupt.ts";
 import { say } from "./output.ts";
 import { note, percent } from "./progress.ts";
 
@@ -54,7 +55,9 @@ export async function judgeTogether(
     const data = await openConfiguredData(inRecordedOrder(config, dir), mirror);
     members.push({ dir, data, compute: chooseCompute(config) });
   }
+  using interrupt = new Interrupt("stopping; the runs are as they were");
   const answer = await evaluateTogether(members, {
+    signal: interrupt.signal,
     out,
     onNote: note,
     pictures: drawRun,

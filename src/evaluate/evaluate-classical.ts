@@ -30,7 +30,8 @@ export async function evaluateClassicalRun(
   const { input } = model;
   using source = await openFeatures(model.features, set, { compute, places, input, ...options });
   using features = await source.extract(set);
-  const result = judgeClassical(dir, model, { name: data.name, set, features });
+  const judged = { name: data.name, set, features };
+  const result = await judgeClassical(dir, model, judged, options.signal);
   const { summary } = readRun(dir);
   if (summary !== undefined) run.writeSummary({ ...summary, test: result });
   await pictures?.({ run, test: set, input });

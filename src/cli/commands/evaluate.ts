@@ -25,6 +25,7 @@ import { isClassicalRun, judgeClassicalRun } from "../classical.ts";
 import type { CliCommand } from "../command.ts";
 import { addConfigFlags, csvFlags } from "../config-flags.ts";
 import { openConfiguredData } from "../dataset.ts";
+import { Interrupt } from "../interrupt.ts";
 import { printJson, printText, say } from "../output.ts";
 import { describeResizing, note, percent } from "../progress.ts";
 import {
@@ -158,7 +159,10 @@ async function judgeRun(name: string, options: Options): Promise<TestResult> {
     say("note: the data is not what the run was trained on: its fingerprint differs");
   }
   const compute = chooseCompute(config);
-  const result = await evaluateRun(dir, data, compute, { onNote: note, pictures: drawRun });
+  using interrupt = new Interrupt("stopping; the run is as it was");
+  const result = await evaluateRun(dir, data, compute, {
+    ...{ onNote: note, pictures: drawRun, signal: interrupt.signal },
+  });
   const report = () => readFileSync(join(dir, "classification_report.txt"), "utf8");
   print(options, { run: dir, ...result }, report, result);
   return result;
@@ -203,7 +207,9 @@ async function judgeWeights(options: Options): Promise<TestResult> {
     return answer.result;
   }
   const question = { ...options, weights, split: part };
-  const answer = await evaluateWeights(data, question, compute, { onNote: note });
+  using interrupt = new Interrupt("stopping");
+  const { signal } = interrupt;
+  const answer = await evaluateWeights(data, question, compute, { onNote: note, signal });
   const { mean, std, from } = answer.normalization;
   const resizing = describeResizing(answer.input);
   say(weightsTable(answer.load, weights.reference));

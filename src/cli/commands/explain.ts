@@ -9,6 +9,7 @@ import { inRecordedOrder } from "../../run/recorded-order.ts";
 import { isClassicalRun } from "../classical.ts";
 import type { CliCommand } from "../command.ts";
 import { openConfiguredData } from "../dataset.ts";
+import { Interrupt } from "../interrupt.ts";
 import { printJson, say } from "../output.ts";
 import { mirrorHelp } from "../weights.ts";
 import { wholeNumber } from "../whole-number.ts";
@@ -40,7 +41,9 @@ export const explain: CliCommand = {
           inRecordedOrder(loadConfig(join(dir, "config.json")), dir),
           mirror,
         );
-        const explained = await explainRun(dir, data, { perClass });
+        using interrupt = new Interrupt("stopping");
+        const { signal } = interrupt;
+        const explained = await explainRun(dir, data, { perClass, signal });
         const files = await writeExplanations(dir, basename(dir), data.test, explained);
         if (!json) {
           say(`${explained.images.length} images by ${explained.method}: ${files[1]}`);

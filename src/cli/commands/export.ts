@@ -9,6 +9,7 @@ import { inRecordedOrder } from "../../run/recorded-order.ts";
 import { isClassicalRun } from "../classical.ts";
 import type { CliCommand } from "../command.ts";
 import { openConfiguredData } from "../dataset.ts";
+import { Interrupt } from "../interrupt.ts";
 import { printJson, say } from "../output.ts";
 import { note, percent } from "../progress.ts";
 import { mirrorHelp, offlineHelp, type WeightsFlags, weightsPlaces } from "../weights.ts";
@@ -80,7 +81,9 @@ export const exportCommand: CliCommand = {
         const file = join(dir, "config.json");
         const config = isClassicalRun(dir) ? loadClassicalConfig(file) : loadConfig(file);
         const data = await openConfiguredData(inRecordedOrder(config, dir), mirror);
+        using interrupt = new Interrupt("stopping; nothing is exported");
         const { folder, report } = await exportRun(dir, data, {
+          signal: interrupt.signal,
           ...rest,
           precision: half ? "fp16" : int8 ? "int8" : "fp32",
           places: {
