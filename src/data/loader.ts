@@ -4,6 +4,7 @@ import { Turns } from "../stop.ts";
 import { getThreads, Tensor, unscoped } from "../tensor/index.ts";
 import type { BatchPlan, BatchRequest } from "./batch.ts";
 import { DataThread, type Reply } from "./data-thread.ts";
+import { batchCount, batchRows, type EpochPlan } from "./epoch-batches.ts";
 import { type AnyStore, closeStore, storeFor } from "./files/open-store.ts";
 import type { SplitSet } from "./imageset.ts";
 import { epochOrder } from "./random.ts";
@@ -13,6 +14,8 @@ export interface LoaderOptions extends BatchPlan {
   readonly batchSize: number;
   /** A new order every epoch, from the seed. */
   readonly shuffle?: boolean;
+  /** A last batch of one image joins the one before it. */
+  readonly joinsLone?: boolean;
   /** Threads that decode files; default one a core, at most 8. Images in memory take one. */
   readonly workers?: number;
   /**
@@ -123,17 +126,22 @@ export class Loader implements BatchSource {
 
   /** Batches of an epoch; the last one may be smaller. */
   get batches(): number {
-    return Math.ceil(this.count / this.batchSize);
+    return batchCount(this.#plan);
+  }
+
+  get #plan(): EpochPlan {
+    const { count, batchSize } = this;
+    return { count, batchSize, joinsLone: this.#options.joinsLone };
   }
 
   /** An epoch's batches in order, from the batch `from` on. One epoch is read at a time. */
   async *epoch(epoch: number, from = 0): AsyncGenerator<Batch> {
-    const { batchSize } = this;
     const { shuffle = false, seed } = this.#options;
     const order = epochOrder(this.count, epoch, { shuffle, seed });
     const pending: Promise<Reply>[] = [];
     this.#pending = pending;
-    const rowsOf = (index: number) => order.slice(index * batchSize, (index + 1) * batchSize);
+    const plan = this.#plan;
+    const rowsOf = (index: number) => batchRows(order, index, plan);
     let next = from;
     const request = (): void => {
       if (next >= this.batches) return;

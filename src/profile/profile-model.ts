@@ -1,4 +1,5 @@
 import { type ComputeChoice, freeze, type ModelName, multiplyAdds } from "../models/index.ts";
+import { OneValueError } from "../nn/index.ts";
 import type { ProfiledBatch, ProfiledModel, Shares } from "../run/profile.ts";
 import {
   emptyCache,
@@ -95,6 +96,10 @@ export async function profileModel(
         shares = sharesOf(recorded, model) ?? shares;
       }
     } catch (error) {
+      if (error instanceof OneValueError) {
+        events.onNote?.(`warning: ${name}: batches of ${batchSize} are left out: ${error.message}`);
+        continue;
+      }
       if (!isOutOfMemory(error)) throw error;
       batches.push(tooLarge(batchSize, error, stepper, what.input));
       const { message } = batches.at(-1) as { message: string };

@@ -83,7 +83,10 @@ export async function trainOnFeatures(
       onProgress: (done, total) => options.onFeatures?.({ split, done, total }),
     });
   };
-  const loaderOf = async (split: "train" | "val", how: { batchSize: number; shuffle: boolean }) => {
+  const loaderOf = async (
+    split: "train" | "val",
+    how: { batchSize: number; shuffle: boolean; joinsLone?: boolean },
+  ) => {
     const { features, seconds } = await featuresOf(split);
     if (split === "train") session.featureSeconds = seconds;
     const { labels } = data[split];
@@ -91,7 +94,8 @@ export async function trainOnFeatures(
     const signal = split === "val" ? options.signal : undefined;
     return new FeatureLoader(features, labels, { ...how, seed, memoryFormat, signal });
   };
-  const train = await loaderOf("train", { batchSize, shuffle: true });
+  const { joinsLone } = session;
+  const train = await loaderOf("train", { batchSize, shuffle: true, joinsLone });
   const val = await loaderOf("val", {
     batchSize: Math.max(batchSize, evaluationBatch(input)),
     shuffle: false,

@@ -1,3 +1,4 @@
+import { batchCount, batchRows, type EpochPlan } from "../data/epoch-batches.ts";
 import type { Batch, BatchSource } from "../data/loader.ts";
 import { epochOrder } from "../data/random.ts";
 import { Turns } from "../stop.ts";
@@ -14,6 +15,8 @@ export interface FeatureLoaderOptions {
   readonly batchSize: number;
   /** A new order every epoch, the one that a {@link Loader} of the images would have. */
   readonly shuffle?: boolean;
+  /** A last batch of one image joins the one before it. */
+  readonly joinsLone?: boolean;
   readonly seed: number;
   /** Of features that are maps. */
   readonly memoryFormat?: MemoryFormat;
@@ -43,7 +46,12 @@ export class FeatureLoader implements BatchSource {
   }
 
   get batches(): number {
-    return Math.ceil(this.count / this.batchSize);
+    return batchCount(this.#plan);
+  }
+
+  get #plan(): EpochPlan {
+    const { count, batchSize } = this;
+    return { count, batchSize, joinsLone: this.#options.joinsLone };
   }
 
   /** An epoch's batches in order, from the batch `from` on; the receiver disposes them. */
@@ -55,7 +63,7 @@ export class FeatureLoader implements BatchSource {
     const turns = new Turns(signal);
     for (let index = from; index < this.batches; index++) {
       await turns.next();
-      const rows = order.slice(index * this.batchSize, (index + 1) * this.batchSize);
+      const rows = batchRows(order, index, this.#plan);
       yield unscoped(() => {
         using picked = Tensor.from(rows, [rows.length]);
         using ofView = Tensor.from(
