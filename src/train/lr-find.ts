@@ -8,6 +8,7 @@ import { type LrFind, lrFindFolder, lrFindSubject } from "../run/lr-find.ts";
 import { throwIfStopped } from "../stop.ts";
 import { freezeStages } from "../transfer/index.ts";
 import { trainOnFeatures } from "./features.ts";
+import { trainFirstStep } from "./first-step.ts";
 import { rangeRate, SmoothLoss, steepest, trimmed, valley } from "./lr-suggest.ts";
 import { trainStepInMemory } from "./out-of-memory.ts";
 import { transferOf } from "./plan.ts";
@@ -82,7 +83,8 @@ async function test(
     try {
       const accumulation = { batches: gradAccumSteps, isLast };
       const step = { ...compute, lr, loss: lossOf, clipGrad, scaler, accumulation };
-      const done = trainStepInMemory(network, optimizer, batch, step, gradAccumSteps);
+      const make = points.length === 0 ? trainFirstStep : trainStepInMemory;
+      const done = make(network, optimizer, batch, step, gradAccumSteps);
       update.loss += done.loss / gradAccumSteps;
     } catch (error) {
       if (!(error instanceof DivergedError)) throw error;

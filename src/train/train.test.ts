@@ -7,7 +7,7 @@ import { sampleSplits } from "../../test/support/sample-splits.ts";
 import { stopAfter } from "../../test/support/stop-after.ts";
 import { ThawError, UsageError } from "../errors.ts";
 import { schedules } from "../optim/index.ts";
-import { loadCheckpoint, loadModel, newestVerified, saveModel } from "../run/checkpoint.ts";
+import { loadCheckpoint, newestVerified } from "../run/checkpoint.ts";
 import type { TrainConfig, TrainConfigInput } from "../run/config.ts";
 import { parseConfig } from "../run/config-load.ts";
 import { openRun } from "../run/read.ts";
@@ -330,22 +330,6 @@ test("weights that a step has made infinite are not kept, though its loss was a 
   });
   await expect(train(config, data, stopAfter(1))).rejects.toThrow(
     /diverged: conv1\.weight is no longer finite at step 1 \(epoch 1\), learning rate 1\.00e\+38/,
-  );
-  expect(openRun("a", out).summary).toMatchObject({ status: "failed", epochs: 0, best: null });
-  expect(readdirSync(join(out, "a", "checkpoints"))).toEqual([START]);
-});
-
-test("weights that are no numbers are told at the first step", async () => {
-  await train(configOf({ epochs: 1, name: "good" }), data);
-  const { tensors } = loadModel(join(out, "good", "checkpoints", "best.safetensors"));
-  const weight = tensors.get("fc2.weight")!;
-  const bytes = weight.bytes.slice();
-  new DataView(bytes.buffer).setFloat32(0, Number.NaN, true);
-  const weights = join(out, "nan.safetensors");
-  saveModel(weights, new Map(tensors).set("fc2.weight", { ...weight, bytes }), {});
-  const config = configOf({ weights, strategy: "full", mean: [0.4], std: [0.3] });
-  await expect(train(config, data)).rejects.toThrow(
-    /training diverged: the loss is NaN at step 1 \(epoch 1\)/,
   );
   expect(openRun("a", out).summary).toMatchObject({ status: "failed", epochs: 0, best: null });
   expect(readdirSync(join(out, "a", "checkpoints"))).toEqual([START]);

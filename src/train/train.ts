@@ -20,6 +20,7 @@ import {
 import type { TrainOptions, TrainResult } from "./events.ts";
 import { trainingInput, withInput } from "./input.ts";
 import { digestOf, engineFingerprint, resumeSession } from "./resume.ts";
+import { checkLabels } from "./sanity/batch.ts";
 import { Session } from "./session.ts";
 import { describeWeights, openStartWeights, startFrom } from "./start-weights.ts";
 import { describeTeacher } from "./teacher.ts";
@@ -39,6 +40,7 @@ export async function train(
   const started = performance.now();
   throwIfStopped(options.signal);
   refuseEmpty(data);
+  refuseLabels(data);
   checkTracking(asked, process.env);
   const open = () => (options.openWeights ?? openStartWeights)(asked);
   // A run that is resumed has its numbers in a checkpoint, and what its network sees in its config.
@@ -103,6 +105,16 @@ function refuseEmpty({ name, train, val, test }: DatasetSplits): void {
       hint: "the best epoch is chosen by the validation images and judged on the test images: leave some in each",
     });
   }
+}
+
+/** Before the record, which a step that fails would leave behind. */
+function refuseLabels({ name, train, val, test }: DatasetSplits): void {
+  const check = checkLabels({ training: train, validation: val, test });
+  if (check.status !== "failed") return;
+  throw new UsageError(
+    `${name}: ${check.detail}`,
+    check.hint === undefined ? {} : { hint: check.hint },
+  );
 }
 
 function newRecord(

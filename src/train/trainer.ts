@@ -4,6 +4,7 @@ import { accuracy, logLoss, predictions } from "../metrics/index.ts";
 import type { ComputeChoice } from "../models/compute.ts";
 import { freeze } from "../models/index.ts";
 import { predictProbabilities } from "../models/predict.ts";
+import { firstUnusable } from "../models/weights/unusable.ts";
 import { type Fingerprint, type Json, saveCheckpoint, saveModel } from "../run/checkpoint.ts";
 import type { TrainConfig } from "../run/config.ts";
 import { evaluationLoader, type NetworkInput } from "../run/input.ts";
@@ -11,7 +12,7 @@ import { measureLatency } from "../run/latency.ts";
 import { loadBestModel } from "../run/load-model.ts";
 import { readRun } from "../run/read.ts";
 import type { RunRecord } from "../run/record.ts";
-import type { EpochLine, RunStatus, StepLine, Summary } from "../run/summary.ts";
+import type { EpochLine, RunStatus, StepLine, Summary, TimingLine } from "../run/summary.ts";
 import type { Tracker } from "../run/track/tracker.ts";
 import { onStop, type Stop, StoppedError, throwIfStopped } from "../stop.ts";
 import { getThreads } from "../tensor/index.ts";
@@ -20,13 +21,15 @@ import { type Accumulation, accumulationAt } from "./accumulation.ts";
 import { countEpoch, isOver } from "./best.ts";
 import type { TrainOptions } from "./events.ts";
 import { trainOnFeatures } from "./features.ts";
+import { trainFirstStep } from "./first-step.ts";
 import { histogramsAreDue, parameterHistograms } from "./histograms.ts";
 import { trainingFit } from "./input.ts";
+import { modelMetadata } from "./model-metadata.ts";
 import { trainStepInMemory } from "./out-of-memory.ts";
 import { transferOf } from "./plan.ts";
 import { digestOf } from "./resume.ts";
 import type { Session } from "./session.ts";
-import { DivergedError, firstNonFinite, NORM_EVERY, type StepResult } from "./step.ts";
+import { DivergedError, divergedAt, NORM_EVERY, type StepResult } from "./step.ts";
 import { imagesDone, stepProgress } from "./step-progress.ts";
 import { type Outcome, parameterCounts, summarise } from "./summary.ts";
 import { Watch } from "./watch.ts";
@@ -200,7 +203,8 @@ export class Trainer {
         watch: this.#options.watch,
         inspect: this.#histograms(),
       };
-      return trainStepInMemory(network, optimizer, batch, options, gradAccumSteps);
+      const step = progress.step === 0 ? trainFirstStep : trainStepInMemory;
+      return step(network, optimizer, batch, options, gradAccumSteps);
     } catch (error) {
       if (!(error instanceof DivergedError)) throw error;
       throw this.#diverged(error.message, progress.step + 1, lr, error);
@@ -219,10 +223,10 @@ export class Trainer {
    * the next step shows that it was no number, and here there is none.
    */
   #refuseNonFinite(): void {
-    const name = firstNonFinite(this.#session.model);
-    if (name === undefined) return;
+    const found = firstUnusable(this.#session.model.stateDict(), Number.MAX_VALUE);
+    if (found === undefined) return;
     const { step } = this.#session.progress;
-    throw this.#diverged(`${name} is no longer finite`, step, this.#lastRate());
+    throw this.#diverged(`${found.name} is no longer finite`, step, this.#lastRate());
   }
 
   /** Of the newest step. */
@@ -233,18 +237,14 @@ export class Trainer {
   }
 
   #diverged(what: string, step: number, lr: number, cause?: Error): DivergedError {
-    const epoch = this.#session.progress.epoch + 1;
-    const kept = this.#session.progress.epoch > 0 ? "the last good checkpoint is kept; " : "";
-    return new DivergedError(
-      `training diverged: ${what} at step ${step} (epoch ${epoch}), learning rate ${lr.toPrecision(3)}`,
-      {
-        hint: `${kept}try a lower --lr, a warm-up (--warmup-epochs 1) or --clip-grad 1`,
-        cause,
-      },
-    );
+    return divergedAt(what, { step, lr, finished: this.#session.progress.epoch }, cause);
   }
 
-  async #endEpoch(epoch: number, spent: Spent, images: number): Promise<void> {
+  async #endEpoch(
+    epoch: number,
+    spent: Pick<TimingLine, "train" | "dataWait">,
+    images: number,
+  ): Promise<void> {
     const { progress, schedule, train } = this.#session;
     const began = performance.now();
     const lr = this.#lastRate();
@@ -277,7 +277,11 @@ export class Trainer {
     this.#run.appendEpoch(line);
     this.#run.appendTiming(timing);
     this.#tracker.epoch(line, timing);
-    if (isBest) saveModel(this.#run.best, this.#session.modelTensors(), this.#modelMetadata());
+    if (isBest) {
+      const { classes } = this.#data.train;
+      const metadata = modelMetadata(this.#run.name, this.#config, classes, this.#input);
+      saveModel(this.#run.best, this.#session.modelTensors(), metadata);
+    }
     if (this.#isCheckpointDue()) this.#checkpoint();
     this.#writeSummary("running");
     this.#options.onEpoch?.(line, timing, isBest);
@@ -352,20 +356,6 @@ export class Trainer {
     this.#savedAt = this.#position;
   }
 
-  /** What is needed to use the model file by itself. */
-  #modelMetadata(): Record<string, string> {
-    const { model, data } = this.#config;
-    const { classes } = this.#data.train;
-    return {
-      format: "pt",
-      model,
-      classes: JSON.stringify(classes),
-      input: JSON.stringify(this.#input),
-      data,
-      run: this.#run.name,
-    };
-  }
-
   #writeSummary(
     status: RunStatus,
     extra: Pick<Outcome, "reason" | "test" | "latencyMs" | "latencyOn"> = {},
@@ -383,13 +373,10 @@ export class Trainer {
 
   #announce(): void {
     const { train, val, test } = this.#data;
+    const { name: run, dir } = this.#run;
     this.#options.onStart?.({
-      run: this.#run.name,
-      dir: this.#run.dir,
+      ...{ run, dir, compute: this.#compute, threads: getThreads(), input: this.#input },
       ...parameterCounts(this.#session),
-      compute: this.#compute,
-      threads: getThreads(),
-      input: this.#input,
       fit: trainingFit(this.#config, this.#input, train),
       counts: { train: train.count, val: val.count, test: test.count },
       resumedEpoch: this.#session.progress.epoch,
@@ -404,12 +391,6 @@ export class Trainer {
   #note(text: string): void {
     this.#options.onNote?.(text);
   }
-}
-
-/** Seconds of an epoch's steps, and those of them that went by waiting for batches. */
-interface Spent {
-  readonly train: number;
-  readonly dataWait: number;
 }
 
 const seconds = (since: number): number => (performance.now() - since) / 1000;

@@ -195,11 +195,13 @@ async function judgeWeights(options: Options): Promise<TestResult> {
     );
   }
   const compute = chooseCompute({ device: device.parse(undefined), precision: asked.data });
+  using interrupt = new Interrupt("stopping");
+  const { signal } = interrupt;
   if (isClassicalModel(weights.model)) {
     const set = firstOf(data[part], options.limit);
     const judged = { name: data.name, set };
     const answer = await evaluateClassicalWeights(judged, weights, compute, {
-      ...{ places: { out, ...weightsPlaces(options) }, asked: options, onNote: note },
+      ...{ places: { out, ...weightsPlaces(options) }, asked: options, onNote: note, signal },
     });
     say(`  ${weights.model} of ${answer.features} on ${data.name}, ${part}`);
     const told = { weights: weights.path, model: weights.model, data: data.name, split: part };
@@ -207,8 +209,6 @@ async function judgeWeights(options: Options): Promise<TestResult> {
     return answer.result;
   }
   const question = { ...options, weights, split: part };
-  using interrupt = new Interrupt("stopping");
-  const { signal } = interrupt;
   const answer = await evaluateWeights(data, question, compute, { onNote: note, signal });
   const { mean, std, from } = answer.normalization;
   const resizing = describeResizing(answer.input);

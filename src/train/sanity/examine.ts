@@ -6,7 +6,9 @@ import { crossEntropy, Dropout, DropPath } from "../../nn/index.ts";
 import type { GradScaler, Optimizer } from "../../optim/index.ts";
 import { Turns } from "../../stop.ts";
 import { ops } from "../../tensor/index.ts";
-import { DivergedError, type Loss, trainStep } from "../step.ts";
+import { CannotBeginError, trainFirstStep } from "../first-step.ts";
+import { trainStepInMemory } from "../out-of-memory.ts";
+import { DivergedError, type Loss } from "../step.ts";
 import { checkInputs, contradictions, number } from "./batch.ts";
 import { checkInitialLoss } from "./initial-loss.ts";
 import { failed, listed, passed, type SanityCheck, skipped } from "./report.ts";
@@ -81,8 +83,12 @@ async function learnByHeart(subject: SanitySubject, watch: GradientWatch): Promi
     const labels = ops.detach(batch.labels);
     try {
       const given = { ...batch, images, labels };
-      ({ loss, correct } = trainStep(model, watch, given, options));
+      const make = step === 1 ? trainFirstStep : trainStepInMemory;
+      ({ loss, correct } = make(model, watch, given, options, 1));
     } catch (error) {
+      if (error instanceof CannotBeginError) {
+        return failed("overfit", error.message, [], error.hint ?? "");
+      }
       if (!(error instanceof DivergedError)) throw error;
       return failed(
         "overfit",
