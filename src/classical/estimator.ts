@@ -1,5 +1,5 @@
 import { nearest, UsageError } from "../errors.ts";
-import type { Steps } from "../stop.ts";
+import type { Steps } from "../platform/stop.ts";
 import type { Tensor } from "../tensor/index.ts";
 
 /** Parameters of an estimator by name, as a grid changes them. */

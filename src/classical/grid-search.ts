@@ -1,5 +1,5 @@
 import { UsageError } from "../errors.ts";
-import { finish, type Steps } from "../stop.ts";
+import { finish, type Steps } from "../platform/stop.ts";
 import { scopeInSteps, type Tensor } from "../tensor/index.ts";
 import { fitted } from "./checks.ts";
 import { type CrossValidationOptions, foldsOf, partOf } from "./cross-validation.ts";

@@ -1,5 +1,5 @@
 import { ThawError, UsageError } from "../errors.ts";
-import { finish, type Steps } from "../stop.ts";
+import { finish, type Steps } from "../platform/stop.ts";
 import { ops, scope, scopeInSteps, Tensor } from "../tensor/index.ts";
 import { checkFeatures, distinct, fitted, owned } from "./checks.ts";
 import {

@@ -1,4 +1,4 @@
-import type { Steps } from "../stop.ts";
+import type { Steps } from "../platform/stop.ts";
 import { ops, scope, scopeInSteps, Tensor } from "../tensor/index.ts";
 
 /** A smooth function of a float64 vector [n]. */

@@ -1,5 +1,5 @@
 import { ThawError } from "../errors.ts";
-import { finish, type Steps } from "../stop.ts";
+import { finish, type Steps } from "../platform/stop.ts";
 import { ops, scope, type Tensor } from "../tensor/index.ts";
 import { checkFeatures, fitted, owned } from "./checks.ts";
 import type { ClassifierEstimator, EstimatorState, FitOptions, Params } from "./estimator.ts";

@@ -1,4 +1,4 @@
-import type { Steps } from "../stop.ts";
+import type { Steps } from "../platform/stop.ts";
 import { ops, scope, scopeInSteps, type Tensor } from "../tensor/index.ts";
 import { type Minimum, minimize } from "./lbfgs.ts";
 import { inverseCurvature } from "./preconditioner.ts";

@@ -1,4 +1,4 @@
-import type { Steps } from "../stop.ts";
+import type { Steps } from "../platform/stop.ts";
 import { ops, scopeInSteps, Tensor } from "../tensor/index.ts";
 import { checkFeatures, checkPositive, encodeLabels, warnNotConverged } from "./checks.ts";
 import { changed, type EstimatorState, type FitOptions, type Params } from "./estimator.ts";

@@ -1,5 +1,5 @@
 import { UsageError } from "../errors.ts";
-import { finish, type Steps } from "../stop.ts";
+import { finish, type Steps } from "../platform/stop.ts";
 import { scope, scopeInSteps, type Tensor } from "../tensor/index.ts";
 import type {
   ClassifierEstimator,

@@ -1,5 +1,5 @@
 import { ExitCode } from "../errors.ts";
-import { type Stop, StoppedError, stopOf } from "../stop.ts";
+import { type Stop, StoppedError, stopOf } from "../platform/stop.ts";
 import { say } from "./output.ts";
 
 /**

@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import { ThawError } from "../errors.ts";
-import { Turns } from "../stop.ts";
+import { Turns } from "../platform/stop.ts";
 import { getThreads, Tensor, unscoped } from "../tensor/index.ts";
 import type { BatchPlan, BatchRequest } from "./batch.ts";
 import { DataThread, type Reply } from "./data-thread.ts";

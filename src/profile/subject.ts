@@ -11,8 +11,8 @@ import {
 import { type Compute, forward, onDevice } from "../models/predict.ts";
 import { crossEntropy, withoutInit } from "../nn/index.ts";
 import { adam, type Optimizer, parameterGroups } from "../optim/index.ts";
+import { Turns } from "../platform/stop.ts";
 import { evaluationFit, inputOf, type NetworkInput, resizingFor } from "../run/input.ts";
-import { Turns } from "../stop.ts";
 import {
   Generator,
   inference,

@@ -3,11 +3,11 @@ import { join } from "node:path";
 import type { DatasetSplits } from "../data/imageset.ts";
 import { ThawError } from "../errors.ts";
 import { writeDurably } from "../platform/durable.ts";
+import { StoppedError } from "../platform/stop.ts";
 import { jsonFile } from "../run/json-file.ts";
 import { digestOverSeeds, type MatrixMember } from "../run/matrix-member.ts";
 import { type Placed, placeMembers } from "../run/member-state.ts";
 import { nameWithoutSeed } from "../run/record.ts";
-import { StoppedError } from "../stop.ts";
 import { checkSanity, type SanityOptions, type SanityReport } from "../train/index.ts";
 
 export interface CheckOptions extends SanityOptions {

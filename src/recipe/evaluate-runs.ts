@@ -9,12 +9,12 @@ import {
   type TogetherOptions,
 } from "../evaluate/index.ts";
 import { chooseCompute } from "../models/index.ts";
+import { StoppedError } from "../platform/stop.ts";
 import { evaluationName, type How } from "../run/evaluation.ts";
 import { ownerOf } from "../run/matrix.ts";
 import type { EvaluatePlan } from "../run/matrix-file.ts";
 import type { MatrixMember, NetworkMember } from "../run/matrix-member.ts";
 import { type Placed, placeMembers } from "../run/member-state.ts";
-import { StoppedError } from "../stop.ts";
 import { withKnownRate } from "./find-rates.ts";
 
 export interface EvaluateRunsOptions {

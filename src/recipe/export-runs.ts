@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { DatasetSplits } from "../data/imageset.ts";
 import { type ExportReport, exportRun, restoreExport } from "../export/index.ts";
+import { StoppedError } from "../platform/stop.ts";
 import type { ComparisonRecord } from "../run/comparison.ts";
 import { canonicalJson } from "../run/config.ts";
 import type { ExportPlan } from "../run/matrix-file.ts";
@@ -10,7 +11,6 @@ import { digestOverSeeds, type MatrixMember } from "../run/matrix-member.ts";
 import { placeMembers } from "../run/member-state.ts";
 import { readRun } from "../run/read.ts";
 import type { WeightsPlaces } from "../run/weights.ts";
-import { StoppedError } from "../stop.ts";
 
 export interface ExportRunsOptions {
   readonly places: WeightsPlaces;

@@ -1,10 +1,10 @@
 import type { DatasetSplits } from "../data/imageset.ts";
 import { ThawError } from "../errors.ts";
+import { StoppedError } from "../platform/stop.ts";
 import { drawLrFind } from "../report/index.ts";
 import { canonicalJson } from "../run/config.ts";
 import { lrFindFolder, lrFindSubject, readLrFind } from "../run/lr-find.ts";
 import { type MatrixMember, type NetworkMember, withRate } from "../run/matrix-member.ts";
-import { StoppedError } from "../stop.ts";
 import { findLearningRate, type LrFindOptions } from "../train/index.ts";
 
 export interface FindRatesOptions extends LrFindOptions {

@@ -6,10 +6,10 @@ import { packSplits } from "../data/pack/pack.ts";
 import { prepareImages } from "../data/prepare/prepare.ts";
 import { UsageError } from "../errors.ts";
 import { writeDurably } from "../platform/durable.ts";
+import { throwIfStopped } from "../platform/stop.ts";
 import { canonicalJson } from "../run/config.ts";
 import { jsonFile } from "../run/json-file.ts";
 import type { DataStep, PackStep, PrepareStep } from "../run/matrix-file.ts";
-import { throwIfStopped } from "../stop.ts";
 
 export interface PrepareEvents {
   readonly mirror?: string | undefined;

@@ -2,6 +2,7 @@ import { basename } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import type { DatasetSplits } from "../data/imageset.ts";
 import type { ExportReport } from "../export/index.ts";
+import { StoppedError, stopOf } from "../platform/stop.ts";
 import { type Comparison, compareRuns } from "../report/index.ts";
 import {
   type ComparisonRecord,
@@ -15,7 +16,6 @@ import type { Matrix } from "../run/matrix.ts";
 import type { MatrixMember } from "../run/matrix-member.ts";
 import { placeMembers } from "../run/member-state.ts";
 import type { Profile } from "../run/profile.ts";
-import { StoppedError, stopOf } from "../stop.ts";
 import { emptyCache, getThreads, setThreads } from "../tensor/index.ts";
 import {
   lastKept,

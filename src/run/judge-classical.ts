@@ -2,7 +2,7 @@ import { classFinder, unknownClasses } from "../data/class-names.ts";
 import type { SplitSet } from "../data/imageset.ts";
 import { ThawError } from "../errors.ts";
 import { type Predictions, predictions } from "../metrics/index.ts";
-import { inTurns } from "../stop.ts";
+import { inTurns } from "../platform/stop.ts";
 import type { Tensor } from "../tensor/index.ts";
 import type { ClassicalModelFile } from "./classical-model.ts";
 import { type TestResult, writeResults } from "./results.ts";

@@ -1,4 +1,4 @@
-import type { Steps } from "../stop.ts";
+import type { Steps } from "../platform/stop.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** What a scope may return: its tensors are found in it and survive. */

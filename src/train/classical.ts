@@ -2,6 +2,7 @@ import { type GridFit, type GridResult, GridSearchCV, type Pipeline } from "../c
 import type { DatasetSplits } from "../data/imageset.ts";
 import { UsageError } from "../errors.ts";
 import { chooseCompute } from "../models/compute.ts";
+import { inTurns, onStop, type Steps, StoppedError, throwIfStopped } from "../platform/stop.ts";
 import { type ClassicalConfig, classicalStrategy, parseGrid } from "../run/classical-config.ts";
 import { makeClassical, saveClassical } from "../run/classical-model.ts";
 import { describeEnvironment } from "../run/environment.ts";
@@ -12,7 +13,6 @@ import { createRun, defaultRunName } from "../run/record.ts";
 import type { RunStatus, Summary } from "../run/summary.ts";
 import { checkTracking, openTracker } from "../run/track/open.ts";
 import type { WeightsPlaces } from "../run/weights.ts";
-import { inTurns, onStop, type Steps, StoppedError, throwIfStopped } from "../stop.ts";
 import {
   getThreads,
   memory,

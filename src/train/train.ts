@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { DatasetSplits } from "../data/imageset.ts";
 import { UsageError } from "../errors.ts";
 import { type ComputeChoice, chooseCompute } from "../models/compute.ts";
+import { throwIfStopped } from "../platform/stop.ts";
 import type { TrainConfig } from "../run/config.ts";
 import { describeEnvironment } from "../run/environment.ts";
 import { lrWarning } from "../run/lr-find.ts";
@@ -9,7 +10,6 @@ import { readRun } from "../run/read.ts";
 import { createRun, defaultRunName, findRun, type RunRecord, resumeRun } from "../run/record.ts";
 import { withRunLock } from "../run/run-lock.ts";
 import { checkTracking, openTracker } from "../run/track/open.ts";
-import { throwIfStopped } from "../stop.ts";
 import {
   getThreads,
   limitToMachine,

@@ -1,7 +1,7 @@
 import { batchCount, batchRows, type EpochPlan } from "../data/epoch-batches.ts";
 import type { Batch, BatchSource } from "../data/loader.ts";
 import { epochOrder } from "../data/random.ts";
-import { Turns } from "../stop.ts";
+import { Turns } from "../platform/stop.ts";
 import {
   inMemoryFormat,
   type MemoryFormat,

@@ -1,4 +1,4 @@
-import { StoppedError } from "../../src/stop.ts";
+import { StoppedError } from "../../src/platform/stop.ts";
 import type { TrainOptions } from "../../src/train/index.ts";
 
 /** Options that abort training once `batches` more batches are trained on. */

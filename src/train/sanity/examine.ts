@@ -4,7 +4,7 @@ import type { Classifier } from "../../models/index.ts";
 import type { Compute } from "../../models/predict.ts";
 import { crossEntropy, Dropout, DropPath } from "../../nn/index.ts";
 import type { GradScaler, Optimizer } from "../../optim/index.ts";
-import { Turns } from "../../stop.ts";
+import { Turns } from "../../platform/stop.ts";
 import { ops } from "../../tensor/index.ts";
 import { CannotBeginError, trainFirstStep } from "../first-step.ts";
 import { trainStepInMemory } from "../out-of-memory.ts";

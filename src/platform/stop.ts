@@ -1,5 +1,5 @@
 import { setImmediate } from "node:timers/promises";
-import { ExitCode, ThawError } from "./errors.ts";
+import { ExitCode, ThawError } from "../errors.ts";
 
 /** Why work is left before its end: Ctrl-C, or a scheduler that wants the machine. */
 export type Stop = "interrupted" | "preempted";
