@@ -42,12 +42,12 @@ function expectHarmless({ stdout, stderr }: Outcome): void {
 }
 
 test("names of classes and files command no terminal, and --json has them as they are", () => {
-  const shown = thaw(["data", "info", images], env);
+  const shown = thaw(["data", "info", images], env, folder);
   expect(shown.code).toBe(0);
   expectHarmless(shown);
   expect(shown.stdout).toContain("\\x1b]0;owned\\x07\\x1b[2J\\x9b31mred\\u202egnp\\u2066");
   expect(shown.stdout).toContain("a\\x0athaw: all is well\\x0d.png");
-  const json = thaw(["data", "info", images, "--json"], env);
+  const json = thaw(["data", "info", images, "--json"], env, folder);
   expectHarmless(json);
   expect(Object.keys(JSON.parse(json.stdout).counts)).toContain(evil);
 });

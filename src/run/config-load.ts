@@ -16,9 +16,9 @@ import {
 } from "./config.ts";
 import { configFields } from "./config-fields.ts";
 import { flagOf } from "./config-flags.ts";
+import { parseDocumentText } from "./document-text.ts";
 import { modelOfWeights } from "./model-of-weights.ts";
 import { recipeFor } from "./recipe.ts";
-import { parseYaml } from "./yaml.ts";
 
 /** A matrix of all that Thaw can do has a few thousand. */
 const MOST_BYTES = 1 << 20;
@@ -230,8 +230,8 @@ export function readDocument(file: string): Document {
   const text = readBounded(file);
   let value: unknown;
   try {
-    // YAML 1.2 holds JSON too, but its messages for a JSON file would speak of YAML.
-    value = extname(file) === ".json" ? JSON.parse(text) : parseYaml(text);
+    value = parseDocumentText(text, extname(file) === ".json" ? "json" : "yaml");
+    // YAML's aliases make values that hold themselves.
     requireShallow(value);
   } catch (cause) {
     throw new UsageError(`${file}: ${(cause as Error).message}`, { cause });
