@@ -40,7 +40,6 @@ export async function train(
   const started = performance.now();
   throwIfStopped(options.signal);
   refuseEmpty(data);
-  refuseLabels(data);
   checkTracking(asked, process.env);
   const open = () => (options.openWeights ?? openStartWeights)(asked);
   // A run that is resumed has its numbers in a checkpoint, and what its network sees in its config.
@@ -58,6 +57,7 @@ export async function train(
   if (weights !== undefined && !options.resume) {
     startFrom(weights, config, data, session, options);
   }
+  refuseLabels(data);
   const origin = {
     // Of what was asked for: the record's config has what the network sees beside it.
     configDigest: digestOf(asked),
