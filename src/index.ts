@@ -197,6 +197,7 @@ export { loadBestModel, type ModelFile } from "./run/load-model.ts";
 export { type LrFind, lrFindFolder, readLrFind } from "./run/lr-find.ts";
 export { loadMatrix, type Matrix } from "./run/matrix.ts";
 export type { MatrixMember } from "./run/matrix-member.ts";
+export { openRunData, type RunDataOptions } from "./run/run-data.ts";
 export type { Histogram, PngImage } from "./run/track/event.ts";
 export { sendToMlflow } from "./run/track/send.ts";
 export type { Tracker } from "./run/track/tracker.ts";

@@ -4,29 +4,29 @@ import { describe, expect, it } from "vitest";
 
 /** A room imports rooms with a smaller number and itself; rooms of one number do not know each other. */
 const levels: Readonly<Record<string, number>> = {
-  // Below all: everyone throws these errors.
-  "errors.ts": -2,
-  platform: -1,
-  libtorch: 0,
-  tensor: 1,
-  data: 2,
-  nn: 2,
-  optim: 2,
-  metrics: 2,
-  collectives: 2,
-  models: 3,
-  classical: 3,
-  transfer: 4,
-  run: 4,
-  train: 5,
-  evaluate: 5,
-  profile: 5,
-  report: 6,
-  export: 6,
-  serve: 6,
-  recipe: 7,
-  cli: 8,
-  "index.ts": 8,
+  // Below all: every room throws these errors.
+  "errors.ts": -1,
+  platform: 0,
+  libtorch: 1,
+  tensor: 2,
+  data: 3,
+  nn: 3,
+  optim: 3,
+  metrics: 3,
+  collectives: 3,
+  models: 4,
+  classical: 4,
+  transfer: 5,
+  run: 5,
+  train: 6,
+  evaluate: 6,
+  profile: 6,
+  report: 7,
+  export: 7,
+  serve: 7,
+  recipe: 8,
+  cli: 9,
+  "index.ts": 9,
 };
 
 const longestFile = 400;
@@ -109,9 +109,9 @@ describe("the layers", () => {
       'const cli = await import("../cli/main.ts");',
     ].join("\n");
     expect(layerViolations({ path: "data/x.ts", room: "data", text })).toEqual([
-      "data/x.ts (data 2) imports nn/index.ts (nn 2)",
-      "data/x.ts (data 2) imports train/index.ts (train 5)",
-      "data/x.ts (data 2) imports cli/main.ts (cli 8)",
+      "data/x.ts (data 3) imports nn/index.ts (nn 3)",
+      "data/x.ts (data 3) imports train/index.ts (train 6)",
+      "data/x.ts (data 3) imports cli/main.ts (cli 9)",
     ]);
   });
 
@@ -166,6 +166,28 @@ describe("the files", () => {
     expect(found.map(({ path }) => path)).toEqual([]);
     expect(anyType.test(code("const x = y as any; // z"))).toBe(true);
     expect(anyType.test(code("const x = 1; // as any"))).toBe(false);
+  });
+
+  it("print where control characters are written out, and nowhere else", () => {
+    const printing = sources.filter(
+      ({ text, isTest }) =>
+        !isTest && /\bprocess\s*\.\s*std(out|err)\s*\.\s*write\b|\bconsole\s*\./.test(code(text)),
+    );
+    expect(printing.map(({ path }) => path).sort()).toEqual([
+      "cli/commands/predict.ts",
+      "cli/output.ts",
+      "libtorch/prepare.ts",
+    ]);
+  });
+
+  it("ask servers by the one client, which bounds what comes", () => {
+    const asking = sources.filter(
+      ({ text, isTest }) =>
+        !isTest &&
+        (/(?<![\w.#])fetch\(/.test(code(text)) ||
+          /from "node:https?";/.test(text.replaceAll(/^import type .*$/gm, ""))),
+    );
+    expect(asking.map(({ path }) => path)).toEqual(["platform/http.ts"]);
   });
 
   it("draw random numbers from a seed", () => {

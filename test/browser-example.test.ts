@@ -1,16 +1,16 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
 import { expect, test } from "vitest";
 import { exportRun, listImages, openFile, predictFiles } from "../src/export/index.ts";
+import { chromiumPath, noChromium } from "./support/chromium.ts";
 import { photographRuns } from "./support/photograph-runs.ts";
 import { writeTiny } from "./support/tiny-images.ts";
 
-const browsers = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
-const executablePath = process.env["THAW_CHROMIUM"] ?? browsers.find((path) => existsSync(path));
+const executablePath = chromiumPath();
 test("examples/browser labels a picture as thaw predict does", async ({ skip }) => {
-  skip(executablePath === undefined, "no Chromium (apt-get install chromium, or THAW_CHROMIUM)");
+  skip(executablePath === undefined, noChromium);
   const made = await photographRuns();
   const folder = mkdtempSync(join(tmpdir(), "thaw-browser-"));
   const { run } = await made.trained();

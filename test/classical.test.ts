@@ -10,13 +10,14 @@ import {
 } from "../src/classical/index.ts";
 import { openDataset } from "../src/data/datasets/index.ts";
 import type { ImageSet } from "../src/data/imageset.ts";
-import { evaluateClassicalRun } from "../src/evaluate/index.ts";
+import { evaluateClassicalRun, evaluateClassicalWeights } from "../src/evaluate/index.ts";
 import { confusionMatrix, f1, predictions } from "../src/metrics/index.ts";
 import { chooseCompute } from "../src/models/index.ts";
 import { parseClassicalConfig, parseGrid } from "../src/run/classical-config.ts";
 import { loadClassical } from "../src/run/classical-model.ts";
 import { parseConfig } from "../src/run/config-load.ts";
 import { openRun } from "../src/run/read.ts";
+import { openWeights } from "../src/run/weights.ts";
 import { liveTensors, ops, scope, Tensor } from "../src/tensor/index.ts";
 import { train, trainClassical } from "../src/train/index.ts";
 import { readEvents } from "./support/event-reader.ts";
@@ -144,6 +145,16 @@ describe("a classical run", () => {
     }
     const compute = chooseCompute({ device: "cpu", precision: "fp32" });
     expect(await evaluateClassicalRun(run.dir, data, compute)).toEqual(summary.test);
+    // By its file, on any labelled images: it is whole, and nothing is written.
+    const weights = await openWeights(run.dir, { out });
+    expect(weights).toMatchObject({ model: asked.model, classes: data.test.classes });
+    const before = readdirSync(run.dir).sort();
+    const judged = { name: "again", set: data.test };
+    const answer = await evaluateClassicalWeights(judged, weights, compute);
+    expect(answer.result).toEqual(summary.test);
+    expect(readdirSync(run.dir).sort()).toEqual(before);
+    const misplaced = evaluateClassicalWeights(judged, weights, compute, { asked: { mean: [1] } });
+    await expect(misplaced).rejects.toThrow(/--mean: .* is a classical model/);
     const { pipeline, classes } = loadClassical(run.best);
     pipeline[Symbol.dispose]();
     expect(classes).toEqual(data.train.classes);
@@ -160,6 +171,16 @@ describe("a classical run", () => {
     expect(summary.parameters).toBe(3 * 512 + 3);
     const compute = chooseCompute({ device: "cpu", precision: "fp32" });
     expect(await evaluateClassicalRun(run.dir, withVal, compute, { out })).toEqual(summary.test);
+    const weights = await openWeights(run.name, { out });
+    const elsewhere = { name: "other", set: sampleSplits({ train: 9, val: 0, test: 15 }).test };
+    const places = { places: { out } };
+    const { result, features } = await evaluateClassicalWeights(
+      elsewhere,
+      weights,
+      compute,
+      places,
+    );
+    expect({ n: result.n, features }).toEqual({ n: 15, features: "cnn" });
     const wider = { ...withVal.train, width: 8, height: 32 };
     const other = { ...withVal, train: wider };
     await expect(trainClassical({ ...config, name: "b" }, other)).rejects.toThrow(

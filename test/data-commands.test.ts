@@ -140,9 +140,14 @@ test("pack writes an archive that is trained on", () => {
   );
   expect(trained.code).toBe(0);
   const summary = JSON.parse(readFileSync(join(runs, "packed", "summary.json"), "utf8"));
-  expect(summary.classes).toEqual(
-    ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal"].sort(),
-  );
+  expect(summary.classes).toEqual([
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+  ]);
   expect(summary.test.n).toBe(12);
 });
 
@@ -264,7 +269,7 @@ test("info of a built-in set, of some of its classes, and of an archive", () => 
   expect(code).toBe(0);
   const report = JSON.parse(stdout) as InfoReport;
   expect(report).toMatchObject({
-    classes: ["Coat", "Bag"],
+    classes: ["Bag", "Coat"],
     counts: { Bag: { train: 10, test: 2 } },
     modes: { L: 24 },
     exact: { bytes: null },

@@ -125,3 +125,38 @@ test("a classical model is told of, drawn and shown as a network is", async () =
   const files = [...mlflow.artifacts.keys()].map((path) => path.split("/").at(-1));
   expect(files).toEqual(expect.arrayContaining(["reliability.png", "best.safetensors"]));
 });
+
+test.each(["answers without end", "closes midway"])(
+  "a server that %s costs a run neither memory nor its end",
+  async (how) => {
+    let sent = 0;
+    const server = await serve((_, response) => {
+      if (how === "closes midway") {
+        response.writeHead(200, { "content-length": 1000 });
+        response.write("{", () => response.destroy());
+        return;
+      }
+      const chunk = Buffer.alloc(1 << 18, " ");
+      const more = (): void => {
+        if (response.destroyed) return;
+        sent += chunk.length;
+        response.write(chunk, more);
+      };
+      more();
+    });
+    const args = [
+      ...["train", "--data", "fashion-mnist", "--model", "knn", "--n-neighbors", "3"],
+      ...["--train-size", "64", "--test-size", "40", "--threads", "1", "--name", how.slice(0, 5)],
+      ...["--out", join(folder, "runs"), "--track", "mlflow"],
+    ];
+    const uri = { MLFLOW_TRACKING_URI: server.url };
+    const { code, stderr } = await startThaw(args, { ...env, ...uri }).ended;
+    await server.close();
+    const why = { a: "more than 1048576 bytes", c: "aborted" };
+    expect([code, stderr]).toEqual([0, expect.stringContaining(why[how[0] as keyof typeof why])]);
+    expect(stderr.match(/warning: MLflow at/g)).toHaveLength(1);
+    expect(openRun(join(folder, "runs", how.slice(0, 5))).summary!.status).toBe("finished");
+    // A few answers, each cut off early; what lies in the sockets' buffers comes on top.
+    expect(sent).toBeLessThan(100e6);
+  },
+);

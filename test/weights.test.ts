@@ -171,7 +171,7 @@ describe("wrong usage of weights", () => {
       ["--weights", "w.pth", "--data", "cifar10"],
       "--weights w.pth: there is no such file or folder",
     ],
-    [["--weights", "w", "--data", "cifar10", "--split", "all"], '--split: "all" given'],
+    [["--weights", "w", "--data", "cifar10", "--split", "half"], '--split: "half" given'],
     [["--weights", "w", "--data", "cifar10", "--limit", "0"], '--limit: "0" given'],
     [["--weights", "w", "--data", "cifar10", "--model", "resnet19"], "did you mean resnet1"],
   ])("thaw evaluate %j", async (flags, message) => {

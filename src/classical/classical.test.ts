@@ -323,6 +323,9 @@ describe("bad input", () => {
     expect(search({ modl__C: [1] })).toThrow(/Pipeline has no parameter "modl__C"/);
     expect(search({ model__C: [] })).toThrow(/no value for model__C/);
     expect(search({ model__C: [0] })).toThrow(/C is 0, and is to be above 0/);
+    const many = Array.from({ length: 200 }, (_, i) => i + 1);
+    const product = { model__C: many, model__maxIter: many, model__tol: many };
+    expect(search(product)).toThrow(/8,000,000 combinations; at most 10,000/);
     using x = matrix();
     const scoring = "f1_marco" as "f1_macro";
     const model = new LogisticRegression();

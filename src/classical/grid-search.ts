@@ -159,11 +159,21 @@ class Kept implements Disposable {
   }
 }
 
+/** Each is fitted once a fold. */
+const MOST_CANDIDATES = 10_000;
+
 /** Every combination, the last parameter by name going fastest, as scikit-learn orders them. */
 function combinations(grid: ParamGrid): Params[] {
   const keys = Object.keys(grid).sort();
   const empty = keys.find((key) => grid[key]!.length === 0);
   if (empty !== undefined) throw new UsageError(`the grid has no value for ${empty}`);
+  const count = keys.reduce((product, key) => product * grid[key]!.length, 1);
+  if (count > MOST_CANDIDATES) {
+    throw new UsageError(
+      `the grid has ${count.toLocaleString("en")} combinations; at most ${MOST_CANDIDATES.toLocaleString("en")}`,
+      { hint: "search coarsely first, then finely around the best" },
+    );
+  }
   return keys.reduce<Params[]>(
     (all, key) => all.flatMap((params) => grid[key]!.map((value) => ({ ...params, [key]: value }))),
     [{}],

@@ -1,6 +1,5 @@
 import { readFileSync } from "node:fs";
-import { extname, join } from "node:path";
-import { parse as parseYaml } from "yaml";
+import { join } from "node:path";
 import { UsageError } from "../errors.ts";
 import { evaluateClassicalRun } from "../evaluate/index.ts";
 import { ensureNative } from "../libtorch/index.ts";
@@ -12,8 +11,11 @@ import {
   classicalModels,
   isClassicalModel,
   loadClassicalConfig,
+  refuseUnusedClassical,
 } from "../run/classical-config.ts";
 import { type ConfigFlag, configFlags, overridesFromFlags } from "../run/config-flags.ts";
+import { readDocument } from "../run/config-load.ts";
+import { macroF1Text } from "../run/macro-f1.ts";
 import { readRun } from "../run/read.ts";
 import type { TestResult } from "../run/results.ts";
 import { checkTracking } from "../run/track/open.ts";
@@ -21,7 +23,8 @@ import { type ClassicalOptions, trainClassical } from "../train/index.ts";
 import { openConfiguredData } from "./dataset.ts";
 import { printJson, say } from "./output.ts";
 import { note, percent } from "./progress.ts";
-import { weightsPlaces } from "./weights.ts";
+import { openDataOfRun, type RunDataFlags } from "./run-data.ts";
+import { type WeightsFlags, weightsPlaces } from "./weights.ts";
 
 /** Flags of `thaw train` that only classical models have, or have for something else. */
 export function classicalFlags(): readonly ConfigFlag[] {
@@ -53,6 +56,7 @@ interface Options extends Readonly<Record<string, unknown>> {
   readonly resume?: string;
   readonly overwrite?: true;
   readonly mirror?: string;
+  readonly offline?: true;
   readonly json?: true;
 }
 
@@ -78,16 +82,14 @@ export function asksForClassical(options: Options): boolean {
 function modelOf(file: string | undefined): unknown {
   if (file === undefined) return undefined;
   try {
-    const text = readFileSync(file, "utf8");
-    const document: unknown = extname(file) === ".json" ? JSON.parse(text) : parseYaml(text);
-    return (document as { model?: unknown } | null)?.model;
+    return readDocument(file)["model"];
   } catch {
     return undefined;
   }
 }
 
 export async function trainClassically(options: Options): Promise<void> {
-  const { config: file, resume, mirror } = options;
+  const { config: file, resume, mirror, offline } = options;
   if (resume !== undefined) {
     throw new UsageError("--resume: a classical model is fitted in one go and cannot be resumed", {
       hint: "give --overwrite to fit it again",
@@ -95,12 +97,13 @@ export async function trainClassically(options: Options): Promise<void> {
   }
   const overrides = overridesFromFlags(options, [...configFlags(), ...classicalFlags()]);
   const config = loadClassicalConfig(file, overrides);
+  refuseUnusedClassical(config);
   checkTracking(config, process.env);
   await ensureNative();
   const data = await openConfiguredData(config, mirror);
   const { run, summary } = await trainClassical(config, data, {
     overwrite: options.overwrite === true,
-    places: weightsPlaces({ ...(mirror !== undefined && { mirror }) }),
+    places: weightsPlaces({ ...(mirror && { mirror }), ...(offline && { offline }) }),
     onNote: note,
     onFit: (fit) => say(describeFit(fit)),
     pictures: drawRun,
@@ -113,7 +116,7 @@ export async function trainClassically(options: Options): Promise<void> {
   const interval = test.accuracy95.map((bound) => (100 * bound).toFixed(2)).join(" to ");
   say(`fitted in ${duration(summary.seconds.train)}`);
   say(
-    `test accuracy ${percent(test.accuracy)} (95 % interval ${interval} %), macro-F1 ${test.macroF1.toFixed(4)}, ${test.n} images`,
+    `test accuracy ${percent(test.accuracy)} (95 % interval ${interval} %), macro-F1 ${macroF1Text(test)}, ${test.n} images`,
   );
   say(`everything is in ${run.dir}`);
 }
@@ -136,17 +139,18 @@ export function isClassicalRun(dir: string): boolean {
 
 export async function judgeClassicalRun(
   dir: string,
-  { mirror, precision }: { readonly mirror?: string; readonly precision?: string },
+  {
+    precision,
+    mirror,
+    offline,
+    ...flags
+  }: RunDataFlags & WeightsFlags & { readonly precision?: string },
 ): Promise<{ result: TestResult; report: () => string }> {
   const overrides = precision === undefined ? {} : { precision };
   const config = loadClassicalConfig(join(dir, "config.json"), overrides);
   await ensureNative();
-  const data = await openConfiguredData(config, mirror);
-  const trainedOn = readRun(dir).environment["dataset"] as { fingerprint?: string } | undefined;
-  if (trainedOn?.fingerprint !== data.fingerprint) {
-    say("note: the data is not what the run was trained on: its fingerprint differs");
-  }
-  const places = weightsPlaces({ ...(mirror !== undefined && { mirror }) });
+  const data = await openDataOfRun(dir, { ...flags, ...(mirror && { mirror }) }, ["test"]);
+  const places = weightsPlaces({ ...(mirror && { mirror }), ...(offline && { offline }) });
   const result = await evaluateClassicalRun(
     dir,
     data,

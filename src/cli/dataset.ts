@@ -1,4 +1,5 @@
 import { openDataset } from "../data/datasets/index.ts";
+import { type CsvOptions, csvOptionsOf } from "../data/folders/csv-columns.ts";
 import type { DatasetSplits } from "../data/imageset.ts";
 import { valSizeOf } from "../run/classical-config.ts";
 import type { TrainConfig } from "../run/config.ts";
@@ -7,7 +8,8 @@ import { downloadProgress } from "./progress.ts";
 /** What of a config chooses the data. */
 type DataChoice = Pick<TrainConfig, "data" | "seed"> &
   Partial<
-    Pick<TrainConfig, "classes" | "perClass" | "trainSize" | "valSize" | "testSize" | "testFrom">
+    CsvOptions &
+      Pick<TrainConfig, "classes" | "perClass" | "trainSize" | "valSize" | "testSize" | "testFrom">
   >;
 
 /** Opens the data that a config names; a download is told on stderr. */
@@ -17,6 +19,7 @@ export async function openConfiguredData(
 ): Promise<DatasetSplits> {
   return openDataset({
     data: config.data,
+    ...csvOptionsOf(config),
     seed: config.seed,
     classes: config.classes,
     perClass: config.perClass,

@@ -3,7 +3,7 @@ import { Command, CommanderError } from "commander";
 import { ExitCode, nearest, ThawError, UsageError } from "../errors.ts";
 import { fileError } from "../platform/system-error.ts";
 import { commands } from "./commands.ts";
-import { colors, say } from "./output.ts";
+import { colors, indented, say } from "./output.ts";
 
 /** Parses a command line and runs it. Throws what the command throws, wrong usage as a UsageError. */
 export async function run(args: readonly string[]): Promise<void> {
@@ -20,9 +20,9 @@ export async function run(args: readonly string[]): Promise<void> {
 export function reportError(thrown: unknown, debug: boolean): ExitCode {
   const error = fileError(thrown) ?? thrown;
   const { message, stack } = error instanceof Error ? error : new Error(String(error));
-  say(`${colors.red("thaw:")} ${message}`);
+  say(`${colors.red("thaw:")} ${indented(message)}`);
   if (error instanceof ThawError) {
-    if (error.hint !== undefined) say(`  ${colors.dim("→")} ${error.hint}`);
+    if (error.hint !== undefined) say(`  ${colors.dim("→")} ${indented(error.hint)}`);
   } else if (!debug) {
     say(`  ${colors.dim("→")} run it again with --debug to see where this happened`);
   }

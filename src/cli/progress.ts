@@ -1,7 +1,7 @@
 import type { DatasetProgress } from "../data/datasets/index.ts";
 import type { TimingLine } from "../run/summary.ts";
 import type { StartInfo, StepProgress, TrainEvents } from "../train/index.ts";
-import { colors, say } from "./output.ts";
+import { colors, indented, say } from "./output.ts";
 import { weightsTable } from "./weights-table.ts";
 
 /** What a person sees of a training: one bar that is redrawn on a terminal, plain lines elsewhere. */
@@ -30,7 +30,9 @@ export function trainingProgress(stream: NodeJS.WriteStream = process.stderr): T
 /** A note or, where the text says so itself, a warning. */
 export function note(text: string): void {
   const warning = text.startsWith("warning: ");
-  say(`${colors.yellow(warning ? "warning:" : "note:")} ${text.replace(/^warning: /, "")}`);
+  say(
+    `${colors.yellow(warning ? "warning:" : "note:")} ${indented(text.replace(/^warning: /, ""))}`,
+  );
 }
 
 /** "checked 120/807", redrawn on a terminal; silent elsewhere. */

@@ -1,3 +1,5 @@
+import { printableLine } from "../platform/printable.ts";
+
 /** Rows of counts under column names, a total below: `{beagle: {train: 3, test: 1}}`. */
 export function countTable(
   columns: readonly string[],
@@ -12,7 +14,7 @@ export function countTable(
   const lines = [
     ["class", ...columns],
     ...Object.entries({ ...rows, total }).map(([name, row]) => [
-      name,
+      printableLine(name),
       ...columns.map((column) => (row[column] ?? 0).toLocaleString("en")),
     ]),
   ];

@@ -19,11 +19,11 @@ import { readRun } from "../run/read.ts";
 import { findRun } from "../run/record.ts";
 import type { TestResult } from "../run/results.ts";
 import { isClassicalRun } from "./classical.ts";
-import { openConfiguredData } from "./dataset.ts";
 import { say } from "./output.ts";
 import { note, percent } from "./progress.ts";
+import { openDataOfRun, type RunDataFlags } from "./run-data.ts";
 
-export interface TogetherFlags {
+export interface TogetherFlags extends Readonly<RunDataFlags> {
   readonly out: string;
   readonly tta?: Tta;
   readonly ensemble?: Vote;
@@ -31,7 +31,6 @@ export interface TogetherFlags {
   readonly name?: string;
   readonly overwrite?: true;
   readonly precision?: string;
-  readonly mirror?: string;
 }
 
 /** Judges several runs as one, or one on several views of its images. The result has a folder of its own. */
@@ -39,7 +38,7 @@ export async function judgeTogether(
   names: readonly string[],
   flags: TogetherFlags,
 ): Promise<{ dir: string; result: TestResult; report: () => string }> {
-  const { out, tta, ensemble, checkpoint, name, overwrite, precision, mirror } = flags;
+  const { out, tta, ensemble, checkpoint, name, overwrite, precision } = flags;
   const dirs = names.map((run) => findRun(run, out));
   for (const dir of dirs) refuseWithoutNetwork(dir);
   const twice = dirs.find((dir, i) => dirs.indexOf(dir) !== i);
@@ -50,7 +49,7 @@ export async function judgeTogether(
   const members: Member[] = [];
   for (const [i, dir] of dirs.entries()) {
     const config = configs[i]!;
-    const data = await openConfiguredData(config, mirror);
+    const data = await openDataOfRun(dir, flags, ["test"]);
     members.push({ dir, data, compute: chooseCompute(config) });
   }
   const answer = await evaluateTogether(members, {

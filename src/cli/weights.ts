@@ -1,6 +1,6 @@
 import type { Weights, WeightsPlaces } from "../run/weights.ts";
-import { colors, say } from "./output.ts";
-import { downloadProgress } from "./progress.ts";
+import { say } from "./output.ts";
+import { downloadProgress, note } from "./progress.ts";
 
 /** Flags that say where weights may come from. */
 export interface WeightsFlags {
@@ -21,5 +21,5 @@ export function weightsPlaces({ mirror, offline }: WeightsFlags): WeightsPlaces 
 /** Says where weights come from, unless it is what the person wrote, and what there is to know of them. */
 export function announce({ source, reference, notes }: Weights): void {
   if (source !== reference) say(`weights: ${reference} from ${source}`);
-  for (const note of notes) say(`${colors.yellow("note:")} ${note}`);
+  for (const text of notes) note(text);
 }

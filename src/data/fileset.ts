@@ -8,6 +8,8 @@ export interface FileImageSet {
   readonly classes: readonly string[];
   /** [count], sha256 or size+mtime of each file when it was listed. */
   readonly stamps: readonly string[];
+  /** [count], below the source's root with forward slashes; absent in sets made by hand. */
+  readonly names?: readonly string[];
   /** [count], the row of each image in the source's own split (absent: row i is image i). */
   readonly indices?: Int32Array;
 }

@@ -1,5 +1,6 @@
 import { ThawError } from "../errors.ts";
 import type { FileImageSet } from "./fileset.ts";
+import type { SplitName } from "./folders/listing.ts";
 
 /** Images of one size held in memory as uint8, with one label each. */
 export interface ImageSet {
@@ -28,6 +29,29 @@ interface SplitsInfo {
   readonly std: readonly number[];
   /** For the user: where the data came from, odd counts, classes missing from a split. */
   readonly notes: readonly string[];
+  /** Absent for splits made by hand. */
+  readonly origin?: SplitOrigin;
+  /** Of a run's split: the images that are not in these sets, because they are missing or have changed. */
+  readonly leftOut?: readonly LeftOut[];
+}
+
+/** Which images of its source each split has: rows of a whole that is in memory, or files. */
+export type SplitOrigin =
+  | {
+      readonly kind: "rows";
+      /** sha256 over the source's images and labels. */
+      readonly content: string;
+      /** The source's own split that each split's `indices` are rows of. */
+      readonly of: Readonly<Record<SplitName, SplitName>>;
+    }
+  | { readonly kind: "files"; readonly sets: Readonly<Record<SplitName, FileImageSet>> };
+
+/** An image of a run's split that could not be used again. */
+export interface LeftOut {
+  readonly split: SplitName;
+  /** Below the data's root. */
+  readonly file: string;
+  readonly why: string;
 }
 
 /** Small images of one size; mean and population standard deviation are the training split's own. */
@@ -72,7 +96,8 @@ export function subset<S extends SplitSet>(set: S, indices: Int32Array): S {
   if (!("files" in set)) return { ...set, ...rows, ...pickImages(set, indices) };
   const pick = (values: readonly string[]) => Array.from(indices, (index) => values[index]!);
   const labels = gather(set.labels, indices);
-  return { ...set, ...rows, labels, files: pick(set.files), stamps: pick(set.stamps) };
+  const names = set.names && { names: pick(set.names) };
+  return { ...set, ...rows, ...names, labels, files: pick(set.files), stamps: pick(set.stamps) };
 }
 
 function pickImages(set: ImageSet, indices: Int32Array): Pick<ImageSet, "images" | "labels"> {

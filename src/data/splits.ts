@@ -1,4 +1,5 @@
-import { nearest, UsageError } from "../errors.ts";
+import { UsageError } from "../errors.ts";
+import { classFinder, unknownClass } from "./class-names.ts";
 import { classCounts, type SplitSet, subset } from "./imageset.ts";
 import { apportion, drawStratified, shareOut } from "./stratify.ts";
 
@@ -8,7 +9,7 @@ import { apportion, drawStratified, shareOut } from "./stratify.ts";
  */
 export interface SplitChoice {
   readonly seed: number;
-  /** Only these classes, in the source's own order. */
+  /** Only these classes, in this order; which images are drawn does not depend on it. */
   readonly classes?: readonly string[] | undefined;
   /** At most so many images of each class for training and validation together. */
   readonly perClass?: number | undefined;
@@ -26,6 +27,12 @@ export interface SplitChoice {
    * source's own test split is not used. Then only these depend on `seed`: which images validation and training have.
    */
   readonly testFrom?: "test" | "train" | undefined;
+  /**
+   * How images are drawn. "shuffle" (default): by their number, so that one more image deals all of them anew. "names":
+   * by a hash of the seed and each image's own name, so that images which are added leave the others where they were,
+   * but for those at the borders of the splits, whose sizes change. Sets without names are always shuffled.
+   */
+  readonly draw?: "shuffle" | "names" | undefined;
 }
 
 /** What a source has: a split that is absent is taken from its training images. */
@@ -58,9 +65,26 @@ export function splitSets<S extends SplitSet>(
   source: SourceSets<S>,
   asked: SplitChoice,
 ): SplitSets<S> {
+  const order = chosenClasses(source.train.classes, asked.classes);
+  // Drawn in the source's order: shares that are no whole numbers are rounded by it.
+  const classes = source.train.classes.filter((name) => order.includes(name));
+  return inClassOrder(drawSets(source, { ...asked, classes }), order);
+}
+
+/** The same images with another order of classes. */
+export function inClassOrder<S extends SplitSet>(
+  sets: SplitSets<S>,
+  classes: readonly string[],
+): SplitSets<S> {
+  const { train, val, test } = sets;
+  const ordered = (set: S) => withClasses(set, classes);
+  return { ...sets, train: ordered(train), val: ordered(val), test: ordered(test) };
+}
+
+function drawSets<S extends SplitSet>(source: SourceSets<S>, asked: SplitChoice): SplitSets<S> {
   if (asked.testFrom === "train") return splitBesideHeldOut(source, asked);
   const { choice, notes } = withDefaults(source, asked);
-  const classes = chosenClasses(source.train.classes, choice.classes);
+  const { classes = source.train.classes } = choice;
   const trainPool = withClasses(source.train, classes);
 
   const counts = [...classCounts(trainPool, "training split")];
@@ -84,6 +108,7 @@ export function splitSets<S extends SplitSet>(
     quotas,
     choice.seed,
     "train",
+    namesFor(trainPool, choice),
   ) as [Int32Array, Int32Array, Int32Array];
 
   return {
@@ -103,19 +128,24 @@ function splitBesideHeldOut<S extends SplitSet>(
   source: SourceSets<S>,
   choice: SplitChoice,
 ): SplitSets<S> {
-  const classes = chosenClasses(source.train.classes, choice.classes);
+  const { classes = source.train.classes } = choice;
   const pool = withClasses(source.train, classes);
   const quotas = heldOutTest([...classCounts(pool, "training split")], choice).map((n) => [n]);
-  const [rows] = drawStratified(pool.labels, classes, quotas, HOLD_OUT_SEED, "test from train") as [
-    Int32Array,
-  ];
+  const [rows] = drawStratified(
+    pool.labels,
+    classes,
+    quotas,
+    HOLD_OUT_SEED,
+    "test from train",
+    namesFor(pool, choice),
+  ) as [Int32Array];
   const heldOut = new Set(rows);
   const rest = Int32Array.from({ length: pool.count }, (_, row) => row).filter(
     (row) => !heldOut.has(row),
   );
   const { val } = source;
   const left = { train: subset(pool, rest), ...(val && { val }), test: subset(pool, rows) };
-  const split = splitSets(left, { ...choice, classes, testFrom: "test", testSize: undefined });
+  const split = drawSets(left, { ...choice, classes, testFrom: "test", testSize: undefined });
   const unused = source.test ? "; the source's own test split is not used" : "";
   const note = `the ${rows.length} test images are held out of the training split, by the seed ${HOLD_OUT_SEED} whatever --seed is${unused}`;
   return { ...split, notes: [note, ...split.notes] };
@@ -140,22 +170,17 @@ function withDefaults<S extends SplitSet>(
   return { choice: { ...choice, valSize, testSize, testFrom: "train" }, notes: [note] };
 }
 
-/** The named classes in the source's order; an unknown name is an error with the nearest one. */
+/** The named classes in the order in which they are named; an unknown name is an error with the nearest one. */
 export function chosenClasses(
   all: readonly string[],
   wanted: readonly string[] | undefined,
 ): readonly string[] {
   if (wanted === undefined) return all;
+  const find = classFinder(all);
   const chosen = new Set<string>();
   for (const name of wanted) {
-    const folded = all.filter((known) => known.toLowerCase() === name.trim().toLowerCase());
-    const match = all.includes(name) ? name : folded.length === 1 ? folded[0] : undefined;
-    if (match === undefined) {
-      const near = nearest(name, all);
-      throw new UsageError(`--classes: there is no class ${JSON.stringify(name)}`, {
-        hint: `${near === undefined ? "" : `did you mean ${JSON.stringify(near)}? `}the classes are ${all.join(", ")}`,
-      });
-    }
+    const match = all[find(name.trim())];
+    if (match === undefined) throw unknownClass("--classes", name, all);
     if (chosen.has(match)) throw new UsageError(`--classes: ${match} is named twice`);
     chosen.add(match);
   }
@@ -164,7 +189,7 @@ export function chosenClasses(
       hint: "name two classes or more, with commas between them",
     });
   }
-  return all.filter((name) => chosen.has(name));
+  return [...chosen];
 }
 
 /** The images of `classes` alone, their labels renumbered to that list. */
@@ -176,12 +201,16 @@ export function withClasses<S extends SplitSet>(set: S, classes: readonly string
     return set;
   }
   const renumbered = set.classes.map((name) => classes.indexOf(name));
+  const relabelled = (labels: S["labels"]) => labels.map((label: number) => renumbered[label]!);
+  if (renumbered.every((label) => label >= 0)) {
+    return { ...set, classes, labels: relabelled(set.labels) };
+  }
   const rows: number[] = [];
   for (let i = 0; i < set.count; i++) {
     if (renumbered[set.labels[i]!]! >= 0) rows.push(i);
   }
   const part = subset(set, Int32Array.from(rows));
-  return { ...part, classes, labels: part.labels.map((label) => renumbered[label]!) };
+  return { ...part, classes, labels: relabelled(part.labels) };
 }
 
 /** [classes], how many images the test split takes from the training split. */
@@ -231,11 +260,8 @@ function trainAndValSizes(available: number, choice: SplitChoice): [number, numb
 }
 
 /** All of a split that the source has, or as many of its images as are asked for. */
-function ownPart<S extends SplitSet>(
-  pool: S,
-  part: "val" | "test",
-  { valSize, testSize, seed }: SplitChoice,
-): S {
+function ownPart<S extends SplitSet>(pool: S, part: "val" | "test", choice: SplitChoice): S {
+  const { valSize, testSize, seed } = choice;
   const asked = part === "val" ? valSize : testSize;
   if (asked === undefined) return pool;
   const size = resolveSize(`--${part}-size`, asked, pool.count);
@@ -249,7 +275,12 @@ function ownPart<S extends SplitSet>(
     });
   }
   const quotas = apportion(classCounts(pool, `${part} split`), [size]);
-  return subset(pool, drawStratified(pool.labels, pool.classes, quotas, seed, part)[0]!);
+  const names = namesFor(pool, choice);
+  return subset(pool, drawStratified(pool.labels, pool.classes, quotas, seed, part, names)[0]!);
+}
+
+function namesFor(set: SplitSet, { draw }: SplitChoice): readonly string[] | undefined {
+  return draw === "names" && "files" in set ? set.names : undefined;
 }
 
 /** A count as it is, a fraction of `of` rounded. */

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { seedStream, shuffleInPlace } from "./random.ts";
 
 /**
@@ -94,7 +95,9 @@ export function shareOut(
 /**
  * Draws `quotas` [classes][parts] images of each class: the parts are disjoint, each in ascending
  * order. Every class is shuffled by a stream of its own name, so that which of its images are drawn
- * does not depend on the other classes that take part.
+ * does not depend on the other classes that take part. With `names`, one for each image, a class is ordered by a hash of
+ * each name instead: then an image's place does not depend on the other images either. Of that order the second part is
+ * taken from the end, so that a part which grows takes from the last one alone.
  */
 export function drawStratified(
   labels: ArrayLike<number>,
@@ -102,18 +105,40 @@ export function drawStratified(
   quotas: readonly (readonly number[])[],
   seed: number,
   purpose: string,
+  names?: readonly string[],
 ): Int32Array[] {
   const parts = quotas[0]?.length ?? 0;
   const drawn: number[][] = Array.from({ length: parts }, () => []);
   classIndices(labels, classes.length).forEach((indices, label) => {
-    shuffleInPlace(indices, seedStream(seed, `split/${purpose}/${classes[label]}`));
+    const stream = `split/${purpose}/${classes[label]}`;
+    const take = (part: number, from: number, to: number) => {
+      for (const index of indices.subarray(from, to)) drawn[part]!.push(index);
+    };
+    const own = quotas[label]!;
+    if (names === undefined) shuffleInPlace(indices, seedStream(seed, stream));
+    else sortByHash(indices, (index) => `${seed}/${stream}/${names[index]}`);
     let at = 0;
-    quotas[label]!.forEach((quota, part) => {
-      for (const index of indices.subarray(at, at + quota)) drawn[part]!.push(index);
+    own.forEach((quota, part) => {
+      if (names !== undefined && part === 1) {
+        take(part, indices.length - quota, indices.length);
+        return;
+      }
+      take(part, at, at + quota);
       at += quota;
     });
   });
   return drawn.map((indices) => Int32Array.from(indices).sort());
+}
+
+function sortByHash(indices: Int32Array, keyOf: (index: number) => string): void {
+  const hashes = new Map(
+    Array.from(indices, (index) => {
+      const digest = createHash("sha256").update(keyOf(index)).digest();
+      // 48 bits: exact as a number.
+      return [index, digest.readUIntBE(0, 6)];
+    }),
+  );
+  indices.sort((a, b) => hashes.get(a)! - hashes.get(b)! || a - b);
 }
 
 /** [classes][images of it], ascending. */

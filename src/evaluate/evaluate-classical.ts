@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import type { DatasetSplits } from "../data/imageset.ts";
 import { ThawError } from "../errors.ts";
 import type { ComputeChoice } from "../models/index.ts";
@@ -9,6 +9,7 @@ import { readRun } from "../run/read.ts";
 import { RunRecord } from "../run/record.ts";
 import type { TestResult } from "../run/results.ts";
 import type { WeightsPlaces } from "../run/weights.ts";
+import { folderBeside, writeBeside } from "./beside.ts";
 import type { EvaluateOptions } from "./evaluate.ts";
 
 /**
@@ -30,7 +31,13 @@ export async function evaluateClassicalRun(
   const { input } = model;
   using source = await openFeatures(model.features, set, { compute, places, input, ...options });
   using features = await source.extract(set);
-  const result = judgeClassical(dir, model, { name: data.name, set, features });
+  const beside = folderBeside(dir, data);
+  if (beside !== undefined) mkdirSync(beside, { recursive: true });
+  const result = judgeClassical(beside ?? dir, model, { name: data.name, set, features });
+  if (beside !== undefined) {
+    options.onNote?.(writeBeside(beside, dir, data, result));
+    return result;
+  }
   const { summary } = readRun(dir);
   if (summary !== undefined) run.writeSummary({ ...summary, test: result });
   await pictures?.({ run, test: set, input });

@@ -1,3 +1,4 @@
+import type { LabelledImages } from "../data/datasets/labelled.ts";
 import { type DatasetSplits, type SplitSet, subset } from "../data/imageset.ts";
 import { UsageError } from "../errors.ts";
 import { classificationReport, confusionMatrix } from "../metrics/index.ts";
@@ -9,7 +10,7 @@ import {
   type ModelName,
   parseModelName,
 } from "../models/index.ts";
-import { type LoadReport, loadWeights } from "../models/weights/index.ts";
+import { type LoadReport, loadWeights, outputsIn } from "../models/weights/index.ts";
 import { withoutInit } from "../nn/index.ts";
 import {
   channelsOf,
@@ -28,6 +29,7 @@ export interface WeightsQuestion extends GivenResizing {
   readonly weights: Weights;
   /** Name of the architecture; default what the file says. */
   readonly model?: string | undefined;
+  /** Of splits; default the test images. */
   readonly split?: "train" | "val" | "test" | undefined;
   /** The first so many images of the split; default all. */
   readonly limit?: number | undefined;
@@ -47,25 +49,25 @@ export interface WeightsAnswer {
 }
 
 /**
- * Judges a file of weights on a split, without a run. Where the file names no classes, its outputs are taken to be the
+ * Judges a file of weights on a split, or on all of some labelled images, without a run. Where the file names no classes, its outputs are taken to be the
  * data's classes in their order.
  * @throws UsageError where the model is not known or its outputs cannot be the data's classes; ThawError where the
  * weights do not fit.
  */
 export async function evaluateWeights(
-  data: DatasetSplits,
+  data: DatasetSplits | Pick<LabelledImages, "name" | "set">,
   question: WeightsQuestion,
   compute: ComputeChoice,
   options: JudgeOptions = {},
 ): Promise<WeightsAnswer> {
   const { weights, split = "test" } = question;
   const name = modelOf(question);
-  const set = firstOf(data[split], question.limit);
+  const set = firstOf("set" in data ? data.set : data[split], question.limit);
   const normalization = normalizationOf(weights, name, channelsOf(set), question);
   const input = inputOf(set, normalization, resizingFor(set, name, weights, question));
   using model = build(name, weights, set.classes.length, input);
   const load = loadWeights(model, weights.tensors, {
-    ...{ from: weights.reference, model: name, framework: weights.framework },
+    ...{ from: weights.reference, model: name, file: weights },
   });
   freeze(model.to(compute), [input.channels, input.height, input.width], compute);
   const classes = classesOf(weights, model, data.name, set);
@@ -95,7 +97,8 @@ function modelOf({ model, weights }: WeightsQuestion): ModelName {
   return parseModelName(name);
 }
 
-function firstOf(set: SplitSet, limit: number | undefined): SplitSet {
+/** The first `limit` images of a set, or all. */
+export function firstOf(set: SplitSet, limit: number | undefined): SplitSet {
   if (limit === undefined || limit >= set.count) return set;
   return subset(
     set,
@@ -106,7 +109,7 @@ function firstOf(set: SplitSet, limit: number | undefined): SplitSet {
 /** A model of the file's number of outputs, which only the name of its head tells; it is filled at once. */
 function build(
   name: ModelName,
-  { tensors }: Weights,
+  { tensors, reference }: Weights,
   usual: number,
   { channels, height, width }: NetworkInput,
 ): Classifier {
@@ -121,11 +124,15 @@ function build(
       }),
     );
   const model = of(usual);
-  const head = [...model.stateDict()].find(([, tensor]) => tensor === model.head.weight)?.[0];
-  const outputs = tensors.get(head ?? "")?.shape[0] ?? usual;
-  if (outputs === usual || outputs < 1) return model;
-  model[Symbol.dispose]();
-  return of(outputs);
+  try {
+    const outputs = outputsIn(tensors, model, reference) ?? usual;
+    if (outputs === usual || outputs < 1) return model;
+    model[Symbol.dispose]();
+    return of(outputs);
+  } catch (error) {
+    model[Symbol.dispose]();
+    throw error;
+  }
 }
 
 function classesOf(

@@ -1,3 +1,4 @@
+import { classFinder, unknownClasses } from "../data/class-names.ts";
 import { sideBeforeCrop } from "../data/files/fit.ts";
 import type { SplitSet } from "../data/imageset.ts";
 import { type CropPlace, cropPlaces } from "../data/transforms/crops.ts";
@@ -38,7 +39,8 @@ export async function judge(
 ): Promise<Predictions> {
   const { classes } = judged;
   checkClasses(name, set.classes, classes);
-  const labels = Int32Array.from(set.labels, (label) => classes.indexOf(set.classes[label]!));
+  const own = set.classes.map(classFinder(classes));
+  const labels = Int32Array.from(set.labels, (label) => own[label]!);
   const probabilities = await predict(judged, set, compute, options);
   return predictions(probabilities, labels, classes.length);
 }
@@ -77,7 +79,7 @@ export function checkClasses(
   given: readonly string[],
   known: readonly string[],
 ): void {
-  const unknown = given.filter((label) => !known.includes(label));
+  const unknown = unknownClasses(given, known);
   if (unknown.length === 0) return;
   throw new ThawError(`${name} has classes that the model does not know: ${unknown.join(", ")}`, {
     hint: `the model's classes are ${known.join(", ")}`,

@@ -85,9 +85,12 @@ export async function evaluateTogether(
     judged.push(reorder(said, file.classes, classes));
   }
   const together = combine(judged, vote);
+  const without = (members[0]?.data.leftOut ?? [])
+    .filter(({ split }) => split === "test")
+    .map(({ file }) => file);
   const evaluation = evaluationOf(
     members.map(({ dir }) => dir),
-    { vote, tta, checkpoint },
+    { vote, tta, checkpoint, without },
   );
   const name = options.name ?? nameOf(evaluation);
   const run = await withRunLock(join(out, name), async () => {
@@ -114,7 +117,7 @@ export async function evaluateTogether(
 /** Is the result of this evaluation there, of the models that the runs have now? They may lie in another place since. */
 export function knownTogether(
   dirs: readonly string[],
-  { out, name, ...how }: Pick<TogetherOptions, keyof How | "out" | "name">,
+  { out, name, ...how }: Pick<TogetherOptions, Exclude<keyof How, "without"> | "out" | "name">,
 ): boolean {
   const wanted = evaluationOf(dirs, how);
   const dir = join(out, name ?? nameOf(wanted));
@@ -130,13 +133,14 @@ export function knownTogether(
 
 function evaluationOf(
   dirs: readonly string[],
-  { vote = "soft", tta, checkpoint = "best" }: How,
+  { vote = "soft", tta, checkpoint = "best", without = [] }: How,
 ): Evaluation {
   return {
     members: dirs.map((dir) => resolve(dir)),
     ...(dirs.length > 1 && { vote }),
     ...(tta !== undefined && { tta }),
     ...(checkpoint !== "best" && { checkpoint }),
+    ...(without.length > 0 && { without }),
   };
 }
 
@@ -250,6 +254,7 @@ function summarise(
     evaluation.vote && `${evaluation.vote} vote`,
     evaluation.checkpoint === "last" && "last epoch",
     evaluation.tta,
+    evaluation.without && `without ${evaluation.without.length} test images`,
   ].filter(Boolean);
   return {
     model: models.join(" + "),

@@ -74,7 +74,8 @@ export interface ExportReport {
     readonly sha256: string;
   }[];
   readonly nodes: number;
-  readonly parity: Parity & { readonly split: string };
+  /** `leftOut`: images of that split that are missing or have changed. */
+  readonly parity: Parity & { readonly split: string; readonly leftOut?: number };
   readonly int8?: Int8Report;
   readonly madeOf?: string;
 }
@@ -127,7 +128,7 @@ export async function exportRun(
       takes: metadata.takes,
       files: [...(await fileOf(part, "model.onnx")), ...(await fileOf(part, "model.onnx.data"))],
       nodes: graph.nodes.length,
-      parity: { ...parity, split: judged.name },
+      parity: { ...parity, split: judged.name, ...leftOutOf(data, judged.set) },
       ...(int8 && { int8 }),
       ...(options.madeOf !== undefined && { madeOf: options.madeOf }),
     };
@@ -236,6 +237,12 @@ interface Place {
 
 function write({ part, folder }: Place, name: string, content: string | Iterable<Uint8Array>) {
   writeDurably(join(part, name), content, { ...exportPlace, shownAs: join(folder, name) });
+}
+
+function leftOutOf({ leftOut = [], val }: DatasetSplits, set: SplitSet): { leftOut?: number } {
+  const split = set === val ? "val" : "test";
+  const count = leftOut.filter((one) => one.split === split).length;
+  return count === 0 ? {} : { leftOut: count };
 }
 
 function writeModel(

@@ -1,3 +1,4 @@
+import { classFinder } from "../data/class-names.ts";
 import type { SplitSet } from "../data/imageset.ts";
 import { subset } from "../data/imageset.ts";
 import { evaluationLoader, type NetworkInput } from "../run/input.ts";
@@ -54,10 +55,11 @@ export async function hitsOf(
   options: BatchOptions = {},
 ): Promise<boolean[]> {
   const hits: boolean[] = [];
+  const own = set.classes.map(classFinder(classes));
   for await (const { images, labels } of batchesOf(set, input, options)) {
     const { data } = await session.first(arrayOf(images));
     for (const [row, label] of labels.entries()) {
-      hits.push(classes[largest(data, row, classes.length)] === set.classes[label]);
+      hits.push(largest(data, row, classes.length) === own[label]);
     }
   }
   return hits;

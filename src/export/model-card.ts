@@ -1,3 +1,5 @@
+import { printableLine } from "../platform/printable.ts";
+import { macroF1Text } from "../run/macro-f1.ts";
 import type { Run } from "../run/read.ts";
 import type { ExportReport } from "./export-run.ts";
 import type { ExportMetadata } from "./metadata.ts";
@@ -16,7 +18,7 @@ export function modelCard(run: Run, metadata: ExportMetadata, report: ExportRepo
           ["Accuracy", `${percent(test.accuracy)} (95 % interval ${between(test.accuracy95)})`],
           [
             "Macro-F1",
-            `${test.macroF1.toFixed(4)}${test.macroF195 ? ` (95 % interval ${test.macroF195.map((v) => v.toFixed(4)).join(" to ")})` : ""}`,
+            `${macroF1Text(test)}${test.macroF195 ? ` (95 % interval ${test.macroF195.map((v) => v.toFixed(4)).join(" to ")})` : ""}`,
           ],
           ...(test.calibrationError != null
             ? [["Expected calibration error", test.calibrationError.toFixed(4)] as const]
@@ -81,7 +83,9 @@ export function modelCard(run: Run, metadata: ExportMetadata, report: ExportRepo
     "",
     `Of the weights that training began with: ${licence}. That of the images is their owner's to tell.`,
     "",
-  ].join("\n");
+  ]
+    .map(printableLine)
+    .join("\n");
 }
 
 function ownResizing({ resizing }: ExportReport["parity"]): string {

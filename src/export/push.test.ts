@@ -32,6 +32,9 @@ const env = (more: Record<string, string> = {}) => ({
   ...more,
 });
 
+/** What a hub that means no good answers. */
+type Reply = (path: string, response: ServerResponse) => boolean;
+
 /** A hub of one repository, and a storage of another origin. */
 async function writableHub() {
   const committed = new Map<string, Buffer>();
@@ -42,13 +45,16 @@ async function writableHub() {
     for await (const chunk of request) chunks.push(chunk as Buffer);
     return Buffer.concat(chunks);
   };
+  const replies: { hub: Reply; storage: Reply } = { hub: () => false, storage: () => false };
   const storage = await serve(async (request, response) => {
+    if (replies.storage(request.url ?? "", response)) return;
     storageTokens.push(request.headers.authorization);
     const bytes = await body(request);
     stored.set(createHash("sha256").update(bytes).digest("hex"), bytes);
     response.end();
   });
   const answer = async (request: IncomingMessage, response: ServerResponse) => {
+    if (replies.hub(request.url ?? "", response)) return;
     const text = (await body(request)).toString();
     const json = (value: unknown, status = 200) =>
       response.writeHead(status).end(JSON.stringify(value));
@@ -81,7 +87,8 @@ async function writableHub() {
   };
   const front = await serve((request, response) => void answer(request, response));
   return {
-    ...{ url: front.url, requests: front.requests, committed, storageTokens },
+    ...{ url: front.url, requests: front.requests, committed, storageTokens, replies },
+    storageUrl: storage.url,
     async close() {
       await front.close();
       await storage.close();
@@ -106,6 +113,13 @@ describe("pushFolder", () => {
     // What is there already is not sent again.
     await pushFolder(folder, "me/dogs", { env: env() });
     expect(hub.storageTokens).toHaveLength(1);
+  });
+
+  it("sends nothing to a repository that is there already where a private one is asked for", async () => {
+    const before = hub.requests.length;
+    const pushed = pushFolder(folder, "me/dogs", { env: env(), private: true });
+    await expect(pushed).rejects.toThrow("--private: me/dogs is there already");
+    expect(hub.requests.length).toBe(before + 1);
   });
 
   it("says what the hub answers", async () => {
@@ -136,5 +150,79 @@ describe("pushFolder", () => {
       "cannot be reached",
     );
     hub = await writableHub();
+  });
+});
+
+describe("a hub that means no good", () => {
+  const refusal = async (): Promise<ThawError> => {
+    const limits = { stallMs: 150, slowest: 1000 };
+    const error = await pushFolder(folder, "me/dogs", { env: env(), limits }).catch((e) => e);
+    expect(error).toBeInstanceOf(ThawError);
+    expect(hub.committed.size).toBe(0);
+    return error;
+  };
+  const answers = (path: string, reply: (response: ServerResponse) => unknown) => {
+    hub.replies.hub = (asked, response) => {
+      if (!asked.includes(path)) return false;
+      reply(response);
+      return true;
+    };
+  };
+  const batch = (upload: object) => (response: ServerResponse) =>
+    response.end(JSON.stringify({ objects: [{ oid: "x", actions: { upload } }] }));
+
+  it("answers without end, or a byte at a time", async () => {
+    answers("/preupload/", (response) => {
+      const more = () => response.destroyed || response.write("a".repeat(60_000), more);
+      more();
+    });
+    expect((await refusal()).message).toContain("the answer has more than 4194304 bytes");
+    answers("/preupload/", (response) => {
+      const timer = setInterval(() => response.write("a"), 20);
+      response.on("close", () => clearInterval(timer));
+    });
+    expect((await refusal()).message).toMatch(
+      /me\/dogs: .* cannot be reached: less than 1000 bytes/,
+    );
+  });
+
+  it.each([
+    ["http://[bad", {}, "http://[bad is not an http or https address"],
+    ["file:///etc/passwd", {}, "file:///etc/passwd is not an http or https address"],
+    ["http://127.0.0.1:1/", { "bad header": "x" }, "cannot be reached: Header name must be"],
+    ["http://127.0.0.1:1/", { a: "x\ny" }, "cannot be reached: Invalid character in header"],
+  ])("sends files to %s with %j", async (href, header, message) => {
+    answers("/objects/batch", batch({ href, header }));
+    expect((await refusal()).message).toContain(message);
+  });
+
+  it("has a storage that takes nothing, or sends on elsewhere", async () => {
+    answers(
+      "/objects/batch",
+      batch({ href: `${hub.storageUrl}/x`, header: { "Content-Length": "3" } }),
+    );
+    hub.replies.storage = () => true;
+    expect((await refusal()).message).toMatch(/uploading model.onnx: .* nothing came for 0.15 s/);
+    hub.replies.storage = (_, response) => {
+      response.writeHead(307, { location: "http://169.254.169.254/latest" }).end();
+      return true;
+    };
+    expect((await refusal()).message).toContain("uploading model.onnx: the hub answers 307");
+  });
+
+  it("wants a large file in git itself", async () => {
+    writeFileSync(join(folder, "model.onnx.data"), Buffer.alloc((10 << 20) + 1));
+    expect((await refusal()).message).toContain("model.onnx.data: ");
+  });
+
+  it("answers with a deep document", async () => {
+    answers("/preupload/", (r) => r.end(`${"[".repeat(300_000)}${"]".repeat(300_000)}`));
+    expect((await refusal()).message).toContain("answers as no hub does");
+  });
+
+  it("sends on to another host: the token stays here", async () => {
+    answers("/api/repos/create", (r) => r.writeHead(307, { location: hub.storageUrl }).end());
+    await pushFolder(folder, "me/dogs", { env: env() });
+    expect(hub.storageTokens).toEqual([undefined, undefined]);
   });
 });

@@ -1,16 +1,26 @@
 import {
   closeSync,
-  openAsBlob,
+  createReadStream,
   openSync,
   readdirSync,
   readFileSync,
   readSync,
   statSync,
 } from "node:fs";
+import type { IncomingMessage } from "node:http";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import { z } from "zod";
 import { ThawError, UsageError } from "../errors.ts";
 import { hubSettings } from "../models/weights/hub/environment.ts";
+import {
+  NoAnswerError,
+  parseUrl,
+  type RequestOptions,
+  readText,
+  requestFollowing,
+  type SomeLimits,
+} from "../platform/http.ts";
 import { fileDigest } from "./file-digest.ts";
 
 export interface PushOptions {
@@ -18,7 +28,17 @@ export interface PushOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly private?: boolean | undefined;
   readonly onFile?: ((name: string, bytes: number) => void) | undefined;
+  readonly limits?: SomeLimits | undefined;
 }
+
+/** The hub checks a large file before it answers. */
+const usualLimits: SomeLimits = { stallMs: 300_000 };
+/** The hub's answers list an export's few files. */
+const MAX_ANSWER_BYTES = 4 << 20;
+/** The hub itself takes no larger file into git. */
+const MAX_REGULAR_BYTES = 10 << 20;
+/** Of the hub's own words in a message. */
+const MAX_WORDS = 300;
 
 interface Local {
   readonly name: string;
@@ -67,7 +87,12 @@ export async function pushFolder(
       hint: "put one with write access into HF_TOKEN, or log in with `huggingface-cli login`",
     });
   }
-  const hub = new HubWriter(endpoint, token, repo);
+  const hub = new HubWriter({
+    endpoint,
+    token,
+    repo,
+    limits: { ...usualLimits, ...options.limits },
+  });
   await hub.create(options.private ?? false);
   const modes = await hub.modesOf(files);
   const large = files.filter(({ name }) => modes.get(name) === "lfs");
@@ -82,6 +107,12 @@ export async function pushFolder(
     if (oid !== undefined) {
       const value = { path: file.name, algo: "sha256", oid, size: file.bytes };
       return { key: "lfsFile", value };
+    }
+    if (file.bytes > MAX_REGULAR_BYTES) {
+      throw new ThawError(
+        `${file.name}: ${endpoint} wants its ${file.bytes} bytes in git itself, not in LFS`,
+        { hint: "is HF_ENDPOINT a hub? The hub takes files above 10 MiB by git LFS only" },
+      );
     }
     const content = readFileSync(file.path).toString("base64");
     return { key: "file", value: { path: file.name, content, encoding: "base64" } };
@@ -114,18 +145,31 @@ class HubWriter {
   readonly #endpoint: string;
   readonly #token: string;
   readonly #repo: string;
+  readonly #limits: SomeLimits;
 
-  constructor(endpoint: string, token: string, repo: string) {
-    this.#endpoint = endpoint;
-    this.#token = token;
-    this.#repo = repo;
+  constructor(given: { endpoint: string; token: string; repo: string; limits: SomeLimits }) {
+    this.#endpoint = given.endpoint;
+    this.#token = given.token;
+    this.#repo = given.repo;
+    this.#limits = given.limits;
   }
 
   async create(isPrivate: boolean): Promise<void> {
     const [organization, name] = this.#repo.split("/");
     const body = { type: "model", name, organization, private: isPrivate };
     // 409: it is there already.
-    await this.#json("/api/repos/create", body, { allowed: [409] });
+    let isThere = false;
+    const onAllowed = () => {
+      isThere = true;
+    };
+    await this.#json("/api/repos/create", body, { allowed: [409], onAllowed });
+    if (!isPrivate || !isThere) return;
+    throw new UsageError(
+      `--private: ${this.#repo} is there already, and who sees it stays as it is`,
+      {
+        hint: "leave --private out, or make the repository private on the hub first",
+      },
+    );
   }
 
   /** Which files go into git itself, and which into LFS: the hub decides. */
@@ -154,25 +198,25 @@ class HubWriter {
     });
     const [object] = this.#parse(batchSchema, answer).objects;
     if (object?.error !== undefined)
-      throw new ThawError(`${name}: the hub refuses it: ${object.error.message}`);
+      throw new ThawError(
+        `${name}: the hub refuses it: ${object.error.message.slice(0, MAX_WORDS)}`,
+      );
     const { upload, verify } = object?.actions ?? {};
     // Without an action the hub has it already.
     if (upload === undefined) return;
-    const blob = await openAsBlob(path);
+    const content = bytes === 0 ? Readable.from([]) : createReadStream(path, { end: bytes - 1 });
     // The address is signed: the token is the hub's alone, and is not sent to a storage elsewhere.
-    const sent = await reach(upload.href, {
+    await this.#reach(`uploading ${name}`, upload.href, {
       method: "PUT",
-      body: blob,
-      headers: upload.header ?? {},
+      body: content,
+      headers: { ...lowerCased(upload.header), "content-length": String(bytes) },
     });
-    if (!sent.ok) throw await refused(`uploading ${name}`, sent);
     if (verify === undefined) return;
-    const checked = await reach(verify.href, {
+    await this.#reach(`checking ${name}`, verify.href, {
       method: "POST",
       body: JSON.stringify({ oid, size: bytes }),
-      headers: { "content-type": "application/vnd.git-lfs+json", ...verify.header },
+      headers: { "content-type": "application/vnd.git-lfs+json", ...lowerCased(verify.header) },
     });
-    if (!checked.ok) throw await refused(`checking ${name}`, checked);
   }
 
   async commit(entries: readonly object[]): Promise<{ url: string; commit: string }> {
@@ -188,21 +232,55 @@ class HubWriter {
   async #json(
     path: string,
     body: string | object,
-    { allowed = [], type = "application/json" }: { allowed?: number[]; type?: string } = {},
+    {
+      allowed = [],
+      onAllowed,
+      type = "application/json",
+    }: { allowed?: number[]; onAllowed?: () => void; type?: string } = {},
   ): Promise<unknown> {
-    const response = await reach(`${this.#endpoint}${path}`, {
-      method: "POST",
-      body: typeof body === "string" ? body : JSON.stringify(body),
-      headers: { authorization: `Bearer ${this.#token}`, "content-type": type, accept: type },
-    });
-    if (!response.ok && !allowed.includes(response.status))
-      throw await refused(this.#repo, response);
-    const text = await response.text();
+    const { status, text } = await this.#reach(
+      this.#repo,
+      `${this.#endpoint}${path}`,
+      {
+        method: "POST",
+        body: typeof body === "string" ? body : JSON.stringify(body),
+        headers: { authorization: `Bearer ${this.#token}`, "content-type": type, accept: type },
+      },
+      allowed,
+    );
+    if (allowed.includes(status)) onAllowed?.();
     try {
       return JSON.parse(text);
     } catch {
       return undefined;
     }
+  }
+
+  /** The answer. `what` names the request in errors. */
+  async #reach(
+    what: string,
+    url: string,
+    options: RequestOptions,
+    allowed: readonly number[] = [],
+  ): Promise<{ readonly status: number; readonly text: string }> {
+    const start = parseUrl(url);
+    let response: IncomingMessage;
+    let text: string;
+    try {
+      ({ response } = await requestFollowing(start, { ...options, limits: this.#limits }));
+      text = await readText(response, MAX_ANSWER_BYTES);
+    } catch (cause) {
+      // Where nobody answers, the reason names the address.
+      const reason = (cause instanceof NoAnswerError ? (cause.cause as Error) : (cause as Error))
+        .message;
+      throw new ThawError(`${what}: ${start.origin} cannot be reached: ${reason}`, {
+        hint: "check the network and run it again; what was sent is not visible before the commit",
+        cause,
+      });
+    }
+    const status = response.statusCode ?? 0;
+    if ((status >= 200 && status < 300) || allowed.includes(status)) return { status, text };
+    throw refused(what, status, text.slice(0, MAX_WORDS));
   }
 
   #parse<T>(schema: z.ZodType<T>, answer: unknown): T {
@@ -225,24 +303,19 @@ function head(path: string): string {
   }
 }
 
-async function reach(url: string, init: RequestInit): Promise<Response> {
-  try {
-    return await fetch(url, init);
-  } catch (cause) {
-    throw new ThawError(`${new URL(url).origin} cannot be reached: ${(cause as Error).message}`, {
-      cause,
-    });
-  }
+/** So that a header of ours takes the place of the hub's, however that is written. */
+function lowerCased(headers: Readonly<Record<string, string>> = {}): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]),
+  );
 }
 
-async function refused(what: string, response: Response): Promise<ThawError> {
-  const text = (await response.text()).slice(0, 300);
+function refused(what: string, status: number, text: string): ThawError {
   const hint =
-    response.status === 401 || response.status === 403
+    status === 401 || status === 403
       ? "has the token of HF_TOKEN write access to this repository?"
       : "try again later; what was sent is not visible before the commit";
-  return new ThawError(
-    `${what}: the hub answers ${response.status}${text === "" ? "" : `: ${text}`}`,
-    { hint },
-  );
+  return new ThawError(`${what}: the hub answers ${status}${text === "" ? "" : `: ${text}`}`, {
+    hint,
+  });
 }

@@ -1,8 +1,9 @@
 import { spawnSync } from "node:child_process";
-import { copyFileSync, readdirSync, rmSync, statSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type FakeMachine, fakeLibtorch, fakeMachine } from "../../test/fake-machine.ts";
+import { abandonedPath } from "../../test/support/abandoned.ts";
 import { ThawError } from "../errors.ts";
 import { packageRoot } from "./home.ts";
 import { type Host, runProcess } from "./host.ts";
@@ -91,12 +92,13 @@ describe("from libtorch to a stamp", { timeout: 120_000 }, () => {
     expect(compiled()).toBe(1);
   });
 
-  test("two at once: one compiles, both succeed", async () => {
+  test("two at once: one compiles, both succeed; what a killed compilation left is cleared", async () => {
+    mkdirSync(abandonedPath(join(machine.cache, "addon", "0123456789abcdef")), { recursive: true });
     const [first, second] = await Promise.all([prepareNative(options()), prepareNative(options())]);
     expect(first).toEqual(second);
     expect(compiled()).toBe(1);
     expect(
-      readdirSync(join(machine.cache, "addon")).filter((name) => /lock|build/.test(name)),
+      readdirSync(join(machine.cache, "addon")).filter((name) => /lock|tmp/.test(name)),
     ).toEqual([]);
   });
 

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { printable } from "../platform/printable.ts";
 import { aptInstall, whyNoApt } from "./apt.ts";
 import { type Addon, compileAddon } from "./compile.ts";
 import { cpuInfo } from "./cpu.ts";
@@ -32,7 +33,7 @@ export async function prepareNative(options: PrepareOptions = {}): Promise<Stamp
   const host = options.host ?? thisHost();
   const cache = options.cache ?? cacheHome(host.env, host.home);
   const nativeDir = options.nativeDir ?? join(packageRoot(), "native");
-  const log = options.log ?? ((line) => process.stderr.write(`thaw: ${line}\n`));
+  const log = options.log ?? ((line) => process.stderr.write(`thaw: ${printable(line)}\n`));
   const known = options.force ? undefined : readStamp(cache, nativeDir, host.env);
   if (known !== undefined) return known;
   return withLock(

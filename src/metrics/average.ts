@@ -1,7 +1,10 @@
 import { type ClassCounts, classCounts, confusionMatrix } from "./confusion-matrix.ts";
 import type { Metric } from "./metric.ts";
 
-/** `macro`: mean over classes. `weighted`: mean by number of images. `micro`: from the counts of all classes together. */
+/**
+ * `macro`: mean over the classes that occur in the labels or the predictions, as scikit-learn's default `labels=None`.
+ * `weighted`: mean by number of images. `micro`: from the counts of all classes together.
+ */
 export type Average = "macro" | "micro" | "weighted";
 
 /**
@@ -38,8 +41,26 @@ export function averageScore(
     return score(pairwiseSum(hits), pairwiseSum(predicted), pairwiseSum(support), zeroDivision);
   }
   const scores = perClass(score, counts, zeroDivision);
-  if (average === "macro") return pairwiseSum(scores) / scores.length;
+  if (average === "macro") {
+    const present = scores.filter((_, c) => isPresent(counts, c));
+    return pairwiseSum(present) / present.length;
+  }
   return divide(pairwiseSum(scores.map((s, c) => s * support[c]!)), pairwiseSum(support));
+}
+
+/** Does a class occur in the labels or the predictions? One that does not has no score, only `zeroDivision`. */
+export function isPresent({ predicted, support }: ClassCounts, c: number): boolean {
+  return support[c]! + predicted[c]! > 0;
+}
+
+/** The mean over all classes, with `zeroDivision` for those that do not occur: scikit-learn's `labels=range(C)`. */
+export function averageOverAll(
+  score: ClassScore,
+  counts: ClassCounts,
+  zeroDivision: ZeroDivision = 0,
+): number {
+  const scores = perClass(score, counts, zeroDivision);
+  return pairwiseSum(scores) / scores.length;
 }
 
 export function averagedMetric(

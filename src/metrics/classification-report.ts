@@ -1,5 +1,12 @@
 import { ThawError } from "../errors.ts";
-import { averageScore, type ClassScore, perClass, type ZeroDivision } from "./average.ts";
+import {
+  averageOverAll,
+  averageScore,
+  type ClassScore,
+  isPresent,
+  perClass,
+  type ZeroDivision,
+} from "./average.ts";
 import { type ConfusionMatrix, classCounts } from "./confusion-matrix.ts";
 import { f1Of } from "./f1.ts";
 import { precisionOf } from "./precision.ts";
@@ -38,7 +45,8 @@ export function classRows(
 
 /**
  * The text of scikit-learn's `classification_report(y, p, labels=range(C), target_names=names, zero_division=0)`, byte
- * for byte: where a class is neither in the labels nor predicted, its line "accuracy" is "micro avg".
+ * for byte. Where a class occurs in neither labels nor predictions there are two macro averages, and the line "macro avg"
+ * becomes two lines that say which classes each is over.
  */
 export function classificationReport(
   matrix: ConfusionMatrix,
@@ -47,7 +55,12 @@ export function classificationReport(
 ): string {
   const rows = classRows(matrix, names, zeroDivision);
   const counts = classCounts(matrix);
-  const width = Math.max("weighted avg".length, digits, ...names.map(codePoints));
+  const present = names.filter((_, c) => isPresent(counts, c)).length;
+  const areAllPresent = present === names.length;
+  const macroNames = areAllPresent
+    ? (["macro avg"] as const)
+    : ([`macro avg, ${present} present`, `macro avg, all ${names.length}`] as const);
+  const width = Math.max(...[...names, ...macroNames, "weighted avg"].map(codePoints), digits);
   const total = rows.reduce((sum, row) => sum + row.support, 0);
   const left = (text: string) => " ".repeat(Math.max(0, width - codePoints(text))) + text;
   const number = (value: number) => ` ${fixed(value, digits).padStart(9)}`;
@@ -62,16 +75,20 @@ export function classificationReport(
   const scores: readonly ClassScore[] = [precisionOf, recallOf, f1Of];
   const averaged = (average: "micro" | "macro" | "weighted") =>
     scores.map((score) => averageScore(score, counts, average, zeroDivision));
-  const everyClassSeen = counts.support.every((n, c) => n + counts.predicted[c]! > 0);
   const micro = averaged("micro");
-  if (everyClassSeen) {
+  if (areAllPresent) {
     const blank = " ".repeat(10);
     const support = String(total).padStart(9);
     text += `${left("accuracy")} ${blank}${blank}${number(micro[2]!)} ${support}\n`;
   } else {
     text += line("micro avg", micro, total);
   }
-  text += line("macro avg", averaged("macro"), total);
+  const [macroName, overAllName] = macroNames;
+  text += line(macroName, averaged("macro"), total);
+  if (overAllName !== undefined) {
+    const overAll = scores.map((score) => averageOverAll(score, counts, zeroDivision));
+    text += line(overAllName, overAll, total);
+  }
   text += line("weighted avg", averaged("weighted"), total);
   return text;
 }

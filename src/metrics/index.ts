@@ -1,5 +1,11 @@
 export { accuracy } from "./accuracy.ts";
-export { type Average, averageScore, type ZeroDivision } from "./average.ts";
+export {
+  type Average,
+  averageOverAll,
+  averageScore,
+  isPresent,
+  type ZeroDivision,
+} from "./average.ts";
 export {
   type BootstrapOptions,
   bootstrapMacroF1,
@@ -16,7 +22,7 @@ export {
 } from "./calibration.ts";
 export { type ClassRow, classificationReport, classRows } from "./classification-report.ts";
 export { type ConfusionMatrix, classCounts, confusionMatrix } from "./confusion-matrix.ts";
-export { f1, f1Of } from "./f1.ts";
+export { f1, f1Of, macroF1Of } from "./f1.ts";
 export { logLoss } from "./log-loss.ts";
 export { holm, type McNemar, mcnemar } from "./mcnemar.ts";
 export { isBetter, type Metric } from "./metric.ts";

@@ -4,23 +4,37 @@ import { describe, expect, it } from "vitest";
 import {
   type Average,
   accuracy,
+  averageOverAll,
+  bootstrapMacroF1,
   calibrationBins,
   calibrationError,
+  classCounts,
   classificationReport,
   confusionMatrix,
   f1,
+  f1Of,
   isBetter,
+  isPresent,
   logLoss,
   type Metric,
+  macroF1Of,
   type Predictions,
   precision,
+  precisionOf,
   predictions,
   recall,
+  recallOf,
   rocAuc,
   rocAucs,
   topK,
   wilson95,
 } from "./index.ts";
+
+interface Averaged {
+  precision: number;
+  recall: number;
+  f1: number;
+}
 
 interface Fixture {
   readonly cases: readonly {
@@ -33,7 +47,7 @@ interface Fixture {
     accuracy: number;
     topK: Record<string, number>;
     /** By scikit-learn's `zero_division`. */
-    averages: Record<"0" | "1", Record<Average, { precision: number; recall: number; f1: number }>>;
+    averages: Record<"0" | "1", Record<Average | "macroPresent", Averaged>>;
     /** Null where scikit-learn refuses. */
     areas: { each: (number | null)[]; macro: number | null; weighted: number | null };
     calibration: {
@@ -101,10 +115,22 @@ describe.each(fixture.cases)("scikit-learn's numbers: $name", (wanted) => {
 
   it.each(["macro", "micro", "weighted"] as const)("%s averages", (average) => {
     for (const zero of [0, 1] as const) {
-      const { precision: p, recall: r, f1: f } = wanted.averages[zero][average];
+      // The fixture's `macro` is over all classes, scikit-learn's default over those that occur.
+      const key = average === "macro" ? "macroPresent" : average;
+      const { precision: p, recall: r, f1: f } = wanted.averages[zero][key];
       expectClose(precision(average, zero).compute(given), p);
       expectClose(recall(average, zero).compute(given), r);
       expectClose(f1(average, zero).compute(given), f);
+    }
+  });
+
+  it("macro averages over all classes", () => {
+    const counts = classCounts(confusionMatrix(given));
+    for (const zero of [0, 1] as const) {
+      const { precision: p, recall: r, f1: f } = wanted.averages[zero].macro;
+      expectClose(averageOverAll(precisionOf, counts, zero), p);
+      expectClose(averageOverAll(recallOf, counts, zero), r);
+      expectClose(averageOverAll(f1Of, counts, zero), f);
     }
   });
 
@@ -137,10 +163,63 @@ describe.each(fixture.cases)("scikit-learn's numbers: $name", (wanted) => {
   it("confusion matrix and report", () => {
     const matrix = confusionMatrix(given);
     if (wanted.confusion !== null) expect([...matrix.counts]).toEqual(wanted.confusion.flat());
-    expect(classificationReport(matrix, wanted.names)).toBe(wanted.report);
+    expectReport(classificationReport(matrix, wanted.names), wanted.report, wanted.averages[0], 2);
     if (wanted.reportOnes === null) return;
     const ones = classificationReport(matrix, wanted.names, { digits: 4, zeroDivision: 1 });
-    expect(ones).toBe(wanted.reportOnes);
+    expectReport(ones, wanted.reportOnes, wanted.averages[1], 4);
+  });
+
+  /** scikit-learn's text; where classes are absent, its line "macro avg" is one of two that say what they are over. */
+  function expectReport(
+    got: string,
+    report: string,
+    averages: Record<Average | "macroPresent", Averaged>,
+    digits: number,
+  ) {
+    const counts = classCounts(confusionMatrix(given));
+    const present = wanted.names.filter((_, c) => isPresent(counts, c)).length;
+    if (present === wanted.classes) {
+      expect(got).toBe(report);
+      return;
+    }
+    const lines = (text: string) =>
+      text.split("\n").map((line) => line.trim().replaceAll(/ {2,}/g, " "));
+    const numbers = ({ precision: p, recall: r, f1: f }: Averaged) =>
+      [...[p, r, f].map((value) => value.toFixed(digits)), wanted.images].join(" ");
+    const wantedLines = lines(report).flatMap((line) =>
+      line.startsWith("macro avg")
+        ? [
+            `macro avg, ${present} present ${numbers(averages.macroPresent)}`,
+            `macro avg, all ${wanted.classes} ${numbers(averages.macro)}`,
+          ]
+        : [line],
+    );
+    expect(lines(got)).toEqual(wantedLines);
+    expect(lines(report)).toContain(`macro avg ${numbers(averages.macro)}`);
+  }
+});
+
+describe("classes that occur in neither labels nor predictions", () => {
+  const matrixOf = (labels: number[], predicted: number[], classes: number) =>
+    confusionMatrix(oneHot(labels, predicted, classes));
+
+  it("change no macro average and no interval, whatever their place", () => {
+    const few = matrixOf([0, 0, 1, 1, 1], [0, 1, 1, 1, 0], 2);
+    const among = matrixOf([1, 1, 3, 3, 3], [1, 3, 3, 3, 1], 5);
+    expect(macroF1Of(among)).toBe(macroF1Of(few));
+    expect(bootstrapMacroF1(among, { seed: 1 })).toEqual(bootstrapMacroF1(few, { seed: 1 }));
+  });
+
+  it("are not those that are predicted, or never predicted", () => {
+    // f1_score([0, 0, 1], [0, 2, 0], average="macro") is over three classes, each in labels or predictions.
+    expectClose(macroF1Of(matrixOf([0, 0, 1], [0, 2, 0], 4)), 1 / 6);
+  });
+
+  it("leave one class alone", () => {
+    expect(macroF1Of(matrixOf([2, 2], [2, 2], 4))).toBe(1);
+    const report = classificationReport(matrixOf([2, 2], [2, 2], 4), ["a", "b", "c", "d"]);
+    expect(report).toMatch(/macro avg, 1 present +1\.00/);
+    expect(report).toMatch(/macro avg, all 4 +0\.25/);
   });
 });
 

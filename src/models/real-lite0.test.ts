@@ -86,10 +86,10 @@ describe.skipIf(mirror === undefined)("EfficientNet-Lite0's published weights", 
       ...{ classes: CLASSES, inChannels: 3, imageSize: [SIZE, SIZE] },
       random: { init: random, dropout: random },
     }).eval();
-    const { tensors, framework, layout } = readWeights(path);
-    expect(layout).toBe("efficientnet-pytorch");
+    const file = readWeights(path);
+    expect(file.layout).toBe("efficientnet-pytorch");
     try {
-      const report = loadWeights(network, tensors, { framework, model });
+      const report = loadWeights(network, file.tensors, { file, model });
       expect(report).toMatchObject({ adapted: [], reinitialized: [] });
     } catch (error) {
       network[Symbol.dispose]();

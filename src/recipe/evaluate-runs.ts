@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import type { DatasetSplits } from "../data/imageset.ts";
 import { ThawError } from "../errors.ts";
 import {
   evaluateTogether,
@@ -14,10 +13,11 @@ import { ownerOf } from "../run/matrix.ts";
 import type { EvaluatePlan } from "../run/matrix-file.ts";
 import type { MatrixMember, NetworkMember } from "../run/matrix-member.ts";
 import { type Placed, placeMembers } from "../run/member-state.ts";
+import type { MatrixOptions } from "../train/index.ts";
 import { withKnownRate } from "./find-rates.ts";
 
 export interface EvaluateRunsOptions {
-  readonly openData: (config: MatrixMember["config"]) => Promise<DatasetSplits>;
+  readonly openData: MatrixOptions["openData"];
   readonly onEvaluate?: ((name: string) => void) | undefined;
   readonly onEvaluated?: ((name: string, accuracy: number) => void) | undefined;
   readonly onFailed?: ((name: string, error: Error) => void) | undefined;
@@ -88,7 +88,7 @@ export async function evaluateRuns(
     onEvaluate?.(settings.name);
     const opened: Member[] = [];
     for (const { member, name } of those) {
-      const data = await openData(member.config);
+      const data = await openData(member.config, join(out, name));
       // `refuseUnfit` has let networks through alone.
       const { config } = member as NetworkMember;
       opened.push({ dir: join(out, name), data, compute: chooseCompute(config) });

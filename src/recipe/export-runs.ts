@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import type { DatasetSplits } from "../data/imageset.ts";
 import { type ExportReport, exportRun, restoreExport } from "../export/index.ts";
 import type { ComparisonRecord } from "../run/comparison.ts";
 import { canonicalJson } from "../run/config.ts";
@@ -10,10 +9,11 @@ import { digestOverSeeds, type MatrixMember } from "../run/matrix-member.ts";
 import { placeMembers } from "../run/member-state.ts";
 import { readRun } from "../run/read.ts";
 import type { WeightsPlaces } from "../run/weights.ts";
+import type { MatrixOptions } from "../train/index.ts";
 
 export interface ExportRunsOptions {
   readonly places: WeightsPlaces;
-  readonly openData: (config: MatrixMember["config"]) => Promise<DatasetSplits>;
+  readonly openData: MatrixOptions["openData"];
   readonly onExported?: ((folder: string, report: ExportReport) => void) | undefined;
   readonly onFailed?: ((name: string, error: Error) => void) | undefined;
   readonly onNote?: ((text: string) => void) | undefined;
@@ -70,7 +70,8 @@ export async function exportRuns(
     const { places, openData, onNote, onExported } = options;
     // What is no export of its own it never replaces.
     const settings = { ...plan, ...own, overwrite: true, onNote, places: { out, ...places } };
-    const { folder, report } = await exportRun(join(out, name), await openData(config), settings);
+    const dir = join(out, name);
+    const { folder, report } = await exportRun(dir, await openData(config, dir), settings);
     onExported?.(folder, report);
     return report;
   }

@@ -36,14 +36,13 @@ export async function prepareData(
 }
 
 async function prepare(
-  { prepare: source, classes, split, out, ...options }: PrepareStep,
+  { prepare: source, classes, split, out, ...rest }: PrepareStep,
   { mirror, onPrepared, onNote, isStopped }: PrepareEvents,
 ): Promise<void> {
-  const found = await locateData({
-    data: source,
-    mirror,
-    ...(classes && { classes: [...classes] }),
-  });
+  const { pathColumn, labelColumn, splitColumn, imageFolder, ...options } = rest;
+  const csv = { pathColumn, labelColumn, splitColumn, imageFolder };
+  const asked = classes && { classes: [...classes] };
+  const found = await locateData({ data: source, ...csv, mirror, ...asked });
   if (found.kind === "memory") {
     throw new UsageError(`prepare: ${source} is whole and split already`, {
       hint: `train on it with data: ${source}, or write its images with pack: ${source}`,
@@ -57,7 +56,7 @@ async function prepare(
   };
   const prepared = await prepareImages(listing, {
     ...choice,
-    command: prepareCommand({ source, classes, mirror, ...choice }),
+    command: prepareCommand({ source, classes, mirror, csv, ...choice }),
     onProgress: () => endIfStopped(isStopped),
   });
   for (const text of prepared.notes) onNote?.(text);
@@ -101,7 +100,7 @@ async function pack(
   describe({ step });
   try {
     const { images, bytes } = await packSplits(data, {
-      ...{ out, seed: choice.seed, overwrite: true },
+      ...{ out, seed: choice.seed, overwrite: true, keepOrder: choice.classes !== undefined },
       onProgress: () => endIfStopped(isStopped),
     });
     describe({ step, images, bytes });

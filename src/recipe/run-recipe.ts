@@ -12,7 +12,6 @@ import {
 } from "../run/comparison.ts";
 import type { TrainConfig } from "../run/config.ts";
 import type { Matrix } from "../run/matrix.ts";
-import type { MatrixMember } from "../run/matrix-member.ts";
 import { placeMembers } from "../run/member-state.ts";
 import type { Profile } from "../run/profile.ts";
 import { emptyCache, getThreads, setThreads } from "../tensor/index.ts";
@@ -92,12 +91,12 @@ export async function runRecipe(matrix: Matrix, given: RecipeOptions): Promise<R
   const openWeights = options.openWeights ?? ((config) => openStartWeights(config, places));
   const threads = getThreads();
   /** A member that sets its own number of threads would leave it to the next. */
-  const openAfresh = async (config: MatrixMember["config"]): Promise<DatasetSplits> => {
+  const openAfresh: MatrixOptions["openData"] = async (config, dir): Promise<DatasetSplits> => {
     setThreads(threads);
     emptyCache();
     // A signal is heard between two members at the latest.
     await setImmediate();
-    return openData(config);
+    return openData(config, dir);
   };
   const heard = { ...(onNote && { onNote }), ...(onWeights && { onWeights }) };
   const shared = { openData: openAfresh, openWeights, onFailed, isStopped, ...heard };

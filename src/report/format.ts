@@ -1,3 +1,5 @@
+import { printable } from "../platform/printable.ts";
+
 /** `93.14 %` from a share. */
 export function percent(share: number, digits = 2): string {
   return `${(100 * share).toFixed(digits)} %`;
@@ -33,7 +35,7 @@ export function times(ratio: number): string {
   return ratio >= 10 ? count(ratio) : ratio.toFixed(1);
 }
 
-/** Text for HTML content and quoted attributes. */
+/** Text for HTML content and quoted attributes; what is no text of a page is written out. */
 export function escapeHtml(text: string): string {
   const entities: Record<string, string> = {
     "&": "&amp;",
@@ -42,13 +44,12 @@ export function escapeHtml(text: string): string {
     '"': "&quot;",
     "'": "&#39;",
   };
-  return text.replaceAll(/[&<>"']/g, (character) => entities[character]!);
+  return printable(text).replaceAll(/[&<>"']/g, (character) => entities[character]!);
 }
 
 /** Text for a cell or line of Markdown: nothing in it becomes markup, and no line is broken. */
 export function escapeMarkdown(text: string): string {
-  return text
-    .replaceAll(/[\r\n]+/g, " ")
+  return printable(text.replaceAll(/[\r\n\t]+/g, " "))
     .replaceAll("&", "&amp;")
     .replaceAll("<", "&lt;")
     .replaceAll(/[\\`*_[\]|#]/g, "\\$&");

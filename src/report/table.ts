@@ -60,6 +60,15 @@ const columns: readonly Column[] = [
   numeric(
     "Macro-F1",
     (run) => run.summary?.test?.macroF1,
+    (value, run) => {
+      const present = run.summary?.test?.presentClasses;
+      const over = `${present} of ${run.summary?.classes.length} classes`;
+      return present === undefined ? value.toFixed(4) : `${value.toFixed(4)} (${over})`;
+    },
+  ),
+  numeric(
+    "Macro-F1, all classes",
+    (run) => run.summary?.test?.macroF1AllClasses,
     (value) => value.toFixed(4),
   ),
   numeric("Trained", (run) => run.summary?.trainableParameters, count),

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { nearest, UsageError } from "../errors.ts";
 import { trainConfigSchema } from "./config.ts";
 import { configFields } from "./config-fields.ts";
+import { flagOf } from "./config-flags.ts";
 import {
   type Document,
   describe,
@@ -26,6 +27,10 @@ export function isClassicalModel(name: unknown): name is ClassicalModel {
 
 const shared = trainConfigSchema.pick({
   data: true,
+  pathColumn: true,
+  labelColumn: true,
+  splitColumn: true,
+  imageFolder: true,
   classes: true,
   perClass: true,
   trainSize: true,
@@ -162,6 +167,25 @@ export function resolveClassicalConfig(document: Document, label: Label): Classi
   if (problems.length > 0) throw refused(problems);
   if (config.grid !== undefined) parseGrid(config.model, config.grid);
   return config;
+}
+
+/**
+ * Refuses what a new run would not use. Runs that were trained so are read all the same.
+ * @throws UsageError that names the flags.
+ */
+export function refuseUnusedClassical(config: ClassicalConfig): void {
+  const problems: string[] = [];
+  if (config.features === "pixels" && ["bf16", "fp16"].includes(config.precision)) {
+    problems.push(
+      `${flagOf(["precision"])}: ${config.precision} is for the network behind --features; on pixels a classical model is fitted in fp32`,
+    );
+  }
+  const varied = Object.keys(config.grid ? parseGrid(config.model, config.grid) : {});
+  for (const key of varied) {
+    if (config[key as keyof ClassicalConfig] === undefined) continue;
+    problems.push(`${flagOf([key])}: the grid tries values of its own for ${key}`);
+  }
+  if (problems.length > 0) throw refused(problems);
 }
 
 /**

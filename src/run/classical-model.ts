@@ -12,6 +12,7 @@ import {
 import { ThawError } from "../errors.ts";
 import type { TensorData } from "../models/weights/safetensors.ts";
 import { borrowTensorData, toTensorData } from "../models/weights/tensors.ts";
+import { parseJson } from "../platform/json.ts";
 import { scope } from "../tensor/index.ts";
 import { loadModel, saveModel } from "./checkpoint.ts";
 import type { ClassicalConfig } from "./classical-config.ts";
@@ -96,7 +97,7 @@ export function loadClassical(path: string): ClassicalModelFile {
         hint: "the file is not that of a classical model that `thaw train` wrote",
       });
     }
-    return JSON.parse(text);
+    return parseJson(text);
   };
   const steps = json("steps") as SavedStep[];
   const state = ({ step, ...rest }: SavedStep): EstimatorState => {

@@ -18,6 +18,8 @@ interface SchemaNode {
   readonly minItems?: number;
   readonly items?: SchemaNode | false;
   readonly prefixItems?: readonly SchemaNode[];
+  /** Of a group whose keys are names of the user's. */
+  readonly additionalProperties?: SchemaNode | false;
   readonly properties?: Readonly<Record<string, SchemaNode>>;
 }
 
@@ -27,6 +29,8 @@ export interface ConfigField {
   readonly path: readonly string[];
   readonly type: "string" | "integer" | "number" | "boolean" | "strings" | "numbers";
   readonly choices: readonly string[] | undefined;
+  /** A list of numbers may also be written with a name for each: `bee=1,ant=50`. */
+  readonly isNamed: boolean;
   readonly description: string;
   /** Undefined where the default depends on other keys or there is none. */
   readonly defaultValue: unknown;
@@ -48,12 +52,17 @@ function fieldsOf(node: SchemaNode, at: readonly string[]): ConfigField[] {
         path,
         type: fieldType(child),
         choices: child.enum ?? wordsOf(child),
+        isNamed: child.anyOf?.some(isByName) ?? false,
         description: child.description ?? "",
         defaultValue: child.default,
         allowed: allowed(child),
       },
     ];
   });
+}
+
+function isByName({ additionalProperties }: SchemaNode): boolean {
+  return typeof additionalProperties === "object";
 }
 
 /** The words that may stand for a list. */
@@ -90,8 +99,10 @@ function allowed(node: SchemaNode): string {
       const count = node.prefixItems?.length ?? `at least ${node.minItems ?? 0}`;
       return `a list of ${count}, each ${allowed(items)}`;
     }
-    case "object":
-      return "a group of keys";
+    case "object": {
+      const { additionalProperties: values } = node;
+      return typeof values === "object" ? `by name, each ${allowed(values)}` : "a group of keys";
+    }
     default:
       return node.pattern === undefined
         ? "a text that is not empty"

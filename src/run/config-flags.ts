@@ -57,7 +57,11 @@ export function flagOf(path: readonly string[]): string {
   return `--${words.join("-")}`;
 }
 
-function parseFlag(flag: string, { type, choices, allowed }: ConfigField, text: string): unknown {
+function parseFlag(
+  flag: string,
+  { type, choices, isNamed, allowed }: ConfigField,
+  text: string,
+): unknown {
   const refuse = (hint: string | undefined) =>
     new UsageError(
       `${flag}: ${JSON.stringify(text)} given; allowed: ${allowed}`,
@@ -73,7 +77,9 @@ function parseFlag(flag: string, { type, choices, allowed }: ConfigField, text: 
     case "number":
       return number(text);
     case "numbers":
-      return choices?.includes(text) ? text : text.split(",").map(number);
+      if (choices?.includes(text)) return text;
+      if (isNamed && text.includes("=")) return namedNumbers(flag, text, number);
+      return text.split(",").map(number);
     case "strings":
       return text.split(",").map((part) => part.trim());
     case "boolean":
@@ -85,6 +91,34 @@ function parseFlag(flag: string, { type, choices, allowed }: ConfigField, text: 
       throw refuse(near === undefined ? undefined : `Did you mean ${near}?`);
     }
   }
+}
+
+/** `bee=1,ant=50`. Names may hold commas and `=`: a part without a number belongs to the name after it. */
+function namedNumbers(
+  flag: string,
+  text: string,
+  number: (part: string) => number,
+): Record<string, number> {
+  const values = new Map<string, number>();
+  let begun = "";
+  for (const part of text.split(",")) {
+    const at = part.lastIndexOf("=");
+    if (at < 0) {
+      begun += `${part},`;
+      continue;
+    }
+    const name = (begun + part.slice(0, at)).trim();
+    begun = "";
+    if (name === "") throw new UsageError(`${flag}: ${JSON.stringify(part)} has no name before =`);
+    if (values.has(name)) throw new UsageError(`${flag}: ${name} is named twice`);
+    values.set(name, number(part.slice(at + 1)));
+  }
+  if (begun !== "") {
+    throw new UsageError(`${flag}: ${JSON.stringify(begun.slice(0, -1))} has no value`, {
+      hint: "give every name its value, as bee=1,ant=50, or give values alone, as 1,50",
+    });
+  }
+  return Object.fromEntries(values);
 }
 
 function placeholder({ type, choices }: ConfigField): string {

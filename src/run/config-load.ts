@@ -1,8 +1,9 @@
-import { readFileSync } from "node:fs";
+import { closeSync, openSync, readSync } from "node:fs";
 import { extname } from "node:path";
 import { parse as parseYaml } from "yaml";
 import type { z } from "zod";
 import { nearest, UsageError } from "../errors.ts";
+import { requireShallow } from "../platform/json.ts";
 import { augmentationProblems } from "./augmentation.ts";
 import {
   type Applies,
@@ -16,7 +17,12 @@ import {
 } from "./config.ts";
 import { configFields } from "./config-fields.ts";
 import { flagOf } from "./config-flags.ts";
+import { modelOfWeights } from "./model-of-weights.ts";
 import { recipeFor } from "./recipe.ts";
+
+/** A matrix of all that Thaw can do has a few thousand. */
+const MOST_BYTES = 1 << 20;
+const MOST_LEVELS = 100;
 
 export type Document = Readonly<Record<string, unknown>>;
 
@@ -49,12 +55,18 @@ export function parseConfig(document: Document, name = "config"): TrainConfig {
 
 /** `loadConfig` of a document that has been read. */
 export function resolveConfig(written: Document, overrides: Document, label: Label): TrainConfig {
-  const document = { ...recipeFor(merge(written, overrides)), ...written };
+  const given = withModel(merge(written, overrides));
+  const { model } = given;
+  const document = {
+    ...(model !== undefined && { model }),
+    ...recipeFor(given),
+    ...written,
+  };
   const merged = merge(document, overrides);
   const defaults = { ...fixedDefaults, strategy: defaultStrategy(merged), aa: "none" };
   const choice = (by: Applies["by"], layers: readonly Document[]): string => {
     const given = layers.map((layer) => layer[by]).find((value) => value !== undefined);
-    return String(given ?? defaults[by]);
+    return typeof given === "string" ? given : defaults[by];
   };
   const problems: string[] = [];
   for (const [key, { by, to }] of Object.entries(onlyWith)) {
@@ -77,6 +89,13 @@ export function resolveConfig(written: Document, overrides: Document, label: Lab
   const impossible = contradictions(config, label);
   if (impossible.length > 0) throw refused(impossible);
   return config;
+}
+
+/** Weights of a run, and published ones, say what they are of. */
+function withModel(given: Document): Document {
+  const { model, weights, out } = given;
+  if (model !== undefined || typeof weights !== "string" || weights === "") return given;
+  return { ...given, model: modelOfWeights(weights, typeof out === "string" ? out : undefined) };
 }
 
 const fixedDefaults = {
@@ -180,13 +199,26 @@ export function describe(
   const field = fields.find((f) => f.path.every((part, i) => path[i] === part));
   const allowed = field?.allowed ?? "a group of keys";
   const near = field?.choices && typeof value === "string" && nearest(value, field.choices);
-  const given = JSON.stringify(value, (_, v: unknown) =>
-    typeof v === "number" && !Number.isFinite(v) ? String(v) : v,
-  );
+  const given = shown(value);
   return [
     `${label(path)}: ${given} given; allowed: ${allowed}${near ? `; did you mean ${near}?` : ""}`,
   ];
 }
+
+/** A value in a message, in a line. */
+function shown(value: unknown): string {
+  let text: string;
+  try {
+    text = JSON.stringify(value, (_, v: unknown) =>
+      typeof v === "number" && !Number.isFinite(v) ? String(v) : v,
+    );
+  } catch {
+    return "something nested too deep";
+  }
+  return text.length > MOST_SHOWN ? `${text.slice(0, MOST_SHOWN)}…` : text;
+}
+
+const MOST_SHOWN = 200;
 
 export function refused(problems: readonly string[]): UsageError {
   return new UsageError(problems.join("\n"), {
@@ -194,18 +226,22 @@ export function refused(problems: readonly string[]): UsageError {
   });
 }
 
+/** @throws UsageError for a file that cannot be read, is no list of keys, or is larger or deeper than any config. */
 export function readDocument(file: string): Document {
-  let text: string;
-  try {
-    text = readFileSync(file, "utf8");
-  } catch (cause) {
-    throw new UsageError(`${file}: cannot be read: ${(cause as Error).message}`, { cause });
+  const text = readBounded(file);
+  // Before it is parsed: YAML that is nested without end takes minutes and all memory.
+  if (opensMoreThan(MOST_LEVELS, text)) {
+    throw new UsageError(`${file}: nested more than ${MOST_LEVELS} levels deep`);
   }
   let value: unknown;
   try {
     // YAML 1.2 holds JSON too, but its messages for a JSON file would speak of YAML.
     value = extname(file) === ".json" ? JSON.parse(text) : parseYaml(text, { merge: true });
+    requireShallow(value);
   } catch (cause) {
+    if (/call stack/.test((cause as Error).message)) {
+      throw new UsageError(`${file}: nested too deeply to be read`, { cause });
+    }
     throw new UsageError(`${file}: ${(cause as Error).message}`, { cause });
   }
   if (value === null || value === undefined) return {};
@@ -213,6 +249,36 @@ export function readDocument(file: string): Document {
     throw new UsageError(`${file}: a list of \`key: value\` was expected at the top`);
   }
   return value as Document;
+}
+
+/** Not by its size, which a pipe or a device does not have. */
+function readBounded(file: string): string {
+  const bytes = Buffer.alloc(MOST_BYTES + 1);
+  let length = 0;
+  try {
+    const fd = openSync(file, "r");
+    try {
+      for (let got = -1; got !== 0 && length < bytes.length; length += got) {
+        got = readSync(fd, bytes, length, bytes.length - length, null);
+      }
+    } finally {
+      closeSync(fd);
+    }
+  } catch (cause) {
+    throw new UsageError(`${file}: cannot be read: ${(cause as Error).message}`, { cause });
+  }
+  if (length <= MOST_BYTES) return bytes.toString("utf8", 0, length);
+  throw new UsageError(`${file}: more than the ${MOST_BYTES} bytes that a config may have`);
+}
+
+/** Are more than `most` brackets open at once somewhere? Those inside strings count too, but mostly stand in pairs. */
+function opensMoreThan(most: number, text: string): boolean {
+  let open = 0;
+  for (const [bracket] of text.matchAll(/[[\]{}]/g)) {
+    open = Math.max(0, open + (bracket === "[" || bracket === "{" ? 1 : -1));
+    if (open > most) return true;
+  }
+  return false;
 }
 
 /** `over` laid over `under`; groups are merged key by key. */
@@ -226,7 +292,7 @@ function merge(under: Document, over: Document): Record<string, unknown> {
   return result;
 }
 
-function isGroup(value: unknown): value is Document {
+export function isGroup(value: unknown): value is Document {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 

@@ -274,6 +274,33 @@ describe("refusals", () => {
   });
 });
 
+describe("a file that is nested without end", () => {
+  const deep = (n: number) => `${"[".repeat(n)}${"]".repeat(n)}`;
+  const deepObject = (n: number) => `${'{"a":'.repeat(n)}1${"}".repeat(n)}`;
+
+  it.each(["deep.json", "deep.yaml"])("%s is refused by its depth, before it is parsed", (name) => {
+    for (const value of [deep(100_000), deepObject(50_000), "[".repeat(500)]) {
+      const path = file(name, `{"data": "x", "lr": ${value}}`);
+      expect(refusal(() => loadConfig(path))).toBe(`${path}: nested more than 100 levels deep`);
+    }
+  });
+
+  it("one of two megabytes by its size", () => {
+    const path = file("large.yaml", `data: ${"x".repeat(2_000_000)}`);
+    expect(refusal(() => loadConfig(path))).toContain("more than the 1048576 bytes");
+  });
+
+  it.each(["strategy", "opt", "sched", "model", "lr", "augment", "weights", "classes"])(
+    "a value of %s as deep as may be is told in a short line, and so in memory",
+    (key) => {
+      const path = file("value.json", `{"data":"x","model":"resnet18","${key}":${deep(90)}}`);
+      expect(refusal(() => loadConfig(path)).length).toBeLessThan(path.length + 900);
+      const value: unknown = JSON.parse(deep(100_000));
+      expect(refusal(() => parse({ [key]: value })).length).toBeLessThan(900);
+    },
+  );
+});
+
 describe("flags", () => {
   const flags = configFlags();
   const named = (flag: string) => flags.find((f) => f.flag === flag)!;
@@ -301,6 +328,7 @@ describe("flags", () => {
     expect(named("--classes").parse("T-shirt/top, dog")).toEqual(["T-shirt/top", "dog"]);
     expect(named("--class-weights").parse("balanced")).toBe("balanced");
     expect(named("--class-weights").parse("1,2.5")).toEqual([1, 2.5]);
+    expect(named("--class-weights").parse("bee=1, a, b=c=50")).toEqual({ bee: 1, "a, b=c": 50 });
     expect(named("--opt").help).toBe("optimizer (sgd|adam|adamw; default adam)");
     expect(named("--momentum").help).toBe("momentum of sgd (with opt sgd; default 0.9)");
   });
@@ -311,8 +339,10 @@ describe("flags", () => {
     [
       "--class-weights",
       "even",
-      '--class-weights: "even" given; allowed: balanced, or a list of at least 2, each a number above 0',
+      '--class-weights: "even" given; allowed: balanced, or a list of at least 2, each a number above 0, or by name, each a number above 0',
     ],
+    ["--class-weights", "a=1,a=2", "--class-weights: a is named twice"],
+    ["--class-weights", "a=1,b", '--class-weights: "b" has no value'],
     ["--epochs", "", '--epochs: "" given; allowed: a whole number at least 1'],
     ["--batch-size", "0x10", '--batch-size: "0x10" given; allowed: a whole number at least 1'],
     [

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
+import { csvKeys } from "./csv-keys.ts";
 
 const positive = () => z.number().gt(0);
 const count = () => z.int().min(1);
@@ -12,6 +13,7 @@ const ratio = () => z.number().min(0).max(1);
  */
 export const trainConfigSchema = z.strictObject({
   data: z.string().min(1).describe("built-in dataset (fashion-mnist, cifar10) or a path"),
+  ...csvKeys,
   classes: z
     .array(z.string().min(1))
     .min(2)
@@ -143,9 +145,15 @@ export const trainConfigSchema = z.strictObject({
   smoothing: share().default(0).describe("label smoothing"),
   clipGrad: positive().optional().describe("largest norm of the gradient"),
   classWeights: z
-    .union([z.literal("balanced"), z.array(positive()).min(2)])
+    .union([
+      z.literal("balanced"),
+      z.array(positive()).min(2),
+      z.record(z.string().min(1), positive()),
+    ])
     .optional()
-    .describe("weight of each class in the loss; balanced: by its share of the training images"),
+    .describe(
+      "weight of each class in the loss, by name (bee=1,ant=50) or in the order of the classes; balanced: by its share of the training images",
+    ),
   dropout: share().optional().describe("dropout before the head; default the model's own"),
   dropPath: share().optional().describe("stochastic depth: rate of the last block; default 0"),
   modelEma: z
@@ -203,9 +211,9 @@ export const trainConfigSchema = z.strictObject({
     .enum(["none", "randaugment", "trivialaugmentwide"])
     .optional()
     .describe("policy of automatic augmentation; default none"),
-  aaNumOps: count().optional().describe("operators that randaugment applies to an image"),
+  aaNumOps: count().max(100).optional().describe("operators that randaugment applies to an image"),
   aaMagnitude: z.int().min(0).optional().describe("magnitude of randaugment, a bin from 0"),
-  aaBins: z.int().min(2).optional().describe("bins of magnitudes"),
+  aaBins: z.int().min(2).max(1000).optional().describe("bins of magnitudes"),
   colorJitter: z
     .array(z.number().min(0))
     .min(1)
@@ -235,7 +243,8 @@ export const trainConfigSchema = z.strictObject({
     .enum(["auto", "cpu", "cuda", "mps"])
     .default("auto")
     .describe("auto: a GPU where libtorch has one, else the CPU"),
-  threads: count().optional().describe("CPU threads; default all cores"),
+  // More end in libgomp, which ends the process.
+  threads: count().max(1024).optional().describe("CPU threads; default all cores"),
   seed: z.int().min(0).max(4294967295).default(42).describe("seed of everything random"),
   patience: count().optional().describe("stop after so many epochs without progress"),
   checkpointEvery: count().default(1).describe("epochs between two checkpoints"),

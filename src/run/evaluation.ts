@@ -24,6 +24,8 @@ export interface Evaluation {
   readonly tta?: Tta;
   /** Default: the best. */
   readonly checkpoint?: CheckpointName;
+  /** Test images that are missing or have changed, and are left out. */
+  readonly without?: readonly string[];
 }
 
 /** Of a run's config; undefined for a run that was trained. */
@@ -36,10 +38,14 @@ export interface How {
   readonly vote?: Vote | undefined;
   readonly tta?: Tta | undefined;
   readonly checkpoint?: CheckpointName | undefined;
+  readonly without?: readonly string[] | undefined;
 }
 
 /** A plain folder name that tells what was judged, from the runs' names; of many runs, with a digest of them. */
-export function evaluationName(runs: readonly string[], { vote, tta, checkpoint }: How): string {
+export function evaluationName(
+  runs: readonly string[],
+  { vote, tta, checkpoint, without = [] }: How,
+): string {
   const names = runs.join("-");
   const short =
     names.length <= 120
@@ -50,6 +56,7 @@ export function evaluationName(runs: readonly string[], { vote, tta, checkpoint 
     short,
     ...(checkpoint === "last" ? ["last"] : []),
     ...(tta ? [tta] : []),
+    ...(without.length > 0 ? ["without", String(without.length)] : []),
   ];
   return parts.join("-");
 }

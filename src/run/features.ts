@@ -102,7 +102,15 @@ function pixels(set: SplitSet, { resizing, input: fitted, cache, onNote }: Featu
 
 function pixelInput(set: SplitSet, resizing: GivenResizing = {}): ImageShape {
   const side = resizing.imgSize ?? ("files" in set ? PIXEL_SIDE : undefined);
-  if (side === undefined) return inputOf(set, { mean: [], std: [] }, undefined);
+  if (side === undefined) {
+    const key = (["cropPct", "interpolation"] as const).find(
+      (name) => resizing[name] !== undefined,
+    );
+    if (key === undefined) return inputOf(set, { mean: [], std: [] }, undefined);
+    throw new UsageError(`${flagOf([key])}: small images are taken as they are`, {
+      hint: "give --img-size to have them resized",
+    });
+  }
   const { cropPct = 1, interpolation = "bilinear" } = resizing;
   return { channels: channelsOf(set), height: side, width: side, cropPct, interpolation };
 }
@@ -215,7 +223,7 @@ async function published(
   );
   try {
     loadWeights(model, weights.tensors, {
-      ...{ from: weights.reference, model: name, framework: weights.framework },
+      ...{ from: weights.reference, model: name, file: weights },
     });
   } catch (error) {
     model[Symbol.dispose]();

@@ -1,28 +1,45 @@
+import { classFinder, unknownClasses } from "../data/class-names.ts";
 import type { SplitSet } from "../data/imageset.ts";
 import { ThawError } from "../errors.ts";
-import { predictions } from "../metrics/index.ts";
+import { type Predictions, predictions } from "../metrics/index.ts";
 import { scope, type Tensor } from "../tensor/index.ts";
 import type { ClassicalModelFile } from "./classical-model.ts";
 import { type TestResult, writeResults } from "./results.ts";
 
-/**
- * What a classical model says of images, of which `features` are; written into the run's folder. Labels are matched by
- * class name. Without a loss where the model's confidence is no probability.
- * @throws ThawError where the images' classes are not the model's.
- */
+interface Judged {
+  readonly name: string;
+  readonly set: SplitSet;
+  /** Of the set's images, a row each. */
+  readonly features: Tensor;
+}
+
+/** `classicalPredictions`, written into the run's folder. */
 export function judgeClassical(
   dir: string,
-  { pipeline, classes }: Pick<ClassicalModelFile, "pipeline" | "classes">,
-  data: { readonly name: string; readonly set: SplitSet; readonly features: Tensor },
+  model: Pick<ClassicalModelFile, "pipeline" | "classes">,
+  data: Judged,
 ): TestResult {
-  const { name, set, features } = data;
-  const unknown = set.classes.filter((label) => !classes.includes(label));
+  const { classes } = model;
+  return writeResults(dir, { ...classicalPredictions(model, data), classes, set: data.set });
+}
+
+/**
+ * What a classical model says of images. Labels are matched by class name. Without a loss where the model's confidence is
+ * no probability.
+ * @throws ThawError where the images' classes are not the model's.
+ */
+export function classicalPredictions(
+  { pipeline, classes }: Pick<ClassicalModelFile, "pipeline" | "classes">,
+  { name, set, features }: Judged,
+): { readonly predictions: Predictions; readonly isProbability: boolean } {
+  const unknown = unknownClasses(set.classes, classes);
   if (unknown.length > 0) {
     throw new ThawError(`${name} has classes that the model does not know: ${unknown.join(", ")}`, {
       hint: `the model's classes are ${classes.join(", ")}`,
     });
   }
-  const labels = Int32Array.from(set.labels, (label) => classes.indexOf(set.classes[label]!));
+  const own = set.classes.map(classFinder(classes));
+  const labels = Int32Array.from(set.labels, (label) => own[label]!);
   const confidence = scope(() => {
     const given = pipeline.confidence(features);
     return given.dtype === "float32" ? given.toArray("float32") : given.toArray("float64");
@@ -34,7 +51,8 @@ export function judgeClassical(
       probabilities[row * classes.length + label] = confidence[row * known.length + column]!;
     });
   }
-  const judged = predictions(probabilities, labels, classes.length);
-  const isProbability = pipeline.steps.classifier[1].name !== "LinearSVC";
-  return writeResults(dir, { predictions: judged, classes, set, isProbability });
+  return {
+    predictions: predictions(probabilities, labels, classes.length),
+    isProbability: pipeline.steps.classifier[1].name !== "LinearSVC",
+  };
 }

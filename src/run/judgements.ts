@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { fromCell } from "../data/formats/spreadsheet.ts";
 import { ThawError } from "../errors.ts";
-import { fromCell } from "./spreadsheet.ts";
 
 /** What a model said of each test image. */
 export interface Judgements {

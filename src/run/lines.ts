@@ -1,5 +1,6 @@
 import { closeSync, existsSync, fsyncSync, ftruncateSync, openSync, readFileSync } from "node:fs";
 import { ThawError } from "../errors.ts";
+import { parseJson } from "../platform/json.ts";
 
 /**
  * The complete lines of a JSONL file. A last line without newline was cut by a kill and is left out.
@@ -54,7 +55,7 @@ function* completeLines(path: string): Generator<{ readonly text: string; readon
 
 function tryParse(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch {
     return undefined;
   }

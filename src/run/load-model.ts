@@ -9,6 +9,7 @@ import {
 import type { TensorData } from "../models/weights/index.ts";
 import { borrowTensorData } from "../models/weights/tensors.ts";
 import { withoutInit } from "../nn/index.ts";
+import { parseJson } from "../platform/json.ts";
 import { Generator, scope } from "../tensor/index.ts";
 import { loadModel } from "./checkpoint.ts";
 import type { NetworkInput } from "./input.ts";
@@ -83,5 +84,5 @@ function parse<T>(path: string, metadata: Readonly<Record<string, string>>, key:
       hint: "the file was not written by `thaw train`",
     });
   }
-  return JSON.parse(text) as T;
+  return parseJson(text) as T;
 }

@@ -3,6 +3,7 @@ import { DEFAULT_MIN_SIZE } from "../data/prepare/defaults.ts";
 import { UsageError } from "../errors.ts";
 import { trainConfigSchema } from "./config.ts";
 import { type Document, readDocument } from "./config-load.ts";
+import { csvKeys } from "./csv-keys.ts";
 import { checkpointNames, ttaNames, voteNames } from "./evaluation.ts";
 
 const count = () => z.int().min(1);
@@ -13,6 +14,7 @@ const dataKeys = {
   out: path(),
   classes: z.array(z.string().min(1)).min(1).optional(),
   seed: z.int().min(0).default(42),
+  ...csvKeys,
 };
 /** As `thaw data prepare`. */
 const prepareSchema = z.strictObject({

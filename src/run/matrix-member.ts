@@ -16,7 +16,7 @@ import {
   type TrainConfig,
   trainConfigSchema,
 } from "./config.ts";
-import { type Document, type Label, resolveConfig } from "./config-load.ts";
+import { type Document, isGroup, type Label, resolveConfig } from "./config-load.ts";
 import { defaultRunName, nameWithoutSeed } from "./record.ts";
 
 /** One run of a matrix, not yet trained. `name` says what is its own. */
@@ -34,7 +34,7 @@ export type MatrixMember = {
 export type NetworkMember = Extract<MatrixMember, { kind: "network" }>;
 
 /** Keys that are groups of keys: a mapping under them is a value. */
-export const groups: ReadonlySet<string> = new Set(["augment", "affine"]);
+export const groups: ReadonlySet<string> = new Set(["augment", "affine", "classWeights"]);
 /** In place of a rate: the range test's. */
 export const FIND = "find";
 
@@ -107,8 +107,14 @@ function isFromWeights({ weights, pretrained }: Document): boolean {
   return weights !== undefined || pretrained === true;
 }
 
+/** Each is a whole member, of every member. */
+const MOST_STAND_INS = 20;
+
 function listOf(value: unknown, { file }: Place): Document[] {
   const all: unknown[] = Array.isArray(value) ? value : [value];
+  if (all.length > MOST_STAND_INS) {
+    throw new UsageError(`${file}: standIn: ${all.length} given; at most ${MOST_STAND_INS}`);
+  }
   return all.map((one) => {
     if (typeof one === "object" && one !== null && !Array.isArray(one)) return one as Document;
     throw new UsageError(`${file}: standIn: ${JSON.stringify(one)} given; allowed: keys of a run`, {
@@ -189,8 +195,8 @@ function thatApply(base: Document, own: Document, label: Label): Document {
 /** A member's own keys over the base's; of groups key by key. */
 export function merged(base: Document, own: Document): Document {
   const inner = [...groups].flatMap((key) => {
-    const [below, above] = [base[key], own[key]] as (Document | undefined)[];
-    return below === undefined || above === undefined ? [] : [[key, { ...below, ...above }]];
+    const [below, above] = [base[key], own[key]];
+    return isGroup(below) && isGroup(above) ? [[key, { ...below, ...above }]] : [];
   });
   return { ...base, ...own, ...Object.fromEntries(inner) };
 }

@@ -19,6 +19,8 @@ export interface Matrix extends Surroundings {
 
 /** What a recipe keeps beside the runs. */
 const KEPT_FOLDERS = ["exports", "lr-find", "profile", "profile-infer", "profile-train", "sanity"];
+/** Years of training, whatever the models. */
+const MOST_MEMBERS = 10_000;
 const FIRST_SEED = trainConfigSchema.shape.seed.parse(undefined);
 
 /**
@@ -154,6 +156,9 @@ function withSeeds(
   if (over["seed"] !== undefined) {
     throw new UsageError(`--seeds ${seeds}: ${file} has quick.base.seed; one of them is used`);
   }
+  if (seeds > MOST_MEMBERS) {
+    throw new UsageError(`--seeds ${seeds}: at most ${MOST_MEMBERS.toLocaleString("en")}`);
+  }
   const first = typeof shared["seed"] === "number" ? shared["seed"] : FIRST_SEED;
   return [...axes, ["seed", Array.from({ length: seeds }, (_, i) => first + i)]];
 }
@@ -162,6 +167,15 @@ function combinations(
   axes: readonly (readonly [key: string, values: readonly unknown[]])[],
   file: string,
 ): Document[] {
+  // Counted before they are made: lists of a few values multiply to more than the memory holds.
+  const count = axes.reduce((product, [, values]) => product * values.length, 1);
+  if (count > MOST_MEMBERS) {
+    const lists = axes.map(([key, values]) => `${values.length} of ${key}`).join(" × ");
+    throw new UsageError(
+      `${file}: matrix: ${count.toLocaleString("en")} members (${lists}); at most ${MOST_MEMBERS.toLocaleString("en")}`,
+      { hint: "shorten the lists, or write several files" },
+    );
+  }
   return axes.reduce<Document[]>(
     (all, [key, values]) =>
       all.flatMap((before) => values.map((v) => combined(before, entry(key, v, file)))),

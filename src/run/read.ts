@@ -3,7 +3,9 @@ import { basename, join, resolve } from "node:path";
 import type { z } from "zod";
 import { ThawError } from "../errors.ts";
 import type { CalibrationBin, ClassRow } from "../metrics/index.ts";
+import { parseJson } from "../platform/json.ts";
 import { readLines } from "./lines.ts";
+import { withBothMacroF1s } from "./macro-f1.ts";
 import { findRun } from "./record.ts";
 import {
   type NamedConfusionMatrix,
@@ -71,6 +73,11 @@ export function readRun(dir: string): Run {
     }
     return value;
   };
+  const confusion = optional("confusion_matrix.csv", parseConfusionMatrix);
+  const summary = optional("summary.json", (content, path) =>
+    check(parseObject(content, path), summarySchema, path),
+  );
+  const test = confusion && summary?.test && withBothMacroF1s(summary.test, confusion);
   return {
     name: basename(resolve(dir)),
     dir: resolve(dir),
@@ -78,10 +85,8 @@ export function readRun(dir: string): Run {
     environment: required("environment.json"),
     epochs: lines(join(dir, "metrics.jsonl"), epochLineSchema),
     timings: readTimings(dir),
-    summary: optional("summary.json", (content, path) =>
-      check(parseObject(content, path), summarySchema, path),
-    ),
-    confusion: optional("confusion_matrix.csv", parseConfusionMatrix),
+    summary: summary && (test ? { ...summary, test } : summary),
+    confusion,
     perClass: optional("per_class.csv", parsePerClass),
     calibration: optional("calibration.csv", parseCalibration),
   };
@@ -95,7 +100,7 @@ function lines<T>(path: string, schema: z.ZodType<T>): T[] {
 function parseObject(text: string, path: string): Record<string, unknown> {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseJson(text);
   } catch (cause) {
     throw new ThawError(`${path}: not JSON: ${(cause as Error).message}`, { cause });
   }

@@ -32,7 +32,8 @@ export function recipeFor(given: Document): Document {
 }
 
 function recipeOf(given: Document): Partial<TrainConfigInput> {
-  const strategy = String(given["strategy"] ?? defaultStrategy(given));
+  const { strategy = defaultStrategy(given) } = given;
+  if (typeof strategy !== "string") return {};
   if (strategy !== "scratch") return transferRecipes[strategy] ?? {};
   const name = given["model"];
   if (typeof name !== "string" || !Object.hasOwn(models, name)) return {};

@@ -216,7 +216,7 @@ describe("a damaged record", () => {
     ["metrics.jsonl", "{}}\n", /metrics\.jsonl:1: not JSON/],
     ["confusion_matrix.csv", "t,a\nb,1\n", /confusion_matrix\.csv: rows and columns/],
     ["confusion_matrix.csv", "t,a\na,x\n", /confusion_matrix\.csv: a count/],
-    ["confusion_matrix.csv", "t,a\na\n", /confusion_matrix\.csv: row 2 has 1 fields/],
+    ["confusion_matrix.csv", "t,a\na\n", /confusion_matrix\.csv: line 2 has 1 fields/],
     ["per_class.csv", "class\n", /per_class\.csv: its columns/],
   ])("%s with %j is named", (file, text, message) => {
     const run = create();

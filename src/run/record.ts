@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
+import type { RecordedSplit } from "../data/recorded.ts";
 import { ThawError, UsageError } from "../errors.ts";
 import { appendLine, makeFolder, writeDurably } from "../platform/durable.ts";
 import { writeError } from "../platform/system-error.ts";
@@ -13,6 +14,7 @@ import {
   writeResults,
 } from "./results.ts";
 import { runPlace } from "./run-place.ts";
+import { writeSplit } from "./split-file.ts";
 import {
   type EpochLine,
   epochLineSchema,
@@ -115,6 +117,8 @@ export interface RunOptions {
   readonly name: string;
   readonly config: { readonly [key: string]: unknown };
   readonly environment: { readonly [key: string]: unknown };
+  /** Which image is for training, validation and test. */
+  readonly split?: RecordedSplit;
   /** Replace a run of this name, finished or not. */
   readonly overwrite?: boolean;
 }
@@ -125,13 +129,15 @@ export interface RunOptions {
  * @throws UsageError where a run of this name is finished or could be resumed and `overwrite` is not given, or where the
  * folder holds something that is no run.
  */
-export function createRun({ out, name, config, environment, overwrite }: RunOptions): RunRecord {
+export function createRun(options: RunOptions): RunRecord {
+  const { out, name, config, environment, split, overwrite } = options;
   checkRunName(name);
   const run = new RunRecord(join(out, name));
   // What a process that was killed in the middle of replacing the run has left beside it.
   removeAbandoned(dirname(run.dir), { of: run.dir, isLocked: true });
   if (existsSync(run.dir)) clearFor(run, overwrite ?? false);
   makeFolder(run.checkpoints, runPlace);
+  if (split !== undefined) writeSplit(run.dir, split);
   run.writeJson("environment.json", environment);
   // Last: a folder with config.json is a run, one without is nothing yet.
   run.writeJson("config.json", config);
@@ -209,7 +215,7 @@ export function isPartOfRun(dir: string): boolean {
 function clearFor(run: RunRecord, overwrite: boolean): void {
   const files = readdirSync(run.dir);
   if (!isRun(run.dir)) {
-    const known = new Set(["checkpoints", "environment.json"]);
+    const known = new Set(["checkpoints", "environment.json", "split.json"]);
     if (files.every((file) => known.has(file) || file.startsWith("."))) return;
     throw new UsageError(`${run.dir} exists and is not a run; nothing in it was touched`, {
       hint: "Choose another --name or --out.",

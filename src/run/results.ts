@@ -1,6 +1,7 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { formatCsv, parseCsv } from "../data/formats/csv.ts";
+import { fromCell, toCell } from "../data/formats/spreadsheet.ts";
 import { imageNames, imagesDigest } from "../data/images-digest.ts";
 import type { SplitSet } from "../data/imageset.ts";
 import { ThawError } from "../errors.ts";
@@ -15,7 +16,6 @@ import {
   classificationReport,
   classRows,
   confusionMatrix,
-  f1,
   logLoss,
   type Predictions,
   rocAuc,
@@ -24,7 +24,7 @@ import {
 } from "../metrics/index.ts";
 import { writeDurably } from "../platform/durable.ts";
 import type { WriteContext } from "../platform/system-error.ts";
-import { fromCell, toCell } from "./spreadsheet.ts";
+import { BOOTSTRAP_SEED, macroF1s } from "./macro-f1.ts";
 import type { Summary } from "./summary.ts";
 
 export type TestResult = NonNullable<Summary["test"]>;
@@ -94,9 +94,6 @@ export function writeResults(dir: string, test: TestPredictions): TestResult {
   return testResult(predictions, { isProbability, ...(set && { set }) });
 }
 
-/** Of the bootstrap: the same predictions always have the same interval. */
-const BOOTSTRAP_SEED = 1;
-
 /** The numbers of a summary. */
 export function testResult(
   predictions: Predictions,
@@ -109,7 +106,7 @@ export function testResult(
   return {
     accuracy: share,
     accuracy95: [...wilson95(Math.round(share * count), count)],
-    macroF1: f1("macro").compute(predictions),
+    ...macroF1s(matrix),
     macroF195: [...bootstrapMacroF1(matrix, { seed: BOOTSTRAP_SEED })],
     top5: classes > 5 ? topK(5).compute(predictions) : null,
     calibrationError: isProbability ? calibrationError().compute(predictions) : null,

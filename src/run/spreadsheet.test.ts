@@ -4,9 +4,9 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { writeSampleRun } from "../../test/support/run-records.ts";
+import { fromCell, toCell } from "../data/formats/spreadsheet.ts";
 import { readJudgements, surestMistakes } from "./judgements.ts";
 import { readRun } from "./read.ts";
-import { fromCell, toCell } from "./spreadsheet.ts";
 
 let out: string;
 beforeEach(() => {

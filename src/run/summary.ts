@@ -17,6 +17,8 @@ export const summarySchema = z.looseObject({
   status: z.enum(["running", "finished", "interrupted", "preempted", "failed"]),
   /** Why training ended before its last epoch, or failed. */
   reason: z.string().optional(),
+  /** Images of the run's split that it went on without, as they were missing or had changed. */
+  leftOut: z.object({ train: z.int(), val: z.int(), test: z.int() }).optional(),
   /** Epochs finished; 0 for a model that has none (logistic regression). */
   epochs: z.int().min(0),
   parameters: z.int().min(0),
@@ -27,7 +29,11 @@ export const summarySchema = z.looseObject({
       accuracy: share,
       /** Wilson's 95 % interval. */
       accuracy95: z.tuple([share, share]),
+      /** Over the classes that occur in the labels or the predictions, as scikit-learn's default. */
       macroF1: share,
+      /** Over all classes, and how many of them occur: only where some occur in neither labels nor predictions. */
+      macroF1AllClasses: share.optional(),
+      presentClasses: z.int().min(1).optional(),
       /** By the percentile bootstrap. What follows is absent in records of older versions. */
       macroF195: z.tuple([share, share]).optional(),
       /** Null where there are five classes or fewer. */

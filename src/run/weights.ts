@@ -3,17 +3,23 @@ import { ThawError, UsageError } from "../errors.ts";
 import type { Preprocessing } from "../models/index.ts";
 import {
   formatReference,
+  modelOfRepo,
   parseWeightsReference,
-  publishedWeights,
   type ResolveOptions,
   resolveWeights,
   type WeightsReference,
 } from "../models/weights/hub/index.ts";
 import { readWeights, type WeightsFile } from "../models/weights/index.ts";
+import { parseJson } from "../platform/json.ts";
 import { contentDigest } from "./checkpoint.ts";
 import { trainConfigSchema } from "./config.ts";
 import type { CheckpointName } from "./evaluation.ts";
 import { lastEpoch } from "./last-epoch.ts";
+
+/** Told wrong once, not for each of a file's millions. */
+const namesSchema = z.custom<string[]>(
+  (value) => Array.isArray(value) && value.every((name) => typeof name === "string"),
+);
 
 const inputSchema = z.object({
   channels: z.int().min(1),
@@ -37,7 +43,7 @@ export interface Weights extends WeightsFile {
   readonly notes: readonly string[];
   /** Of published weights, as their files or the registry say it. */
   readonly preprocessing: Preprocessing | undefined;
-  /** Name of the model, of Thaw's own files. */
+  /** Name of the model, of Thaw's own files and of published weights. */
   readonly model: string | undefined;
   /** Names in the order of the outputs, of Thaw's own files and of those with a config.json. */
   readonly classes: readonly string[] | undefined;
@@ -83,32 +89,28 @@ export async function openWeights(
     }
   }
   const told = <T>(key: string, schema: z.ZodType<T>) => parse(path, rest, key, schema);
-  const model = rest["run"] === undefined ? undefined : rest["model"];
+  const published = parsed.kind === "hub" ? modelOfRepo(parsed.repo) : undefined;
+  const model = rest["run"] === undefined ? published : rest["model"];
   return {
     ...file,
     ...last,
-    framework: file.framework ?? frameworkOf(model, parsed),
+    framework: file.framework ?? frameworkOf(model),
     reference: typeof reference === "string" ? reference : formatReference(reference),
     source: last?.path ?? source,
     revision,
     notes,
     preprocessing,
     model,
-    classes: told("classes", z.array(z.string())) ?? classes,
-    input: told("input", inputSchema),
+    classes: told("classes", namesSchema) ?? classes,
+    // A classical model's file has the size of its images alone.
+    input: rest["steps"] === undefined ? told("input", inputSchema) : undefined,
   };
 }
 
-/** Of a run by its model, of a known repository by its name: `tf_` is timm's mark of TensorFlow's layers. */
-function frameworkOf(
-  model: string | undefined,
-  reference: WeightsReference,
-): WeightsFile["framework"] {
-  const repo = reference.kind === "hub" ? reference.repo : undefined;
-  const known = repo !== undefined && publishedWeights(repo) !== undefined;
-  const name = model ?? (known ? repo.slice(repo.indexOf("/") + 1) : undefined);
-  if (name === undefined) return undefined;
-  return name.startsWith("tf_") ? "tensorflow" : "pytorch";
+/** `tf_` is timm's mark of TensorFlow's layers. */
+function frameworkOf(model: string | undefined): WeightsFile["framework"] {
+  if (model === undefined) return undefined;
+  return model.startsWith("tf_") ? "tensorflow" : "pytorch";
 }
 
 function runOf(reference: WeightsReference): string {
@@ -128,7 +130,7 @@ function parse<T>(
   const text = metadata[key];
   if (text === undefined || metadata["run"] === undefined) return undefined;
   try {
-    return schema.parse(JSON.parse(text));
+    return schema.parse(parseJson(text));
   } catch (cause) {
     throw new ThawError(
       `${path}: its metadata has a ${key} that is not as \`thaw train\` writes it`,

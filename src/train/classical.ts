@@ -3,7 +3,12 @@ import { requireTwoClasses } from "../data/checks.ts";
 import type { DatasetSplits } from "../data/imageset.ts";
 import { UsageError } from "../errors.ts";
 import { chooseCompute } from "../models/compute.ts";
-import { type ClassicalConfig, classicalStrategy, parseGrid } from "../run/classical-config.ts";
+import {
+  type ClassicalConfig,
+  classicalStrategy,
+  parseGrid,
+  refuseUnusedClassical,
+} from "../run/classical-config.ts";
 import { makeClassical, saveClassical } from "../run/classical-model.ts";
 import { describeEnvironment } from "../run/environment.ts";
 import { openFeatures } from "../run/features.ts";
@@ -22,6 +27,7 @@ import {
   version,
 } from "../tensor/index.ts";
 import type { TrainEvents, TrainOptions, TrainResult } from "./events.ts";
+import { recordedFor } from "./recorded-split.ts";
 
 export interface ClassicalOptions
   extends Pick<TrainEvents, "onNote">,
@@ -49,6 +55,7 @@ export async function trainClassical(
 ): Promise<TrainResult> {
   const started = performance.now();
   const note = (text: string) => options.onNote?.(text);
+  refuseUnusedClassical(config);
   checkTracking(config, process.env);
   const { train, test } = data;
   for (const [split, { count }] of Object.entries({ training: train, test })) {
@@ -71,10 +78,12 @@ export async function trainClassical(
   const strategy = classicalStrategy(config);
   const name = config.name ?? defaultRunName({ ...config, strategy });
   const precision = config.features === "pixels" ? "fp32" : compute.precision;
+  const split = await recordedFor(config, data, { ...options, onNote: note });
   const run = createRun({
     out: config.out,
     name,
     config: { ...config, name },
+    split,
     environment: {
       ...describeEnvironment({
         threads: getThreads(),

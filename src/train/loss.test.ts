@@ -25,6 +25,26 @@ describe("class weights", () => {
     expect(classWeights({}, grey)).toBeUndefined();
   });
 
+  it("by name are those of the classes, whatever the order", () => {
+    const weights = classWeights({ classWeights: { boot: 4, coat: 1, BAG: 2 } }, grey);
+    expect([...weights!]).toEqual([1, 2, 4]);
+  });
+
+  it.each([
+    [{ coat: 1, bag: 2, boots: 3 }, 'there is no class "boots"', 'did you mean "boot"?'],
+    [{ coat: 1, boot: 2 }, "no weight of bag", "name every class"],
+    [{ coat: 1, Coat: 2, bag: 1, boot: 1 }, "coat is named twice", undefined],
+  ] as const)("%j by name do not fit", (asked, message, hint) => {
+    const act = () => classWeights({ classWeights: asked }, grey);
+    expect(act).toThrow(UsageError);
+    expect(act).toThrow(`--class-weights: ${message}`);
+    try {
+      act();
+    } catch (error) {
+      if (hint !== undefined) expect((error as UsageError).hint).toContain(hint);
+    }
+  });
+
   it.each([
     [[1, 2] as number[], grey, "--class-weights: 2 weights for 3 classes"],
     [

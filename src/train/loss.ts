@@ -1,3 +1,4 @@
+import { classFinder, unknownClass } from "../data/class-names.ts";
 import { classCounts, type SplitSet } from "../data/imageset.ts";
 import { UsageError } from "../errors.ts";
 import { crossEntropy, distillation, mixedCrossEntropy } from "../nn/index.ts";
@@ -32,9 +33,9 @@ export function makeLoss(
 }
 
 /**
- * A weight a class: as given, or `balanced`, n / (classes · count) of the training images as scikit-learn's.
+ * A weight a class, in the classes' order: as given, by name or by place, or `balanced`, n / (classes · count) of the training images as scikit-learn's.
  * Undefined where none is asked for.
- * @throws UsageError where the number of weights is not that of the classes, or a class has no images.
+ * @throws UsageError where the weights are not of these classes, or a class has no images.
  */
 export function classWeights(
   { classWeights: asked }: Pick<TrainConfig, "classWeights">,
@@ -43,9 +44,10 @@ export function classWeights(
   if (asked === undefined) return undefined;
   const { classes, count } = set;
   if (asked !== "balanced") {
+    if (!Array.isArray(asked)) return weightsByName(asked, classes);
     if (asked.length === classes.length) return Float32Array.from(asked);
     throw new UsageError(`--class-weights: ${asked.length} weights for ${classes.length} classes`, {
-      hint: `give one a class, in the order ${classes.join(", ")}`,
+      hint: `give one a class, by name (${classes[0]}=1,${classes[1] ?? "…"}=2) or in the order ${classes.join(", ")}`,
     });
   }
   const counts = classCounts(set, "the training images");
@@ -57,4 +59,25 @@ export function classWeights(
     );
   }
   return Float32Array.from(counts, (images) => count / (classes.length * images));
+}
+
+function weightsByName(
+  asked: Readonly<Record<string, number>>,
+  classes: readonly string[],
+): Float32Array<ArrayBuffer> {
+  const find = classFinder(classes);
+  const weights = new Float32Array(classes.length);
+  for (const [name, weight] of Object.entries(asked)) {
+    const at = find(name);
+    if (at < 0) throw unknownClass("--class-weights", name, classes);
+    if (weights[at] !== 0) throw new UsageError(`--class-weights: ${classes[at]} is named twice`);
+    weights[at] = weight;
+  }
+  const missing = classes.filter((_, c) => weights[c] === 0);
+  if (missing.length > 0) {
+    throw new UsageError(`--class-weights: no weight of ${missing.join(", ")}`, {
+      hint: "name every class with its weight; 1 is the usual one",
+    });
+  }
+  return weights;
 }

@@ -1,10 +1,12 @@
 import { join } from "node:path";
+import { csvOptionsOf } from "../data/folders/csv-columns.ts";
 import type { DatasetSplits } from "../data/imageset.ts";
 import { ThawError } from "../errors.ts";
 import { valSizeOf } from "../run/classical-config.ts";
 import { loadConfig } from "../run/config-load.ts";
 import type { MatrixMember } from "../run/matrix-member.ts";
 import { type Placed, placeMembers } from "../run/member-state.ts";
+import { readSplit } from "../run/split-file.ts";
 import { emptyCache, getThreads, setThreads } from "../tensor/index.ts";
 import { type ClassicalOptions, trainClassical } from "./classical.ts";
 import type { TrainOptions, TrainResult } from "./events.ts";
@@ -13,7 +15,8 @@ import { train } from "./train.ts";
 export interface MatrixOptions
   extends Omit<TrainOptions, "resume" | "overwrite">,
     Pick<ClassicalOptions, "places" | "onFit"> {
-  readonly openData: (config: MatrixMember["config"]) => Promise<DatasetSplits>;
+  /** Opens the data of a config; with `dir`, of the run in that folder, each image in the split that it was in. */
+  readonly openData: (config: MatrixMember["config"], dir?: string) => Promise<DatasetSplits>;
   /** Before each member, from 1. */
   readonly onMember?: (placed: Placed, position: number, total: number) => void;
   /** After each that was trained; the next one waits for it. */
@@ -97,22 +100,31 @@ async function trainMember(
     return train(config, await openData(config), options);
   }
   const config = loadConfig(join(out, name, "config.json"), place);
-  return train(config, await openData(config), { ...options, resume: true });
+  const data = await openData(config, join(out, name));
+  return train(config, data, { ...options, resume: true });
 }
 
-/** Members that want the same data as the one before get the same; those without a valSize what is usual for their kind. */
+/**
+ * Members that want the same data as the one before get the same; those without a valSize what is usual for their kind.
+ * Runs that keep the same split have the same data, whatever their configs.
+ */
 export function lastKept(open: MatrixOptions["openData"]): MatrixOptions["openData"] {
   let last: { readonly key: string; readonly data: DatasetSplits } | undefined;
-  return async (config) => {
+  return async (config, dir) => {
     const { data, seed, classes, perClass, trainSize, testSize, testFrom } = config;
     const valSize = valSizeOf(config);
     const kind = "features" in config ? "classical" : "network";
     const sizes = { perClass, trainSize, valSize, testSize, testFrom };
-    const key = JSON.stringify([kind, data, seed, classes, sizes]);
+    const split = dir === undefined ? undefined : readSplit(dir)?.fingerprint;
+    const csv = csvOptionsOf(config);
+    const key =
+      split === undefined
+        ? JSON.stringify([kind, data, csv, seed, classes, sizes, dir])
+        : JSON.stringify([data, csv, split]);
     if (last?.key !== key) {
       // The old data is let go before the new one comes.
       last = undefined;
-      last = { key, data: await open({ ...config, valSize }) };
+      last = { key, data: await open({ ...config, valSize }, dir) };
     }
     return last.data;
   };

@@ -1,4 +1,5 @@
 import type { DatasetSplits } from "../data/imageset.ts";
+import { fingerprintWithout } from "../data/recorded.ts";
 import { ThawError, UsageError } from "../errors.ts";
 import { amxState, cpuInfo } from "../libtorch/index.ts";
 import type { ComputeChoice } from "../models/compute.ts";
@@ -6,6 +7,7 @@ import { type Fingerprint, fingerprintDifferences, newestVerified } from "../run
 import { canonicalJson, configDigest, type TrainConfig } from "../run/config.ts";
 import { readRun } from "../run/read.ts";
 import type { RunRecord } from "../run/record.ts";
+import { readSplit } from "../run/split-file.ts";
 import { getThreads, version } from "../tensor/index.ts";
 import type { Session } from "./session.ts";
 import { describeTeacher } from "./teacher.ts";
@@ -28,7 +30,12 @@ export function resumeSession(
     dataset?: { fingerprint?: string };
     teacher?: string;
   };
-  if (dataset?.fingerprint !== undefined && dataset.fingerprint !== data.fingerprint) {
+  const recorded = readSplit(run.dir);
+  const { leftOut = [] } = data;
+  const before = recorded?.fingerprint ?? dataset?.fingerprint;
+  const expected =
+    before === undefined || leftOut.length === 0 ? before : fingerprintWithout(before, leftOut);
+  if (expected !== undefined && expected !== data.fingerprint) {
     throw new UsageError(
       `${run.name} was trained on other data: content, classes or split differ`,
       {
@@ -43,13 +50,11 @@ export function resumeSession(
     run.rewind({ epoch: 0, step: 0 });
     return false;
   }
-  if (checkpoint.configDigest !== digestOf(config)) {
-    const differing = configDifferences(readRun(run.dir).config, config);
-    const where = differing.length === 0 ? "" : `: ${differing.join("; ")}`;
-    throw new UsageError(`${run.name} was trained with another config${where}`, {
-      hint: `its own is in ${run.path("config.json")}; \`thaw train --resume ${run.name}\` alone uses it`,
-    });
-  }
+  // A checkpoint of a run that got more epochs may be from before.
+  const { config: own, environment } = readRun(run.dir);
+  const horizons = [config.epochs, Number(own["epochs"]), ...earlierEpochs(environment)];
+  const digests = horizons.map((epochs) => digestOf({ ...config, epochs }));
+  if (!digests.includes(checkpoint.configDigest)) throw otherConfig(run, config);
   const differences = fingerprintDifferences(checkpoint.fingerprint, fingerprint);
   if (describeTeacher(config).teacher !== teacher) differences.push("the teacher was trained anew");
   if (differences.length > 0) {
@@ -62,6 +67,31 @@ export function resumeSession(
   return true;
 }
 
+/**
+ * Refuses to go on with a run by another config than its own; more epochs are not another.
+ * @throws UsageError that names what differs.
+ */
+export function refuseOtherConfig(run: RunRecord, config: TrainConfig): void {
+  const { config: own } = readRun(run.dir);
+  const epochs = Math.min(config.epochs, Number(own["epochs"] ?? config.epochs));
+  const differing = configDifferences(own, { ...config, epochs });
+  if (differing.length > 0) throw otherConfig(run, config);
+}
+
+function otherConfig(run: RunRecord, config: TrainConfig): UsageError {
+  const differing = configDifferences(readRun(run.dir).config, config);
+  const where = differing.length === 0 ? "" : `: ${differing.join("; ")}`;
+  return new UsageError(`${run.name} was trained with another config${where}`, {
+    hint: `its own is in ${run.path("config.json")}; \`thaw train --resume ${run.name}\` alone uses it`,
+  });
+}
+
+/** How many epochs a run had before it got more, from its environment.json; the first first. */
+export function earlierEpochs(environment: Readonly<Record<string, unknown>>): readonly number[] {
+  const value = environment["earlierEpochs"];
+  return Array.isArray(value) ? value.filter((one) => typeof one === "number") : [];
+}
+
 /** Without --exact, which changes no number: it may be given when a run is resumed. */
 export function digestOf(config: TrainConfig): string {
   return configDigest({ ...config, exact: undefined });
@@ -71,7 +101,7 @@ export function digestOf(config: TrainConfig): string {
 function configDifferences(run: Readonly<Record<string, unknown>>, given: TrainConfig): string[] {
   const decides = new Map<string, [unknown, unknown]>();
   for (const key of [...Object.keys(run), ...Object.keys(given)]) {
-    if (["name", "out", "exact"].includes(key)) continue;
+    if (["name", "out", "exact", "track", "logHistograms"].includes(key)) continue;
     decides.set(key, [run[key], given[key as keyof TrainConfig]]);
   }
   const shown = (value: unknown) => (value === undefined ? "not set" : canonicalJson(value));

@@ -29,11 +29,11 @@ export function startFrom(
   session: Session,
   events: TrainEvents,
 ): void {
-  const { reference, classes, framework } = weights;
+  const { reference, classes } = weights;
   const report = loadWeights(session.model, weights.tensors, {
     from: reference,
     model: config.model,
-    framework,
+    file: weights,
     newHead: true,
     ...(classes !== undefined && { classes: { file: classes, model: data.train.classes } }),
   });

@@ -1,8 +1,10 @@
 import type { DatasetSplits } from "../data/imageset.ts";
+import { ofEach } from "../data/recorded.ts";
 import type { ComputeChoice } from "../models/compute.ts";
 import type { TrainConfig } from "../run/config.ts";
 import { readTimings } from "../run/read.ts";
 import type { RunRecord } from "../run/record.ts";
+import { readSplit } from "../run/split-file.ts";
 import type { RunStatus, Summary } from "../run/summary.ts";
 import { memory } from "../tensor/index.ts";
 import type { Session } from "./session.ts";
@@ -12,6 +14,7 @@ export interface Outcome extends Pick<Summary, "latencyMs" | "latencyOn"> {
   readonly status: RunStatus;
   readonly reason?: string;
   readonly test?: Summary["test"];
+  readonly leftOut?: Summary["leftOut"];
   /** Seconds since the command began, and those of an epoch that is not finished. */
   readonly totalSeconds: number;
   readonly openSeconds: number;
@@ -41,6 +44,7 @@ export function summarise(
     seed: config.seed,
     status: outcome.status,
     ...(outcome.reason !== undefined && { reason: outcome.reason }),
+    ...(outcome.leftOut !== undefined && { leftOut: outcome.leftOut }),
     epochs: progress.epoch,
     ...parameterCounts(session),
     best: progress.best,
@@ -56,6 +60,13 @@ export function summarise(
     precision: compute.precision,
     device: compute.device,
   };
+}
+
+/** How many images of each split the run went on without. */
+export function leftOutOf({ dir }: RunRecord): Summary["leftOut"] {
+  const { leftOut = [] } = readSplit(dir) ?? {};
+  if (leftOut.length === 0) return undefined;
+  return ofEach((split) => leftOut.filter((one) => one.split === split).length);
 }
 
 export function parameterCounts({

@@ -1,3 +1,4 @@
+import { classFinder, unknownClasses } from "../data/class-names.ts";
 import type { DatasetSplits } from "../data/imageset.ts";
 import { UsageError } from "../errors.ts";
 import { type Classifier, type ComputeChoice, freeze } from "../models/index.ts";
@@ -27,7 +28,7 @@ export class Teacher implements Disposable {
     this.#compute = compute;
     freeze(model, [input.channels, input.height, input.width], compute);
     this.#resize = sizeOf(data) === sizeOf(input) ? undefined : (images) => resized(images, input);
-    const order = data.classes.map((name) => BigInt(classes.indexOf(name)));
+    const order = data.classes.map(classFinder(classes)).map(BigInt);
     const isSame = order.every((from, to) => from === BigInt(to));
     this.#order = isSame ? undefined : lasting(BigInt64Array.from(order), [order.length], compute);
     const factors = data.std.map((own, i) => own / input.std[i]!);
@@ -105,8 +106,8 @@ function refuseMisfit(
   { classes, input }: ModelFile,
   student: Student,
 ): void {
-  const lacks = student.classes.filter((name) => !classes.includes(name));
-  const extra = classes.filter((name) => !student.classes.includes(name));
+  const lacks = unknownClasses(student.classes, classes);
+  const extra = unknownClasses(classes, student.classes);
   if (lacks.length > 0 || extra.length > 0) {
     const problems = [
       ...(lacks.length > 0 ? [`it does not know ${lacks.join(", ")}`] : []),

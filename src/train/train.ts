@@ -1,9 +1,12 @@
 import { join } from "node:path";
 import { requireTwoClasses } from "../data/checks.ts";
 import type { DatasetSplits } from "../data/imageset.ts";
+import type { RecordedSplit } from "../data/recorded.ts";
 import { UsageError } from "../errors.ts";
 import { type ComputeChoice, chooseCompute } from "../models/compute.ts";
+import { changesImages } from "../run/augmentation.ts";
 import type { TrainConfig } from "../run/config.ts";
+import { flagOf } from "../run/config-flags.ts";
 import { describeEnvironment } from "../run/environment.ts";
 import { lrWarning } from "../run/lr-find.ts";
 import { readRun } from "../run/read.ts";
@@ -20,7 +23,9 @@ import {
 import type { TrainOptions, TrainResult } from "./events.ts";
 import { trainOnFeatures } from "./features.ts";
 import { trainingInput, withInput } from "./input.ts";
-import { digestOf, engineFingerprint, resumeSession } from "./resume.ts";
+import { asksForMore, extendRun } from "./more-epochs.ts";
+import { goOnWithout, recordedFor } from "./recorded-split.ts";
+import { digestOf, engineFingerprint, refuseOtherConfig, resumeSession } from "./resume.ts";
 import { Session } from "./session.ts";
 import { describeWeights, openStartWeights, startFrom } from "./start-weights.ts";
 import { describeTeacher } from "./teacher.ts";
@@ -45,6 +50,7 @@ export async function train(
   // A run that is resumed has its numbers in a checkpoint, and what its network sees in its config.
   let weights = options.resume && asked.mean !== undefined ? undefined : await open();
   const config = withInput(asked, weights, data);
+  if (!options.resume) refuseUnused(config);
   const input = trainingInput(config, data);
   if (config.threads !== undefined) setThreads(config.threads);
   const compute = chooseCompute(config);
@@ -65,11 +71,17 @@ export async function train(
   const name = config.name ?? defaultRunName(config);
   const dir = options.resume ? findRun(name, config.out) : join(config.out, name);
   const note = (text: string) => options.onNote?.(text);
+  const split = options.resume ? undefined : await recordedFor(config, data, options);
   const record = async (): Promise<TrainResult> => {
-    const run = options.resume ? resumeRun(dir) : newRecord(config, data, compute, options, origin);
+    const run =
+      split === undefined
+        ? resumeRun(dir)
+        : newRecord(config, data, compute, options, { origin, split });
     if (options.resume) {
       const { summary } = readRun(run.dir);
-      if (summary?.status === "finished") {
+      refuseOtherConfig(run, config);
+      const isLonger = asksForMore(run, config);
+      if (summary?.status === "finished" && !isLonger) {
         options.onNote?.(`${run.name} is finished: nothing is left to train`);
         return { run, summary };
       }
@@ -77,6 +89,8 @@ export async function train(
         weights ??= await open();
         if (weights !== undefined) startFrom(weights, config, data, session, options);
       }
+      if (isLonger) note(`${run.name} ${extendRun(run, config, session)}`);
+      await goOnWithout(run, data, session, options);
       run.removeResults();
     }
     const warning = options.resume ? undefined : lrWarning(asked);
@@ -97,6 +111,22 @@ export async function train(
   return await withRunLock(dir, record, note);
 }
 
+/** Refuses what a new run would not use. Runs that were trained so are read all the same. */
+function refuseUnused(config: TrainConfig): void {
+  const { featureCacheBudget, views = 1, featureCache } = config;
+  const given = featureCacheBudget !== undefined ? "featureCacheBudget" : "views";
+  if ((featureCacheBudget !== undefined || views > 1) && featureCache === false) {
+    throw new UsageError(`${flagOf([given])}: features are computed in every epoch`, {
+      hint: `leave ${flagOf(["featureCache"]).replace("--", "--no-")} out`,
+    });
+  }
+  if (views > 1 && !changesImages(config)) {
+    throw new UsageError(`${flagOf(["views"])}: nothing changes the images, so all views are one`, {
+      hint: "give an augmentation, as --augment-flip or --aa randaugment",
+    });
+  }
+}
+
 function refuseEmpty({ name, train, val, test }: DatasetSplits): void {
   for (const [split, set] of Object.entries({ training: train, validation: val, test })) {
     if (set.count > 0) continue;
@@ -111,13 +141,14 @@ function newRecord(
   data: DatasetSplits,
   compute: ComputeChoice,
   options: TrainOptions,
-  origin: Readonly<Record<string, unknown>>,
+  { origin, split }: { origin: Readonly<Record<string, unknown>>; split: RecordedSplit },
 ): RunRecord {
   const name = config.name ?? defaultRunName(config);
   return createRun({
     out: config.out,
     name,
     config: { ...config, name },
+    split,
     environment: {
       ...describeEnvironment({
         threads: getThreads(),

@@ -25,7 +25,7 @@ import { transferOf } from "./plan.ts";
 import { digestOf } from "./resume.ts";
 import type { Session } from "./session.ts";
 import { DivergedError, firstNonFinite, NORM_EVERY, type StepResult } from "./step.ts";
-import { type Outcome, parameterCounts, summarise } from "./summary.ts";
+import { leftOutOf, type Outcome, parameterCounts, summarise } from "./summary.ts";
 import { Watch } from "./watch.ts";
 import { watched } from "./watched.ts";
 
@@ -57,6 +57,7 @@ export class Trainer {
   readonly #started: number;
   readonly #fingerprint: Fingerprint;
   readonly #watch: Watch;
+  readonly #leftOut: Summary["leftOut"];
   /** Seconds of an epoch that was left before its end. */
   #openSeconds = 0;
 
@@ -71,6 +72,7 @@ export class Trainer {
     this.#options = parts.options;
     this.#started = parts.started;
     this.#fingerprint = parts.fingerprint;
+    this.#leftOut = leftOutOf(parts.run);
     this.#watch = new Watch(parts.data.train.classes.length, readRun(parts.run.dir).epochs);
   }
 
@@ -331,6 +333,7 @@ export class Trainer {
     const summary = summarise(this.#run, this.#config, this.#data, this.#compute, this.#session, {
       status,
       ...extra,
+      leftOut: this.#leftOut,
       totalSeconds: seconds(this.#started),
       openSeconds: this.#openSeconds,
     });

@@ -22,6 +22,7 @@ CASES = {
     "two classes": (40, 2, 2, 0.5),
     "a class never seen": (60, 5, 3, 3.0),
     "mostly wrong": (97, 12, 12, -0.1),
+    "most classes absent": (9, 40, 4, 0.5),
     "all right": (16, 4, 4, 50.0),
     "many classes": (900, 150, 150, 1.0),
 }
@@ -95,6 +96,10 @@ for name, (n, classes, used, strength) in CASES.items():
                 y, predicted, labels=labels, average=average, zero_division=zero
             )
             averages[zero][average] = {"precision": precision, "recall": recall, "f1": f1}
+        # `labels` above is every class; scikit-learn's default is those in the labels or the predictions.
+        averages[zero]["macroPresent"] = dict(zip(("precision", "recall", "f1"), metrics.precision_recall_fscore_support(
+            y, predicted, average="macro", zero_division=zero
+        )))
     scores = {2, 3} & {k for k in (2, 3) if k < classes}
     cases.append(
         {

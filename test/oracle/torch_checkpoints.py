@@ -76,12 +76,24 @@ averaged = {
     "state_dict_ema": {f"_orig_mod.{k}": v for k, v in weights.items()},
 }
 parameters = {"model": {k: torch.nn.Parameter(v) if v.is_floating_point() else v for k, v in weights.items()}}
+# As Lightning saves a module whose network is its attribute `net`.
+lightning = {
+    "epoch": 3, "global_step": 12, "pytorch-lightning_version": "2.0.0", "loops": {"fit_loop": {"state_dict": {}}},
+    "state_dict": collections.OrderedDict(
+        [(f"net.{k}", v) for k, v in weights.items()]
+        + [("criterion.weight", values((3,))), ("mean", values((3,))), ("std", values((3,)))]
+    ),
+    "callbacks": {"ModelCheckpoint{'monitor': 'val'}": {"best_model_score": torch.tensor(0.5), "best_k_models": {}}},
+    "optimizer_states": [optimizer.state_dict()], "lr_schedulers": [{"last_epoch": 3, "_last_lr": [0.1]}],
+    "hparams_name": "kwargs", "hyper_parameters": {"lr": 0.1, "root": pathlib.PurePosixPath("data")},
+}
 CASES = {
     "dtypes": (plain, plain), "layouts": (layouts, layouts), "trained": (trained, weights),
     "averaged": (averaged, weights), "parameters": (parameters, weights),
 }
 
-expected = {}
+expected = {"lightning.ckpt": {key: described(tensor) for key, tensor in weights.items()}}
+torch.save(lightning, OUT / "lightning.ckpt")
 for name, (content, tensors) in CASES.items():
     told = {key: described(tensor) for key, tensor in tensors.items()}
     for ending, zipped in ((".pth", True), (".th", False)):

@@ -1,6 +1,7 @@
 import { relative } from "node:path";
 import { ExitCode, ThawError, UsageError } from "../../errors.ts";
 import { ensureNative } from "../../libtorch/index.ts";
+import { printableLine } from "../../platform/printable.ts";
 import { asBegun, type RecipeOutcome, runRecipe } from "../../recipe/index.ts";
 import { describeProfile, drawRun } from "../../report/index.ts";
 import { loadMatrix, type Matrix } from "../../run/matrix.ts";
@@ -11,8 +12,9 @@ import type { CliCommand } from "../command.ts";
 import { openConfiguredData } from "../dataset.ts";
 import { Interrupt } from "../interrupt.ts";
 import { nameList } from "../name-list.ts";
-import { colors, printJson, say } from "../output.ts";
+import { colors, indented, printJson, printText, say } from "../output.ts";
 import { counter, note, percent, trainingProgress } from "../progress.ts";
+import { openDataOfRun } from "../run-data.ts";
 import { describeCheck } from "../sanity-check.ts";
 import { announce, mirrorHelp, offlineHelp, type WeightsFlags, weightsPlaces } from "../weights.ts";
 
@@ -58,13 +60,15 @@ export const compare: CliCommand = {
 
 async function run(matrix: Matrix, options: Options): Promise<RecipeOutcome> {
   const { mirror } = options;
+  const mirrored = mirror === undefined ? {} : { mirror };
   using interrupt = new Interrupt();
   const rateSteps = counter("learning rates, step");
   const images = counter("learning one batch by heart, image");
   return await runRecipe(matrix, {
     ...trainingProgress(),
     places: weightsPlaces(options),
-    openData: (config) => openConfiguredData(config, mirror),
+    openData: (config, dir) =>
+      dir === undefined ? openConfiguredData(config, mirror) : openDataOfRun(dir, mirrored),
     openWeights: async (config) => {
       const weights = await openStartWeights(config, weightsPlaces(options));
       if (weights !== undefined) announce(weights);
@@ -141,10 +145,11 @@ function tell(
       findings: report?.findings ?? [],
     });
   } else {
-    for (const finding of report?.findings ?? []) process.stdout.write(`- ${finding}\n`);
+    for (const finding of report?.findings ?? []) printText(`- ${printableLine(finding)}\n`);
     if (report !== undefined) say(`open ${relative(process.cwd(), report.html)}`);
   }
-  for (const { name, error } of failed) say(`${colors.red("failed:")} ${name}: ${error.message}`);
+  for (const { name, error } of failed)
+    say(`${colors.red("failed:")} ${name}: ${indented(error.message)}`);
   for (const { run, precision, reason } of told) {
     say(`${colors.red("not exported:")} ${run} (${precision}): ${reason}`);
   }

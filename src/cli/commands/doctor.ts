@@ -1,7 +1,7 @@
 import { ExitCode } from "../../errors.ts";
 import { type DoctorReport, examine } from "../../libtorch/doctor.ts";
 import type { CliCommand } from "../command.ts";
-import { printJson } from "../output.ts";
+import { printJson, printText } from "../output.ts";
 
 export const doctor: CliCommand = {
   register(command) {
@@ -11,7 +11,7 @@ export const doctor: CliCommand = {
       .action(async (options: { json?: true }) => {
         const report = await examine();
         if (options.json) printJson(report);
-        else process.stdout.write(formatReport(report));
+        else printText(formatReport(report));
         if (!report.usable) process.exitCode = ExitCode.failed;
       });
   },

@@ -1,23 +1,33 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { type CsvOptions, csvOptionsOf } from "../../data/folders/csv-columns.ts";
 import { ExitCode, UsageError } from "../../errors.ts";
-import { evaluateRun, evaluateWeights } from "../../evaluate/index.ts";
+import {
+  evaluateClassicalWeights,
+  evaluateRun,
+  evaluateWeights,
+  firstOf,
+  folderBeside,
+} from "../../evaluate/index.ts";
 import { ensureNative } from "../../libtorch/index.ts";
 import { chooseCompute, parseModelName } from "../../models/index.ts";
 import { pretrainedReference } from "../../models/weights/hub/index.ts";
 import { drawRun } from "../../report/index.ts";
+import { isClassicalModel } from "../../run/classical-config.ts";
 import { trainConfigSchema } from "../../run/config.ts";
 import { configFlags, flagOf } from "../../run/config-flags.ts";
 import { loadConfig } from "../../run/config-load.ts";
-import { readRun } from "../../run/read.ts";
 import { findRun } from "../../run/record.ts";
 import type { TestResult } from "../../run/results.ts";
 import { openWeights } from "../../run/weights.ts";
 import { isClassicalRun, judgeClassicalRun } from "../classical.ts";
 import type { CliCommand } from "../command.ts";
-import { openConfiguredData } from "../dataset.ts";
-import { printJson, say } from "../output.ts";
+import { addConfigFlags, csvFlags } from "../config-flags.ts";
+import { refuseUnused } from "../flag-rules.ts";
+import { openForWeights } from "../labelled.ts";
+import { printJson, printText, say } from "../output.ts";
 import { describeResizing, note, percent } from "../progress.ts";
+import { openDataOfRun, skipMissingHelp } from "../run-data.ts";
 import {
   judgeTogether,
   parseCheckpoint,
@@ -30,7 +40,10 @@ import { announce, mirrorHelp, offlineHelp, type WeightsFlags, weightsPlaces } f
 import { weightsTable } from "../weights-table.ts";
 import { wholeNumber } from "../whole-number.ts";
 
-interface Options extends WeightsFlags, Pick<TogetherFlags, "tta" | "ensemble" | "checkpoint"> {
+interface Options
+  extends WeightsFlags,
+    CsvOptions,
+    Pick<TogetherFlags, "tta" | "ensemble" | "checkpoint"> {
   out: string;
   name?: string;
   overwrite?: true;
@@ -38,7 +51,8 @@ interface Options extends WeightsFlags, Pick<TogetherFlags, "tta" | "ensemble" |
   pretrained?: true;
   model?: string;
   data?: string;
-  split?: "train" | "val" | "test";
+  split?: "train" | "val" | "test" | "all";
+  skipMissing?: true;
   limit?: number;
   mean?: number[];
   std?: number[];
@@ -52,13 +66,15 @@ interface Options extends WeightsFlags, Pick<TogetherFlags, "tta" | "ensemble" |
 
 /** Only for weights: a run has them in its config. */
 const weightsOnly = [
-  ...["model", "data", "split", "limit", "mean", "std"],
+  ...["model", "split", "limit", "mean", "std"],
   ...["imgSize", "cropPct", "interpolation"],
+  ...["pathColumn", "labelColumn", "splitColumn", "imageFolder"],
 ] as (keyof Options)[];
 
 export const evaluate: CliCommand = {
   register(command) {
     const flag = (name: string) => configFlags().find(({ attribute }) => attribute === name)!;
+    addConfigFlags(command, csvFlags());
     command
       .argument("[runs...]", "a run's folder, or its name; several with --ensemble")
       .option("--out <folder>", "folder of the runs", "runs")
@@ -68,13 +84,17 @@ export const evaluate: CliCommand = {
       )
       .option("--pretrained", "instead of a run: the default published weights of --model")
       .option("--model <name>", "architecture of the weights; default what their file says")
-      .option("--data <name>", "data set to judge the weights on")
-      .option("--split <name>", "train, val or test (default test)", split)
       .option(
-        "--limit <n>",
-        "the first so many images of the split; default all",
-        wholeNumber("--limit", 1),
+        "--data <name>",
+        "images to evaluate the weights on; with a run: where its data are now",
       )
+      .option(
+        "--split <name>",
+        "train, val, test or all; default all labelled images, of a built-in data set its test images",
+        split,
+      )
+      .option("--limit <n>", "the first so many of them; default all", wholeNumber("--limit", 1))
+      .option("--skip-missing", skipMissingHelp)
       .option(
         "--mean <x,y>",
         "mean of each channel, of pixel/255; default the weights'",
@@ -108,22 +128,39 @@ export const evaluate: CliCommand = {
       .option("--fail-under <accuracy>", "exit with 3 where the accuracy is lower (0 to 1)", share)
       .option("--mirror <folder or url>", mirrorHelp)
       .option("--offline", offlineHelp)
-      .option("--json", "print the result as JSON")
-      .action(async (runs: readonly string[], options: Options) => {
-        const [run] = runs;
-        refuseMixtures(run, options);
-        const isTogether = asksForTogether(runs, options);
-        const result =
-          run === undefined
-            ? await judgeWeights(options)
-            : isTogether
-              ? await judgeSeveral(runs, options)
-              : await judgeRun(run, options);
-        if (options.failUnder !== undefined && result.accuracy < options.failUnder) {
-          say(`below the ${percent(options.failUnder)} asked for`);
-          process.exitCode = ExitCode.gate;
-        }
-      });
+      .option("--json", "print the result as JSON");
+    refuseUnused(command, [
+      {
+        flags: ["skipMissing"],
+        counts: (_, [runs]) => (runs as readonly string[]).length > 0,
+        goes: "goes with a run, which has a list of its images",
+      },
+      {
+        flags: ["data"],
+        counts: (_, [runs]) => (runs as readonly string[]).length < 2,
+        goes: "goes with one run or with --weights: several runs find their data themselves",
+      },
+      {
+        flags: ["checkpoint"],
+        counts: ({ pretrained, weights }) => pretrained === undefined || weights !== undefined,
+        goes: "goes with a run: published weights have no epochs",
+      },
+    ]);
+    command.action(async (runs: readonly string[], options: Options) => {
+      const [run] = runs;
+      refuseMixtures(run, options);
+      const isTogether = asksForTogether(runs, options);
+      const result =
+        run === undefined
+          ? await judgeWeights(options)
+          : isTogether
+            ? await judgeSeveral(runs, options)
+            : await judgeRun(run, options);
+      if (options.failUnder !== undefined && result.accuracy < options.failUnder) {
+        say(`below the ${percent(options.failUnder)} asked for`);
+        process.exitCode = ExitCode.gate;
+      }
+    });
   },
 };
 
@@ -138,15 +175,14 @@ async function judgeRun(name: string, options: Options): Promise<TestResult> {
   const precision = options.precision === undefined ? {} : { precision: options.precision };
   const config = loadConfig(join(dir, "config.json"), precision);
   await ensureNative();
-  const data = await openConfiguredData(config, options.mirror);
-  const trainedOn = readRun(dir).environment["dataset"] as { fingerprint?: string } | undefined;
-  if (trainedOn?.fingerprint !== data.fingerprint) {
-    say("note: the data is not what the run was trained on: its fingerprint differs");
-  }
+  const data = await openDataOfRun(dir, options, ["test"]);
   const compute = chooseCompute(config);
   const result = await evaluateRun(dir, data, compute, { onNote: note, pictures: drawRun });
-  const report = () => readFileSync(join(dir, "classification_report.txt"), "utf8");
-  print(options, { run: dir, ...result }, report, result);
+  const folder = folderBeside(dir, data) ?? dir;
+  const report = () => readFileSync(join(folder, "classification_report.txt"), "utf8");
+  const { leftOut = [] } = data;
+  const told = { run: dir, ...(folder !== dir && { folder, leftOut }) };
+  print(options, { ...told, ...result }, report, result);
   return result;
 }
 
@@ -157,32 +193,47 @@ async function judgeSeveral(runs: readonly string[], options: Options): Promise<
 }
 
 async function judgeWeights(options: Options): Promise<TestResult> {
-  const { out, checkpoint, data: name = "", model, mirror, split: part = "test" } = options;
+  const { out, checkpoint, data: name = "", model, mirror } = options;
   // Before anything is compiled or fetched: a slip of the pen is told at once.
-  if (model !== undefined) parseModelName(model);
+  if (model !== undefined && !isClassicalModel(model)) parseModelName(model);
   checkResizing(options);
   const reference = options.pretrained ? pretrainedReference(model!) : options.weights!;
   const weights = await openWeights(reference, { out, checkpoint, ...weightsPlaces(options) });
   announce(weights);
   await ensureNative();
-  const { seed, device, precision } = trainConfigSchema.shape;
-  const data = await openConfiguredData({ data: name, seed: seed.parse(undefined) }, mirror);
-  const asked = precision.safeParse(options.precision);
-  if (!asked.success) {
+  const { device, precision } = trainConfigSchema.shape;
+  const data = await openForWeights({
+    ...csvOptionsOf(options),
+    ...{ data: name, split: options.split, mirror, out, reference: options.weights },
+  });
+  const parsed = precision.safeParse(options.precision);
+  if (!parsed.success) {
     throw new UsageError(
       `--precision: "${options.precision}" given; allowed: one of auto, fp32, bf16, fp16`,
     );
   }
-  const compute = chooseCompute({ device: device.parse(undefined), precision: asked.data });
-  const question = { ...options, weights, split: part };
+  const compute = chooseCompute({ device: device.parse(undefined), precision: parsed.data });
+  if (isClassicalModel(weights.model)) {
+    const judged = { name: data.name, set: firstOf(data.set, options.limit) };
+    const answer = await evaluateClassicalWeights(judged, weights, compute, {
+      ...{ places: { out, ...weightsPlaces(options) }, asked: options, onNote: note },
+    });
+    say(`  ${weights.model} of ${answer.features} on ${data.name}, ${data.what}`);
+    const told = { weights: weights.path, model: weights.model, data: data.name };
+    const document = { ...told, split: data.split, ...answer.result };
+    print(options, document, () => answer.report, answer.result);
+    return answer.result;
+  }
+  const { split: _, ...asked } = options;
+  const question = { ...asked, weights };
   const answer = await evaluateWeights(data, question, compute, { onNote: note });
   const { mean, std, from } = answer.normalization;
   const resizing = describeResizing(answer.input);
   say(weightsTable(answer.load, weights.reference));
-  say(`  ${answer.model} on ${data.name}, ${part}; ${compute.precision} on ${compute.device}`);
+  say(`  ${answer.model} on ${data.name}, ${data.what}; ${compute.precision} on ${compute.device}`);
   if (resizing !== undefined) say(`  images ${resizing}`);
   say(`  mean ${mean.join(", ")}, deviation ${std.join(", ")} (${from})`);
-  const told = { weights: weights.path, model: answer.model, data: data.name, split: part };
+  const told = { weights: weights.path, model: answer.model, data: data.name, split: data.split };
   print(options, { ...told, mean, std, ...answer.result }, () => answer.report, answer.result);
   return answer.result;
 }
@@ -197,7 +248,7 @@ function print(
     printJson(document);
     return;
   }
-  process.stdout.write(report());
+  printText(report());
   const interval = accuracy95.map((bound) => (100 * bound).toFixed(2)).join(" to ");
   say(`accuracy ${percent(accuracy)} (95 % interval ${interval} %), ${n} images`);
 }
@@ -262,9 +313,11 @@ function asksForTogether(runs: readonly string[], options: Options): boolean {
   return isTogether;
 }
 
-function split(text: string): "train" | "val" | "test" {
-  if (text === "train" || text === "val" || text === "test") return text;
-  throw new UsageError(`--split: "${text}" given; allowed: one of train, val, test`);
+function split(text: string): NonNullable<Options["split"]> {
+  const allowed = ["train", "val", "test", "all"] as const;
+  const found = allowed.find((name) => name === text);
+  if (found !== undefined) return found;
+  throw new UsageError(`--split: "${text}" given; allowed: one of ${allowed.join(", ")}`);
 }
 
 function share(text: string): number {

@@ -1,33 +1,32 @@
-import { basename, join } from "node:path";
+import { basename } from "node:path";
 import { UsageError } from "../../errors.ts";
 import { explainRun } from "../../evaluate/index.ts";
 import { ensureNative } from "../../libtorch/index.ts";
 import { writeExplanations } from "../../report/index.ts";
-import { loadConfig } from "../../run/config-load.ts";
 import { findRun } from "../../run/record.ts";
 import { isClassicalRun } from "../classical.ts";
 import type { CliCommand } from "../command.ts";
-import { openConfiguredData } from "../dataset.ts";
 import { printJson, say } from "../output.ts";
+import { addRunDataFlags, openDataOfRun, type RunDataFlags } from "../run-data.ts";
 import { mirrorHelp } from "../weights.ts";
 import { wholeNumber } from "../whole-number.ts";
 
-interface Options {
+interface Options extends RunDataFlags {
   out: string;
   images: number;
-  mirror?: string;
   json?: true;
 }
 
 export const explain: CliCommand = {
   register(command) {
-    command
+    addRunDataFlags(command)
       .argument("<run>", "a run's folder, or its name")
       .option("--images <n>", "test images of each class", wholeNumber("--images", 1), 3)
       .option("--out <folder>", "folder of the runs", "runs")
       .option("--mirror <folder or url>", mirrorHelp)
       .option("--json", "print what the model says of each image as JSON")
-      .action(async (name: string, { out, images: perClass, mirror, json }: Options) => {
+      .action(async (name: string, options: Options) => {
+        const { out, images: perClass, json } = options;
         const dir = findRun(name, out);
         if (isClassicalRun(dir)) {
           throw new UsageError(`${name} is a classical model: it has no feature map to look into`, {
@@ -35,7 +34,7 @@ export const explain: CliCommand = {
           });
         }
         await ensureNative();
-        const data = await openConfiguredData(loadConfig(join(dir, "config.json")), mirror);
+        const data = await openDataOfRun(dir, options, ["test"]);
         const explained = await explainRun(dir, data, { perClass });
         const files = await writeExplanations(dir, basename(dir), data.test, explained);
         if (!json) {

@@ -1,19 +1,17 @@
-import { join } from "node:path";
 import { UsageError } from "../../errors.ts";
 import { type ExportReport, exportRun } from "../../export/index.ts";
 import { ensureNative } from "../../libtorch/index.ts";
-import { loadClassicalConfig } from "../../run/classical-config.ts";
-import { loadConfig } from "../../run/config-load.ts";
 import { findRun } from "../../run/record.ts";
-import { isClassicalRun } from "../classical.ts";
+import { readSplit } from "../../run/split-file.ts";
 import type { CliCommand } from "../command.ts";
-import { openConfiguredData } from "../dataset.ts";
+import { refuseUnused } from "../flag-rules.ts";
 import { printJson, say } from "../output.ts";
 import { note, percent } from "../progress.ts";
+import { addRunDataFlags, openDataOfRun, type RunDataFlags } from "../run-data.ts";
 import { mirrorHelp, offlineHelp, type WeightsFlags, weightsPlaces } from "../weights.ts";
 import { wholeNumber } from "../whole-number.ts";
 
-interface Options extends WeightsFlags {
+interface Options extends WeightsFlags, RunDataFlags {
   out: string;
   to?: string;
   opset?: number;
@@ -30,7 +28,10 @@ interface Options extends WeightsFlags {
 
 export const exportCommand: CliCommand = {
   register(command) {
-    command
+    refuseUnused(command, [
+      { flags: ["maxDrop"], counts: ({ int8 }) => int8 === true, goes: "goes with --int8" },
+    ]);
+    addRunDataFlags(command)
       .argument("<run>", "a run's folder, or its name")
       .option("--to <folder>", "folder that is made; default export in the run's")
       .option(
@@ -70,15 +71,21 @@ export const exportCommand: CliCommand = {
         if (options.half && options.int8) {
           throw new UsageError("--half and --int8: a file is in one of them");
         }
-        if (options.maxDrop !== undefined && !options.int8) {
-          throw new UsageError("--max-drop goes with --int8");
-        }
         const dir = findRun(name, options.out);
-        const { half, int8, json, out, mirror, offline, ...rest } = options;
+        const {
+          half,
+          int8,
+          json,
+          out,
+          mirror,
+          offline,
+          data: _,
+          skipMissing: __,
+          ...rest
+        } = options;
         await ensureNative();
-        const file = join(dir, "config.json");
-        const config = isClassicalRun(dir) ? loadClassicalConfig(file) : loadConfig(file);
-        const data = await openConfiguredData(config, mirror);
+        const needs = int8 ? undefined : ([comparedSplit(dir)] as const);
+        const data = await openDataOfRun(dir, options, needs);
         const { folder, report } = await exportRun(dir, data, {
           ...rest,
           precision: half ? "fp16" : int8 ? "int8" : "fp32",
@@ -121,6 +128,13 @@ function difference(text: string): number {
   const value = Number(text);
   if (text.trim() !== "" && value >= 0 && Number.isFinite(value)) return value;
   throw new UsageError(`--max-difference: "${text}" given; allowed: a number from 0 on`);
+}
+
+/** The images that a file is compared with its model on: validation images where the run has any. */
+function comparedSplit(dir: string): "val" | "test" {
+  const recorded = readSplit(dir);
+  if (recorded?.kind === "files") return recorded.splits.val.length > 0 ? "val" : "test";
+  return recorded?.kind === "rows" && recorded.splits.val.rows.length > 0 ? "val" : "test";
 }
 
 function points(text: string): number {

@@ -11,7 +11,7 @@ import {
 } from "../../models/index.ts";
 import { Generator } from "../../tensor/index.ts";
 import type { CliCommand } from "../command.ts";
-import { printJson } from "../output.ts";
+import { printJson, printText } from "../output.ts";
 import { registerSubcommands } from "../subcommands.ts";
 
 const list: CliCommand = {
@@ -29,7 +29,7 @@ const list: CliCommand = {
       for (const { name, summary, imageSize, weights } of rows) {
         table.push([name, summary, imageSize.join("×"), weights[0]?.repo ?? "–"]);
       }
-      process.stdout.write(`${table}\n`);
+      printText(`${table}\n`);
     });
   },
 };
@@ -50,7 +50,7 @@ const info: CliCommand = {
         await ensureNative();
         const facts = describe(model, options.classes);
         if (options.json) printJson(facts);
-        else process.stdout.write(`${present(facts)}\n`);
+        else printText(`${present(facts)}\n`);
       });
   },
 };

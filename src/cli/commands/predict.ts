@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { formatCsv } from "../../data/formats/csv.ts";
+import { toCell } from "../../data/formats/spreadsheet.ts";
 import { ExitCode, UsageError } from "../../errors.ts";
 import {
   type Answer,
@@ -14,9 +15,10 @@ import {
   restoreExport,
 } from "../../export/index.ts";
 import { ensureNative } from "../../libtorch/index.ts";
+import { printable, printableJson, printableLine } from "../../platform/printable.ts";
 import { findRun } from "../../run/record.ts";
-import { toCell } from "../../run/spreadsheet.ts";
 import type { CliCommand } from "../command.ts";
+import { refuseUnused } from "../flag-rules.ts";
 import { say } from "../output.ts";
 import { note, percent } from "../progress.ts";
 import { mirrorHelp, offlineHelp, type WeightsFlags, weightsPlaces } from "../weights.ts";
@@ -32,6 +34,13 @@ interface Options extends WeightsFlags {
 
 export const predict: CliCommand = {
   register(command) {
+    refuseUnused(command, [
+      {
+        flags: ["out"],
+        counts: (_, [model]) => exportedFile(String(model)) === undefined,
+        goes: "goes with a run's name: this is an exported file",
+      },
+    ]);
     command
       .argument("<model>", "an exported file (model.onnx) or its folder, or a run's folder or name")
       .argument(
@@ -49,9 +58,8 @@ export const predict: CliCommand = {
         if (options.json && options.csv) throw new UsageError("--json and --csv: one of them");
         await using predictor = await openModel(model, options);
         const top = Math.min(options.top, predictor.metadata.classes.length);
-        const onNote = (text: string) => note(printable(text));
-        const paths = listImages(images, process.stdin, onNote);
-        const answers = predictFiles(predictor, paths, { ...options, top, onNote });
+        const paths = listImages(images, process.stdin, note);
+        const answers = predictFiles(predictor, paths, { ...options, top, onNote: note });
         const { told, failed } = await print(answers, top, options);
         if (failed > 0) say(`${failed} of ${told} images could not be read`);
         if (told === 0) say("there is no image to look at");
@@ -62,13 +70,17 @@ export const predict: CliCommand = {
 
 async function openModel(name: string, options: Options): Promise<Predictor> {
   for (const folder of [name, dirname(name)]) restoreExport(folder, note);
-  const files = [name, join(name, "model.onnx")];
-  const file = files.find((path) => statSync(path, { throwIfNoEntry: false })?.isFile());
+  const file = exportedFile(name);
   const dir = file === undefined ? findRun(name, options.out) : "";
   // Pixels are normalised by the engine in both cases.
   await ensureNative();
   if (file !== undefined) return openFile(file);
   return ofSubject(await openSubject(dir, { out: options.out, ...weightsPlaces(options) }));
+}
+
+function exportedFile(name: string): string | undefined {
+  const files = [name, join(name, "model.onnx")];
+  return files.find((path) => statSync(path, { throwIfNoEntry: false })?.isFile());
 }
 
 async function print(
@@ -78,7 +90,8 @@ async function print(
 ): Promise<{ told: number; failed: number }> {
   let [told, failed] = [0, 0];
   const write = async (text: string) => {
-    if (!process.stdout.write(text)) await once(process.stdout, "drain");
+    const shown = json ? printableJson(text) : process.stdout.isTTY ? printable(text) : text;
+    if (!process.stdout.write(shown)) await once(process.stdout, "drain");
   };
   if (json) await write("[");
   if (csv) await write(`${header(top)}\n`);
@@ -86,7 +99,7 @@ async function print(
     for await (const answer of answers) {
       if ("error" in answer) {
         failed++;
-        if (!json) say(printable(`${answer.file}: ${answer.error}`));
+        if (!json) say(printableLine(`${answer.file}: ${answer.error}`));
       }
       if (json) await write(`${told === 0 ? "\n" : ",\n"}${JSON.stringify(answer)}`);
       else if (csv) await write(row(answer, top));
@@ -104,15 +117,7 @@ type Top = Extract<Answer, { top: unknown }>["top"];
 
 function line(file: string, top: Top): string {
   const said = top.map(({ label, probability }) => `${label} ${percent(probability)}`);
-  return printable([file, ...said].join("  "));
-}
-
-/** Names of files may have control characters, and a terminal does what they say. */
-function printable(text: string): string {
-  return text.replaceAll(/\p{Cc}/gu, (character) => {
-    const code = character.codePointAt(0)!.toString(16).padStart(2, "0");
-    return `\\x${code}`;
-  });
+  return printableLine([file, ...said].join("  "));
 }
 
 function header(top: number): string {

@@ -1,22 +1,25 @@
 import { join } from "node:path";
 import { ExitCode, UsageError } from "../../errors.ts";
 import { ensureNative } from "../../libtorch/index.ts";
-import { parseModelName } from "../../models/index.ts";
+import { type ModelName, parseModelName } from "../../models/index.ts";
 import { type InputSize, profileModels } from "../../profile/index.ts";
 import { describeProfile, writeProfileReport } from "../../report/index.ts";
 import { trainConfigSchema } from "../../run/config.ts";
+import { modelOfWeights } from "../../run/model-of-weights.ts";
 import { setThreads } from "../../tensor/index.ts";
 import { trainStep } from "../../train/index.ts";
 import type { CliCommand } from "../command.ts";
 import { openConfiguredData } from "../dataset.ts";
+import { refuseUnused } from "../flag-rules.ts";
 import { Interrupt } from "../interrupt.ts";
-import { printJson, say } from "../output.ts";
+import { printJson, printText, say } from "../output.ts";
 import { counter, note } from "../progress.ts";
 import { mirrorHelp } from "../weights.ts";
 import { wholeNumber } from "../whole-number.ts";
 
 interface Options {
   model?: string[];
+  weights?: string;
   data?: string;
   input?: InputSize;
   classes: number;
@@ -39,6 +42,7 @@ export const profile: CliCommand = {
   register(command) {
     command
       .option("--model <name>", "architecture; may be given several times", several)
+      .option("--weights <name>", "instead of --model: a run, whose model is measured")
       .option("--data <name>", "data set whose images are read, and its loader with them")
       .option(
         "--input <CxHxW>",
@@ -48,7 +52,7 @@ export const profile: CliCommand = {
       .option(
         "--classes <n>",
         "outputs of the head, with drawn images",
-        wholeNumber("--classes", 1),
+        wholeNumber("--classes", 1, 1_000_000),
         1000,
       )
       .option("--mode <name>", "train, or infer (default train)", mode, "train")
@@ -72,24 +76,36 @@ export const profile: CliCommand = {
       .option(
         "--threads <n>",
         "threads that compute; default all cores",
-        wholeNumber("--threads", 1),
+        wholeNumber("--threads", 1, 1024),
       )
       .option("--out <folder>", "folder of the runs", "runs")
       .option("--into <folder>", "folder of the results; default profile in --out")
       .option("--mirror <folder or url>", mirrorHelp)
       .option("--json", "print the profile as JSON")
       .action(run);
+    refuseUnused(command, [
+      {
+        flags: ["classes"],
+        counts: ({ data }) => data === undefined,
+        goes: "goes with drawn images: those of --data have their own classes",
+      },
+      {
+        flags: ["mirror"],
+        counts: ({ data }) => data !== undefined,
+        goes: "goes with --data: drawn images are fetched from nowhere",
+      },
+      {
+        flags: ["out"],
+        counts: ({ into }) => into === undefined,
+        goes: "does not go with --into, which is the folder of the results",
+      },
+    ]);
   },
 };
 
 async function run(options: Options): Promise<void> {
   const { data: name, input, classes, batchSize, trace, warmup, seconds } = options;
-  if (options.model === undefined) {
-    throw new UsageError("--model is missing", {
-      hint: "as --model resnet50; `thaw models` lists them",
-    });
-  }
-  const models = [...new Set(options.model.map(parseModelName))];
+  const models = modelsOf(options);
   if (name !== undefined && input !== undefined) {
     throw new UsageError("--data and --input: images are read or drawn, not both");
   }
@@ -118,7 +134,7 @@ async function run(options: Options): Promise<void> {
   const files = await writeProfileReport(into, profile);
   if (options.json) printJson(profile);
   else {
-    process.stdout.write(describeProfile(profile));
+    printText(describeProfile(profile));
     say(
       `written to ${into}: profile.json, trace.json (ui.perfetto.dev opens it), ${files.join(", ")}`,
     );
@@ -132,6 +148,22 @@ async function run(options: Options): Promise<void> {
     batches.some(({ kind }) => kind === "measured"),
   );
   if (!isMeasured) process.exitCode = ExitCode.failed;
+}
+
+function modelsOf({ model, weights, out }: Options): ModelName[] {
+  if (model !== undefined && weights !== undefined) {
+    throw new UsageError("--model and --weights: one of them says what is measured");
+  }
+  const named = model ?? [weights && modelOfWeights(weights, out)].filter((name) => !!name);
+  if (named.length > 0) return [...new Set(named.map((name) => parseModelName(name!)))];
+  if (weights !== undefined) {
+    throw new UsageError(`--weights ${weights}: it does not say which model it is of`, {
+      hint: "name it as --model",
+    });
+  }
+  throw new UsageError("--model is missing", {
+    hint: "as --model resnet50, or a run as --weights; `thaw models` lists the models",
+  });
 }
 
 function compute({ precision, device }: Options) {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { pushFolder, restoreExport } from "../../export/index.ts";
 import { findRun } from "../../run/record.ts";
 import type { CliCommand } from "../command.ts";
+import { refuseUnused } from "../flag-rules.ts";
 import { printJson, say } from "../output.ts";
 import { note } from "../progress.ts";
 
@@ -14,6 +15,13 @@ interface Options {
 
 export const push: CliCommand = {
   register(command) {
+    refuseUnused(command, [
+      {
+        flags: ["out"],
+        counts: (_, [folder]) => !existsSync(join(String(folder), "model.onnx")),
+        goes: "goes with a run's name: this is an export's folder",
+      },
+    ]);
     command
       .argument("<export>", "a folder that `thaw export` made, or a run that has one")
       .argument("<repository>", "owner/name on the hub; it is made where it is not there")

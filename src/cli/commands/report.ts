@@ -1,11 +1,12 @@
 import { relative } from "node:path";
 import { ensureNative } from "../../libtorch/index.ts";
+import { printableLine } from "../../platform/printable.ts";
 import { compareRuns } from "../../report/index.ts";
 import type { ClassicalConfig } from "../../run/classical-config.ts";
 import type { TrainConfig } from "../../run/config.ts";
 import type { CliCommand } from "../command.ts";
 import { openConfiguredData } from "../dataset.ts";
-import { printJson, say } from "../output.ts";
+import { printJson, printText, say } from "../output.ts";
 import { note } from "../progress.ts";
 
 interface Options {
@@ -54,7 +55,7 @@ export const report: CliCommand = {
           });
           return;
         }
-        for (const finding of findings) process.stdout.write(`- ${finding}\n`);
+        for (const finding of findings) printText(`- ${printableLine(finding)}\n`);
         say(`open ${relative(process.cwd(), html)}`);
       });
   },

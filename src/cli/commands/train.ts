@@ -1,4 +1,4 @@
-import { basename, dirname, join } from "node:path";
+import { join } from "node:path";
 import { ExitCode, UsageError } from "../../errors.ts";
 import { ensureNative } from "../../libtorch/index.ts";
 import { parseModelName } from "../../models/index.ts";
@@ -7,7 +7,9 @@ import { completePictures, drawRun, writeProfileReport } from "../../report/inde
 import type { TrainConfig } from "../../run/config.ts";
 import { overridesFromFlags } from "../../run/config-flags.ts";
 import { loadConfig } from "../../run/config-load.ts";
+import { macroF1Text } from "../../run/macro-f1.ts";
 import { findRun } from "../../run/record.ts";
+import { resumedConfig } from "../../run/resumed-config.ts";
 import type { Summary } from "../../run/summary.ts";
 import { checkTracking } from "../../run/track/open.ts";
 import { train as trainModel } from "../../train/index.ts";
@@ -15,9 +17,11 @@ import { asksForClassical, trainClassically, trainFlags } from "../classical.ts"
 import type { CliCommand } from "../command.ts";
 import { addConfigFlags } from "../config-flags.ts";
 import { openConfiguredData } from "../dataset.ts";
+import { refuseUnused } from "../flag-rules.ts";
 import { Interrupt } from "../interrupt.ts";
 import { printJson, say } from "../output.ts";
 import { duration, note, percent, trainingProgress } from "../progress.ts";
+import { openDataOfRun, skipMissingHelp } from "../run-data.ts";
 import { weightsOpener } from "../train-flags.ts";
 import { mirrorHelp, offlineHelp, type WeightsFlags } from "../weights.ts";
 import { wholeNumber } from "../whole-number.ts";
@@ -26,6 +30,7 @@ interface Options extends Record<string, unknown>, WeightsFlags {
   config?: string;
   resume?: string;
   overwrite?: true;
+  skipMissing?: true;
   profile?: true | number;
   json?: true;
 }
@@ -34,7 +39,11 @@ export const train: CliCommand = {
   register(command) {
     command
       .option("--config <file>", "YAML or JSON file with any of the keys below; flags win over it")
-      .option("--resume <run>", "go on with a run that was interrupted, with its own config")
+      .option(
+        "--resume <run>",
+        "go on with a run that was interrupted, with its own config; with a finished one if more --epochs are given",
+      )
+      .option("--skip-missing", `with --resume: ${skipMissingHelp}`)
       .option("--overwrite", "replace a run of the same name")
       .option(
         "--profile [steps]",
@@ -45,6 +54,18 @@ export const train: CliCommand = {
       .option("--offline", offlineHelp)
       .option("--json", "print the summary as JSON");
     addConfigFlags(command, trainFlags());
+    refuseUnused(command, [
+      {
+        flags: ["config", "overwrite"],
+        counts: ({ resume }) => resume === undefined,
+        goes: "does not go with --resume: the run has its own config, and is kept",
+      },
+      {
+        flags: ["skipMissing"],
+        counts: ({ resume }) => resume !== undefined,
+        goes: "goes with --resume: a new run is trained on the images that are there",
+      },
+    ]);
     command.action(async (options: Options) => {
       if (asksForClassical(options)) {
         refuseProfile(options);
@@ -57,7 +78,13 @@ export const train: CliCommand = {
       const openWeights = weightsOpener(options);
       const weights = options.resume === undefined ? await openWeights(config) : undefined;
       await ensureNative();
-      const data = await openConfiguredData(config, options.mirror);
+      const data =
+        options.resume === undefined
+          ? await openConfiguredData(config, options.mirror)
+          : await openDataOfRun(join(config.out, config.name!), {
+              ...(options.mirror !== undefined && { mirror: options.mirror }),
+              ...(options.skipMissing && { skipMissing: true }),
+            });
       using interrupt = new Interrupt();
       const progress = trainingProgress();
       const profile = options.profile === undefined ? undefined : profileOf(options.profile);
@@ -109,11 +136,11 @@ function resolve({ config, resume, ...options }: Options): TrainConfig {
   const overrides = overridesFromFlags(options);
   if (resume === undefined) return loadConfig(config, overrides);
   const dir = findRun(resume, (overrides["out"] as string | undefined) ?? "runs");
-  const place = { out: dirname(dir), name: basename(dir) };
-  return loadConfig(join(dir, "config.json"), { ...overrides, ...place });
+  return resumedConfig(dir, overrides);
 }
 
-function describe({ status, test, seconds, best, reason }: Summary, dir: string): string {
+function describe(summary: Summary, dir: string): string {
+  const { status, test, seconds, best, reason, leftOut } = summary;
   if (status === "interrupted" || status === "preempted") {
     return `${reason}; go on with: thaw train --resume ${dir}`;
   }
@@ -121,7 +148,12 @@ function describe({ status, test, seconds, best, reason }: Summary, dir: string)
   const interval = test?.accuracy95.map((bound) => (100 * bound).toFixed(2)).join(" to ");
   return [
     `best epoch ${best?.epoch}${why}, ${duration(seconds.train)} of training`,
-    `test accuracy ${percent(test?.accuracy ?? 0)} (95 % interval ${interval} %), macro-F1 ${test?.macroF1.toFixed(4)}, ${test?.n} images`,
+    `test accuracy ${percent(test?.accuracy ?? 0)} (95 % interval ${interval} %), macro-F1 ${test && macroF1Text(test)}, ${test?.n} images`,
+    ...(leftOut === undefined
+      ? []
+      : [
+          `left out, as missing or changed: ${leftOut.train} training, ${leftOut.val} validation and ${leftOut.test} test images`,
+        ]),
     `everything is in ${dir}`,
   ].join("\n");
 }

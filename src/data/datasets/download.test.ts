@@ -35,6 +35,14 @@ beforeEach(async () => {
         response.writeHead(200, { "content-length": body.length });
         response.write(body.subarray(0, 1000));
         return;
+      case "/drip": {
+        const timer = setInterval(() => response.write("a"), 20);
+        response.on("close", () => clearInterval(timer));
+        return;
+      }
+      case "/nowhere":
+        response.writeHead(302, { location: "http://[bad" }).end();
+        return;
       case "/silent":
         return;
       case "/broken":
@@ -80,6 +88,8 @@ test.each([
   ["/circle", /more than 5 redirects/, {}],
   ["/cut", /\/cut: the connection was cut after \d+ of 300000 bytes/, {}],
   ["/stall", /\/stall: nothing came for 0.2 s after 1000 of 300000 bytes/, { stallMs: 200 }],
+  ["/drip", /\/drip: less than 1024 bytes a second came for 0.2 s after \d+/, { stallMs: 200 }],
+  ["/nowhere", /redirects to http:\/\/\[bad, which is not an http or https address/, {}],
   ["/silent", /\/silent: nothing came for 0.2 s/, { stallMs: 200 }],
   ["/file", /300000 bytes or more, expected at most 200000/, { maxBytes: 200_000 }],
   ["/encoded", /bytes or more, expected at most 200000/, { maxBytes: 200_000 }],
@@ -113,6 +123,6 @@ test("a target that cannot be written is an error that says so", async () => {
   const options = { maxBytes: 1_000_000, accept: async () => {} };
   const target = join(folder, "no", "folder");
   await expect(downloadFile(`${server.url}/file`, target, options)).rejects.toThrow(
-    /cannot be written: ENOENT/,
+    /cannot be written: it, or a folder on the way to it, does not exist/,
   );
 });

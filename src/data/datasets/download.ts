@@ -3,9 +3,9 @@ import type { IncomingMessage } from "node:http";
 import { dirname } from "node:path";
 import { ThawError } from "../../errors.ts";
 import { syncFolder } from "../../platform/durable.ts";
+import { parseUrl, requestFollowing, shownAddress } from "../../platform/http.ts";
 import { isDiskFailure, writeError } from "../../platform/system-error.ts";
 import { removeAbandoned, temporaryPath } from "../../platform/temporary.ts";
-import { MAX_REDIRECTS, parseUrl, requestOnce, STALL_MS } from "./request.ts";
 
 export interface DownloadOptions<T> {
   /** Judges the whole file before it gets its name; what it throws ends the download. */
@@ -14,7 +14,7 @@ export interface DownloadOptions<T> {
   readonly maxBytes: number;
   /** `total` is undefined where the server does not say. */
   readonly onProgress?: ((received: number, total: number | undefined) => void) | undefined;
-  /** How long the server may say nothing, connecting included. */
+  /** How long the server may be silent, or slower than 1 KiB a second; connecting included. */
   readonly stallMs?: number | undefined;
 }
 
@@ -31,8 +31,7 @@ export async function downloadFile<T>(
   target: string,
   options: DownloadOptions<T>,
 ): Promise<T> {
-  const stallMs = options.stallMs ?? STALL_MS;
-  const response = await request(url, stallMs);
+  const response = await request(url, options.stallMs);
   removeAbandoned(dirname(target));
   const temporary = temporaryPath(target);
   try {
@@ -53,10 +52,11 @@ async function save(
   { temporary, target }: { readonly temporary: string; readonly target: string },
   { maxBytes, onProgress }: Pick<DownloadOptions<unknown>, "maxBytes" | "onProgress">,
 ): Promise<void> {
+  const source = shownAddress(parseUrl(url));
   const header = response.headers["content-length"];
   const total = header === undefined ? undefined : Number(header);
   const tooLarge = (bytes: number) =>
-    new ThawError(`${url}: ${bytes} bytes or more, expected at most ${maxBytes}`, {
+    new ThawError(`${source}: ${bytes} bytes or more, expected at most ${maxBytes}`, {
       hint: "the address serves something else: check it, or use another mirror",
     });
   if (total !== undefined && total > maxBytes) throw tooLarge(total);
@@ -80,7 +80,7 @@ async function save(
     const { code } = cause as NodeJS.ErrnoException;
     const reason = code === "ECONNRESET" ? "the connection was cut" : (cause as Error).message;
     const of = total === undefined ? "" : ` of ${total}`;
-    throw new ThawError(`${url}: ${reason} after ${received}${of} bytes`, {
+    throw new ThawError(`${source}: ${reason} after ${received}${of} bytes`, {
       hint: "try again, or use another mirror",
       cause,
     });
@@ -90,21 +90,12 @@ async function save(
 }
 
 /** A response of status 200, redirects followed. */
-async function request(url: string, stallMs: number): Promise<IncomingMessage> {
-  let address = parseUrl(url);
-  for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
-    const response = await requestOnce(address, { stallMs });
-    const { statusCode: status = 0 } = response;
-    if (status === 200) return response;
-    response.destroy();
-    const { location } = response.headers;
-    if (status >= 300 && status < 400 && location !== undefined) {
-      address = parseUrl(new URL(location, address).href);
-      continue;
-    }
-    const message = `${address.href}: HTTP ${status} ${response.statusMessage ?? ""}`.trimEnd();
-    if (status === 404 || status === 410) throw new NotOnServerError(message);
-    throw new ThawError(message, { hint: "try again later, or use another mirror" });
-  }
-  throw new ThawError(`${url}: more than ${MAX_REDIRECTS} redirects`);
+async function request(url: string, stallMs: number | undefined): Promise<IncomingMessage> {
+  const { response, address } = await requestFollowing(parseUrl(url), { limits: { stallMs } });
+  const { statusCode: status = 0, statusMessage = "" } = response;
+  if (status === 200) return response;
+  response.destroy();
+  const message = `${shownAddress(address)}: HTTP ${status} ${statusMessage}`.trimEnd();
+  if (status === 404 || status === 410) throw new NotOnServerError(message);
+  throw new ThawError(message, { hint: "try again later, or use another mirror" });
 }

@@ -3,6 +3,7 @@ import { basename, join, resolve } from "node:path";
 import { nearest, UsageError } from "../../errors.ts";
 import { cacheHome } from "../../libtorch/home.ts";
 import { isTemporary } from "../../platform/temporary.ts";
+import { type CsvOptions, csvOptionsOf } from "../folders/csv-columns.ts";
 import { listCsv } from "../folders/csv-list.ts";
 import { extractArchive } from "../folders/extract.ts";
 import { listImageFolder } from "../folders/image-folder.ts";
@@ -13,8 +14,8 @@ import { type BuiltinDatasetName, builtinDatasets } from "./registry.ts";
 import type { DatasetProgress } from "./sources.ts";
 import { stanfordDogs } from "./stanford-dogs.ts";
 
-/** Where data are, and how they may be fetched. */
-export interface DataLocation {
+/** Where data are, how they may be fetched and, of a CSV, how it is read. */
+export interface DataLocation extends CsvOptions {
   /** A built-in name, or the path of a folder, an archive of one, or a CSV. */
   readonly data: string;
   /** Folder or http(s) address with the original archives; default `THAW_MIRROR`. */
@@ -49,6 +50,14 @@ export async function locateData(location: DataLocation): Promise<Source> {
     mirror: location.mirror ?? (process.env["THAW_MIRROR"] || undefined),
     onProgress,
   };
+  const isCsv = /\.[ct]sv$/i.test(data) && existsSync(data) && statSync(data).isFile();
+  const csv = csvOptionsOf(location);
+  if (csv !== undefined && !isCsv) {
+    const [key] = Object.keys(csv) as [string];
+    const flag = `--${key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+    throw new UsageError(`${flag}: --data ${data} is no CSV`, { hint: "leave it out" });
+  }
+  if (isCsv) return { kind: "files", listing: listCsv(resolve(data), csv) };
   if (isBuiltin(data)) {
     return { kind: "memory", ...(await loadBuiltin(builtinDatasets[data], options)) };
   }
@@ -68,19 +77,16 @@ async function listPath(
   if (statSync(path).isDirectory()) {
     return withManifest(listImageFolder(path, { shown: data, classes }));
   }
-  if (/\.csv$/i.test(path)) return listCsv(path);
   if (isTemporary(basename(path))) {
     throw new UsageError(
       `--data ${data}: is a file that Thaw had not finished when it was stopped`,
-      {
-        hint: "run the command that made it again; this file can be deleted",
-      },
+      { hint: "run the command that made it again; this file can be deleted" },
     );
   }
   const packed = /\.(zip|tar|tgz|txz|tar\.gz|tar\.xz)$/i;
   if (!packed.test(path)) {
     throw new UsageError(`--data ${data}: is no folder, archive or CSV by its name`, {
-      hint: "wanted: a folder of class folders, a .zip, .tar, .tar.gz or .tar.xz of one, or a .csv",
+      hint: "wanted: a folder of class folders, a .zip, .tar, .tar.gz or .tar.xz of one, or a .csv or .tsv",
     });
   }
   const name = basename(path).replace(packed, "");
@@ -90,6 +96,11 @@ async function listPath(
   });
   const listing = withManifest(listImageFolder(folder, { name, shown: data, classes }));
   return { ...listing, notes: [...notes, ...listing.notes] };
+}
+
+/** A name of {@link builtinDatasetNames}, and not a path. */
+export function isBuiltinName(data: string): boolean {
+  return builtinDatasetNames.includes(data);
 }
 
 function isBuiltin(name: string): name is BuiltinDatasetName {

@@ -14,6 +14,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { mirrorWith } from "../../../test/support/mirror.ts";
 import { tinyPixels, writeTiny, writeTinyFolder } from "../../../test/support/tiny-images.ts";
 import { ThawError } from "../../errors.ts";
+import type { FileImageSet } from "../fileset.ts";
 import { checkStamp } from "../folders/stamp.ts";
 import type { DatasetSplits } from "../imageset.ts";
 import { type DatasetSpec, openDataset } from "./open.ts";
@@ -223,4 +224,35 @@ test("a copy of Stanford Dogs that is not whole is an error by its checksum", as
   await expect(
     openDataset({ data: "stanford-dogs", seed: 1, mirror: join(root, "bad-mirror"), cache: root }),
   ).rejects.toThrow(/images\.tar is damaged, or not the file that is meant\n.*a443fc2f/);
+});
+
+test("images that are added leave the others in their splits, but for the borders", async () => {
+  const folder = copy("photos", "grown");
+  const splitOf = (data: DatasetSplits) =>
+    new Map(
+      (["train", "val", "test"] as const).flatMap((split) =>
+        (data[split] as FileImageSet).names!.map((name) => [name, split] as const),
+      ),
+    );
+  const before = splitOf(await open("photos"));
+  // In the middle of the names, at their end, and more of one class than of the other.
+  for (const name of ["cat/100.png", "cat/15a.png", "cat/zz.png", "dog/00.png"]) {
+    await writeTiny(join(folder, name), { width: 80, height: 70, seed: 900 + name.length });
+  }
+  const data = await open("grown");
+  const after = splitOf(data);
+  expect(sizes(data)).toEqual([30, 7, 7]);
+  const moved = [...before].filter(([name, split]) => after.get(name) !== split);
+  // One image more is for validation and one for the test; each that is new there takes the place of one at most.
+  const isHeldOut = (name: string) => after.get(name) !== "train";
+  const added = [...after.keys()].filter((name) => !before.has(name));
+  expect(added.length).toBe(4);
+  expect(moved.length).toBeLessThanOrEqual(2 + added.filter(isHeldOut).length);
+  expect(moved.filter(([name, split]) => split !== "train" && isHeldOut(name))).toEqual([]);
+  const shuffled = [
+    await open("photos", { draw: "shuffle" }),
+    await open("grown", { draw: "shuffle" }),
+  ];
+  const [old, anew] = shuffled.map(splitOf);
+  expect([...old!].filter(([name, split]) => anew!.get(name) !== split).length).toBeGreaterThan(6);
 });

@@ -1,23 +1,26 @@
 import { createHash } from "node:crypto";
+import { UsageError } from "../../errors.ts";
 import { cacheHome } from "../../libtorch/home.ts";
 import { checkSplits } from "../checks.ts";
 import type { FileImageSet } from "../fileset.ts";
 import { chooseClasses } from "../folders/choose-classes.ts";
 import { loadSmall } from "../folders/decode-small.ts";
 import { fileSet, type Listing } from "../folders/listing.ts";
+import { readManifest } from "../folders/manifest.ts";
+import { byCodePoint } from "../folders/names.ts";
 import { requireClasses } from "../folders/require-classes.ts";
 import { stampedContent } from "../folders/stamp.ts";
-import type { DatasetSplits, MemorySplits, SplitSet } from "../imageset.ts";
-import { type SourceSets, type SplitChoice, splitSets } from "../splits.ts";
+import type { DatasetSplits, MemorySplits, SplitOrigin, SplitSet } from "../imageset.ts";
+import { inClassOrder, type SourceSets, type SplitChoice, splitSets } from "../splits.ts";
 import { channelStatistics } from "../statistics.ts";
 import type { LoadedDataset } from "./load.ts";
-import { type DataLocation, locateData } from "./locate.ts";
+import { type DataLocation, isBuiltinName, locateData } from "./locate.ts";
 
 /** What to open, and how to split it. */
 export interface DatasetSpec extends SplitChoice, DataLocation {}
 
 /** ImageNet's mean and deviation, by which nearly all weights for photographs were trained. */
-const imagenet = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
+export const imagenet = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
 
 /**
  * Opens a data set and splits it. Fetches it first if Thaw's cache does not have it. Small images of
@@ -44,14 +47,31 @@ export function splitLoaded(loaded: LoadedDataset, choice: SplitChoice): MemoryS
     mean,
     std,
     notes: [...loaded.notes, ...notes, ...warnings],
+    origin: {
+      kind: "rows",
+      content: loaded.contentSha256,
+      of: {
+        train: "train",
+        val: "train",
+        test: choice.testFrom === "train" ? "train" : "test",
+      },
+    },
   };
 }
 
 async function openListing(all: Listing, spec: DatasetSpec): Promise<DatasetSplits> {
   const listing = chooseClasses(all, spec.classes);
   requireClasses(listing);
-  const sets = sourceSets(listing);
-  const split = splitSets(sets, { ...spec, classes: undefined });
+  // Which images are in which split does not depend on the order of classes.
+  const sets = sourceSets({ ...listing, classes: [...listing.classes].sort(byCodePoint) });
+  if (sets.train.count === 0 && listing.files.length > 0) throw withoutTraining(listing, spec.data);
+  const draw = spec.draw ?? drawOf(listing, spec.data);
+  const drawn = splitSets(sets, { ...spec, classes: undefined, draw });
+  const split = inClassOrder(drawn, listing.classes);
+  const origin: SplitOrigin = {
+    kind: "files",
+    sets: { train: split.train, val: split.val, test: split.test },
+  };
   const { train, val, test } = split;
   const notes = [...listing.notes, ...split.notes, ...checkSplits(split)];
   const { name } = listing;
@@ -71,9 +91,25 @@ async function openListing(all: Listing, spec: DatasetSpec): Promise<DatasetSpli
       test,
       ...channelStatistics(train),
       notes,
+      origin,
     };
   }
-  return { kind: "files", name, fingerprint, train, val, test, ...imagenet, notes };
+  return { kind: "files", name, fingerprint, train, val, test, ...imagenet, notes, origin };
+}
+
+/**
+ * People's own folders grow, so their images are drawn by name. What was built in or prepared does not, and is drawn as
+ * ever: recorded results stay comparable.
+ */
+function drawOf(listing: Listing, data: string): SplitChoice["draw"] {
+  return isBuiltinName(data) || readManifest(listing.root) !== undefined ? "shuffle" : "names";
+}
+
+function withoutTraining({ files }: Listing, data: string): UsageError {
+  const splits = [...new Set(files.map(({ split }) => split))].join(" and ");
+  return new UsageError(`--data ${data}: all of its ${files.length} images are in ${splits}`, {
+    hint: "training needs images of the split train; to evaluate a model on these images: thaw evaluate --weights <model> --data <this>",
+  });
 }
 
 type SmallSet = MemorySplits["train"];

@@ -56,6 +56,15 @@ test("the same names serve a plain folder of breeds", () => {
   expect(chosen.notes).toEqual([]);
 });
 
+test("the classes are in the order in which they are named", () => {
+  const order = ["poodle", "boxer", "beagle"];
+  const chosen = chooseClasses(official, order);
+  expect(chosen.classes).toEqual(order);
+  expect(chosen.files.map(({ className }) => className)).toEqual([
+    ...["beagle", "boxer", "poodle", "poodle", "poodle"],
+  ]);
+});
+
 test("a folder of exactly that name comes first", () => {
   const both = listing("poodle", "toy_poodle", "beagle");
   const chosen = chooseClasses(both, ["poodle", "beagle"]);

@@ -1,5 +1,6 @@
-import { nearest, UsageError } from "../../errors.ts";
-import { type Listing, makeListing } from "./listing.ts";
+import { UsageError } from "../../errors.ts";
+import { classKey, unknownClass } from "../class-names.ts";
+import { inOrder, type Listing, makeListing } from "./listing.ts";
 
 /** Breeds that ImageNet, and so Stanford Dogs, keeps apart by size. */
 const kinds: Readonly<Record<string, readonly string[]>> = {
@@ -9,7 +10,7 @@ const kinds: Readonly<Record<string, readonly string[]>> = {
 
 /** `n02106662-German_shepherd` → `german_shepherd`: without ImageNet's synset, case and separators. */
 function folded(name: string): string {
-  return withoutSynset(name)
+  return classKey(withoutSynset(name))
     .toLowerCase()
     .replaceAll(/[\s-]+/g, "_");
 }
@@ -20,7 +21,7 @@ export function withoutSynset(folder: string): string {
 }
 
 /**
- * Only the named classes of a listing. A name is a folder's, or like one but for ImageNet's synset,
+ * Only the named classes of a listing, in the order in which they are named. A name is a folder's, or like one but for ImageNet's synset,
  * case and separators, or a breed whose sizes are folders of their own; except in the first case the
  * class is called as the user calls it, so that a model knows it again in other copies of the data.
  * @throws UsageError for a name that fits nothing, with the nearest one, and for fewer than two.
@@ -32,7 +33,8 @@ export function chooseClasses(listing: Listing, wanted: readonly string[] | unde
   for (const asked of wanted) {
     const name = asked.trim();
     const folders = foldersFor(name, listing.classes);
-    if (folders.length === 0) throw unknownClass(name, listing.classes);
+    if (folders.length === 0)
+      throw unknownClass("--classes", name, listing.classes.map(withoutSynset));
     for (const folder of folders) {
       const before = nameOf.get(folder);
       if (before !== undefined) {
@@ -57,10 +59,11 @@ export function chooseClasses(listing: Listing, wanted: readonly string[] | unde
       return className === undefined ? [] : [{ ...file, className }];
     });
   const { name, root, files, passedOver } = listing;
-  return makeListing(
+  const chosen = makeListing(
     { name, root, files: ofThese(files), passedOver: ofThese(passedOver), notes },
     new Set(nameOf.values()),
   );
+  return inOrder(chosen, [...new Set(nameOf.values())]);
 }
 
 function foldersFor(name: string, all: readonly string[]): readonly string[] {
@@ -74,12 +77,4 @@ function foldersFor(name: string, all: readonly string[]): readonly string[] {
   if (alike.length === 1) return alike;
   const sizes = Object.hasOwn(kinds, folded(name)) ? kinds[folded(name)]! : [];
   return all.filter((folder) => sizes.includes(folded(folder)));
-}
-
-function unknownClass(name: string, all: readonly string[]): UsageError {
-  const near = nearest(name, all.map(withoutSynset));
-  const suggestion = near === undefined ? "" : `did you mean ${JSON.stringify(near)}? `;
-  return new UsageError(`--classes: there is no class ${JSON.stringify(name)}`, {
-    hint: `${suggestion}the classes are ${all.map(withoutSynset).join(", ")}`,
-  });
 }

@@ -40,12 +40,14 @@ test.each([
   ["path,label\n1.jpg,cat\nno.jpg,dog\n", "line 3: there is no file"],
   ["path,label\n1.jpg,cat\n./1.jpg,dog\n", "line 3: ./1.jpg stands in line 2 already"],
   ["path,label\n1.jpg,\n", "line 2: a path and a label are wanted"],
-  ["path,label,split\n1.jpg,cat,dev\n", 'line 2: the split "dev" is none of train, val'],
-  ["path,label,split\n1.jpg,cat,val\n", "no line has the split train"],
+  [
+    "path,label,split\n1.jpg,cat,holdout\n",
+    'line 2: the split "holdout" is none of train, training, trainval, val',
+  ],
   ["1.jpg,cat\n2.jpg,dog\n", 'its first row is "1.jpg,cat"'],
   ["path,label\n", "lists no images"],
   ["", 'its first row is ""'],
-  ["path,label\n1.jpg,cat,more\n", "row 2 has 3 fields, the first 2"],
+  ["path,label\n1.jpg,cat,more\n", "line 2 has 3 fields, the first row 2"],
   ["path,label\n1.jpg,\0\n", "is no CSV"],
 ])("%j is refused by the line", (text, message) => {
   expect(() => list(text)).toThrow(message);
@@ -61,5 +63,5 @@ test("an unknown file says where it was looked for", () => {
   })() as UsageError;
   expect(failure).toBeInstanceOf(UsageError);
   expect(failure.message).toContain(join(root, "sub/no.jpg"));
-  expect(failure.hint).toBe("paths are from the CSV's own folder");
+  expect(failure.hint).toBe("paths are from the CSV's own folder; --image-folder names another");
 });

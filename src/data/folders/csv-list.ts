@@ -1,65 +1,101 @@
 import { readFileSync, statSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import { UsageError } from "../../errors.ts";
-import { parseCsv } from "../formats/csv.ts";
-import { type ListedFile, type Listing, makeListing, type SplitName } from "./listing.ts";
+import { type CsvRow, csvRows } from "../formats/csv.ts";
+import { fromCell } from "../formats/spreadsheet.ts";
+import { decodeText } from "../formats/text.ts";
+import { type CsvOptions, findColumns, oneHotClass } from "./csv-columns.ts";
+import { CsvPaths } from "./csv-paths.ts";
+import { type ListedFile, type Listing, makeListing } from "./listing.ts";
+import { knownSplits, splitOfWord } from "./split-names.ts";
 
-const splitNames: ReadonlyMap<string, SplitName> = new Map([
-  ["train", "train"],
-  ["val", "val"],
-  ["valid", "val"],
-  ["validation", "val"],
-  ["test", "test"],
-]);
+/** Largest file, in bytes: more rows than anybody has images. */
+const MAX_BYTES = 256 * 2 ** 20;
 
 /**
- * Lists the images of a CSV whose first row is `path,label` or `path,label,split` (in any order, other
- * columns are not read). Paths are from the CSV's folder.
+ * Lists the images of a CSV: a header, then a row an image with its path, its label and, if need be, its split. It may be
+ * in any encoding that `decodeText` reads, with commas, semicolons, tabs or bars between the fields; other columns are not
+ * read. Paths are from the CSV's folder or a folder below it.
  * @throws UsageError that names the line of whatever is wrong.
  */
-export function listCsv(file: string): Listing {
-  const rows = parseCsv(readText(file), file);
-  const header = (rows[0] ?? []).map((field) => field.trim().toLowerCase());
-  const [pathAt, labelAt, splitAt] = ["path", "label", "split"].map((name) => header.indexOf(name));
-  if (pathAt! < 0 || labelAt! < 0) {
-    throw new UsageError(`${file}: its first row is ${JSON.stringify(rows[0]?.join(",") ?? "")}`, {
-      hint: "wanted: path,label or path,label,split, then a row for each image",
-    });
-  }
+export function listCsv(file: string, options: CsvOptions = {}): Listing {
+  const { text, notes } = readText(file);
+  const rows = csvRows(...dialect(text, file));
+  const header = rows.next().value?.fields ?? [];
+  let next = rows.next();
+  const columns = findColumns(file, header, next.value?.fields, options);
   const root = dirname(resolve(file));
+  const name = basename(file).replace(/\.[ct]sv$/i, "");
+  const paths = new CsvPaths(root, name, options.imageFolder);
   const lineOf = new Map<string, number>();
-  const files = rows.slice(1).map((row, i): ListedFile => {
-    const line = i + 2;
-    const [name, className] = [row[pathAt!]!.trim(), row[labelAt!]!.trim()];
-    const path = resolve(root, name);
+  const files: ListedFile[] = [];
+  for (; !next.done; next = rows.next()) {
+    const { line, fields }: CsvRow = next.value;
     const wrong = (what: string, hint?: string) =>
       new UsageError(`${file}: line ${line}: ${what}`, hint === undefined ? {} : { hint });
-    if (name === "" || className === "") throw wrong("a path and a label are wanted");
-    if (!statSync(path, { throwIfNoEntry: false })?.isFile()) {
-      throw wrong(`there is no file ${path}`, "paths are from the CSV's own folder");
+    const written = fields[columns.path]!;
+    const className = labelOf(fields, columns.label, wrong);
+    if (written.trim() === "" || className === "") throw wrong("a path and a label are wanted");
+    const lost = [written, className].find((cell) => cell.includes("\ufffd"));
+    if (lost !== undefined) {
+      throw wrong(
+        `${JSON.stringify(lost)} holds U+FFFD, which stands where a letter was lost`,
+        "write the CSV anew, as UTF-8, from where the names are whole",
+      );
     }
-    const before = lineOf.get(path);
-    if (before !== undefined) throw wrong(`${name} stands in line ${before} already`);
-    lineOf.set(path, line);
-    if (splitAt! < 0) return { path, name, className };
-    const split = splitNames.get(row[splitAt!]!.trim().toLowerCase());
+    const found = paths.find(written, wrong);
+    const before = lineOf.get(found.path);
+    if (before !== undefined) throw wrong(`${written} stands in line ${before} already`);
+    lineOf.set(found.path, line);
+    const listed = { ...found, className };
+    if (columns.split === undefined) {
+      files.push(listed);
+      continue;
+    }
+    const split = splitOfWord(fields[columns.split]!.trim());
     if (split === undefined) {
-      const allowed = [...splitNames.keys()].join(", ");
-      throw wrong(`the split ${JSON.stringify(row[splitAt!])} is none of ${allowed}`);
+      const given = JSON.stringify(fields[columns.split]);
+      throw wrong(`the split ${given} is none of ${knownSplits.join(", ")}`);
     }
-    return { path, name, className, split };
-  });
-  if (files.length === 0) throw new UsageError(`${file}: lists no images`);
-  if (splitAt! >= 0 && !files.some(({ split }) => split === "train")) {
-    throw new UsageError(`${file}: no line has the split train`);
+    files.push({ ...listed, split });
   }
-  const name = basename(file).replace(/\.csv$/i, "");
-  return makeListing({ name, root, files, passedOver: [], notes: [] });
+  if (files.length === 0) throw new UsageError(`${file}: lists no images`);
+  const all = [...notes, ...columns.notes, ...paths.notes()];
+  return makeListing({ name, root, files, passedOver: [], notes: all });
 }
 
-function readText(file: string): string {
-  // Excel puts a byte order mark in front.
-  const text = readFileSync(file, "utf8").replace(/^\ufeff/, "");
+function labelOf(
+  fields: readonly string[],
+  label: ReturnType<typeof findColumns>["label"],
+  wrong: (what: string, hint?: string) => UsageError,
+): string {
+  if (label.kind === "column") return fromCell(fields[label.at]!.trim());
+  const found = oneHotClass(fields, label.columns);
+  if ("className" in found) return found.className;
+  throw wrong(found.wrong, "give one label an image, in a column that --label-column names");
+}
+
+function readText(file: string): ReturnType<typeof decodeText> {
+  const { size } = statSync(file);
+  if (size > MAX_BYTES) {
+    throw new UsageError(`${file}: is of ${size} bytes, and ${MAX_BYTES} are read at most`, {
+      hint: "leave out the columns that no training needs, or split the file",
+    });
+  }
+  const { text, notes } = decodeText(readFileSync(file), file);
   if (text.includes("\0")) throw new UsageError(`${file}: is no CSV: it holds zero bytes`);
-  return text;
+  return { text, notes };
+}
+
+const delimiters = [",", ";", "\t", "|"];
+
+/** The arguments of `csvRows`: what stands between the fields of the first line, or what Excel's `sep=` says. */
+function dialect(text: string, file: string): Parameters<typeof csvRows> {
+  const said = /^\s*"?sep=([,;|\t])"?[ ]*(\r\n|\r|\n)/i.exec(text);
+  // In place of the line, so that the others keep their numbers.
+  const rest = said === null ? text : said[2] + text.slice(said[0].length);
+  const first = /^\s*([^\r\n]*)/.exec(rest)![1]!.replaceAll(/"[^"]*"/g, "");
+  const counts = delimiters.map((one) => first.split(one).length);
+  const most = delimiters[counts.indexOf(Math.max(...counts))]!;
+  return [rest, file, { delimiter: said?.[1] ?? most, isLoose: true }];
 }

@@ -68,7 +68,6 @@ async function unpackInto(
   onBytes?: (unpacked: number) => void,
 ): Promise<string[]> {
   const links: string[] = [];
-  const odd: string[] = [];
   const seen = new Set<string>();
   const entries = (await packing(archive)) === "zip" ? zipEntries : archiveEntries;
   await mkdir(folder, { recursive: true });
@@ -86,7 +85,6 @@ async function unpackInto(
       .join("/");
     if (seen.has(name)) throw new DamagedFileError(`${archive}: holds ${name} twice`);
     seen.add(name);
-    if (name.includes("\ufffd")) odd.push(name);
     const target = join(folder, name);
     try {
       await mkdir(dirname(target), { recursive: true });
@@ -103,9 +101,6 @@ async function unpackInto(
   const notes: string[] = [];
   if (links.length > 0) {
     notes.push(`links and devices in the archive are not unpacked: ${someOf(links)}`);
-  }
-  if (odd.length > 0) {
-    notes.push(`names that are not UTF-8 have \ufffd for what cannot be read: ${someOf(odd)}`);
   }
   return notes;
 }

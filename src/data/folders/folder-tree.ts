@@ -2,7 +2,7 @@ import { type Dirent, readdirSync, realpathSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { UsageError } from "../../errors.ts";
 import { kindOfFile } from "./image-files.ts";
-import { byCodePoint, isHidden } from "./names.ts";
+import { byCodePoint, isHidden, refuseUndecodable } from "./names.ts";
 
 /** A file that is not taken for an image. */
 export interface OtherFile {
@@ -55,7 +55,12 @@ function read(
     if (above.has(real)) return { ...own, imageCount: 0 };
     inside = new Set([...above, real]);
     entries = readdirSync(absolute, { withFileTypes: true });
+    refuseUndecodable(
+      absolute,
+      entries.map(({ name }) => name),
+    );
   } catch (cause) {
+    if (cause instanceof UsageError) return { ...own, imageCount: 0, unreadable: cause };
     const message = `${absolute}: cannot be listed: ${(cause as Error).message}`;
     return { ...own, imageCount: 0, unreadable: new UsageError(message, { cause }) };
   }

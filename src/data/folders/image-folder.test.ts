@@ -169,3 +169,27 @@ test("images without class folders and an empty folder are wrong usage", () => {
   expect(() => listImageFolder(root)).toThrow("holds 2 images, but no classes");
   expect(() => listImageFolder(root)).toThrow(UsageError);
 });
+
+test("names of one class in other letters are one class, with a note, in any split", () => {
+  files("train/Cat/1.jpg", "train/dog/1.jpg", "val/cat/2.jpg", "val/dog/2.jpg", "test/CAT/3.jpg");
+  files("train/Ba\u0308r/1.jpg", "val/B\u00e4r/2.jpg", "test/a/3.jpg", "train/A/1.jpg");
+  const listing = listImageFolder(root);
+  expect(listing.classes).toEqual(["A", "B\u00e4r", "CAT", "a", "dog"]);
+  expect(listing.notes.join("\n")).toContain('"CAT" and "Cat" and "cat" are one class');
+  expect(listing.notes.join("\n")).toContain("(U+0042 U+0061 U+0308 U+0072) are one class");
+});
+
+test.skipIf(process.platform !== "linux")(
+  "names that are no UTF-8 are refused by their bytes",
+  () => {
+    files("a/1.jpg", "b/1.jpg");
+    const bytes = (text: string) => Buffer.from(join(root, text), "latin1");
+    mkdirSync(bytes("B\u00e4r"));
+    mkdirSync(bytes("B\u00f6r"));
+    expect(() => listImageFolder(root)).toThrow(/: the name B\\x(e4|f6)r is no UTF-8 text/);
+    rmSync(bytes("B\u00e4r"), { recursive: true });
+    rmSync(bytes("B\u00f6r"), { recursive: true });
+    writeFileSync(bytes("a/caf\u00e9.jpg"), "");
+    expect(() => listImageFolder(root)).toThrow("the name caf\\xe9.jpg is no UTF-8 text");
+  },
+);

@@ -1,3 +1,4 @@
+import { uniteNames } from "../class-names.ts";
 import type { FileImageSet } from "../fileset.ts";
 import { byCodePoint } from "./names.ts";
 import { statStamp } from "./stamp.ts";
@@ -27,7 +28,7 @@ export interface Listing {
   /** For people. */
   readonly name: string;
   readonly root: string;
-  /** Of all splits together, sorted by code point; a class may be without images. */
+  /** Of all splits together, in the order that the user gave, else by code point; a class may be without images. */
   readonly classes: readonly string[];
   /** By class, then by name. */
   readonly files: readonly ListedFile[];
@@ -38,21 +39,41 @@ export interface Listing {
   readonly layout?: { readonly place: string; readonly tables: readonly string[] };
 }
 
-/** Sorts, and gathers the class list; `extraClasses` are those without any image. */
+/**
+ * Sorts, and gathers the class list; `extraClasses` are those without any image. Names that mean one class become one,
+ * with a note.
+ */
 export function makeListing(
   parts: Omit<Listing, "classes" | "hasSplits">,
   extraClasses: Iterable<string> = [],
 ): Listing {
-  const classes = new Set(extraClasses);
-  for (const { className } of parts.files) classes.add(className);
+  const counts = new Map([...extraClasses].map((name) => [name, 0]));
+  for (const { className } of parts.files) counts.set(className, (counts.get(className) ?? 0) + 1);
+  const { nameOf, notes } = uniteNames(counts);
+  const united = <T extends ListedFile>(files: readonly T[]): readonly T[] =>
+    nameOf.size === 0
+      ? files
+      : files.map((file) => ({ ...file, className: nameOf.get(file.className) ?? file.className }));
   return {
     ...parts,
-    classes: [...classes].sort(byCodePoint),
-    files: [...parts.files].sort(
+    classes: [...counts.keys()].filter((name) => !nameOf.has(name)).sort(byCodePoint),
+    files: [...united(parts.files)].sort(
       (a, b) => byCodePoint(a.className, b.className) || byCodePoint(a.name, b.name),
     ),
+    passedOver: united(parts.passedOver),
     hasSplits: parts.files.some(({ split }) => split !== undefined),
+    notes: [...parts.notes, ...notes],
   };
+}
+
+/** The listing with its classes in another order, which decides the order of a model's outputs and nothing else. */
+export function inOrder(listing: Listing, classes: readonly string[]): Listing {
+  return { ...listing, classes };
+}
+
+/** Are classes in the order that they have where the user gave none? */
+export function isSorted(classes: readonly string[]): boolean {
+  return classes.every((name, i) => i === 0 || byCodePoint(classes[i - 1]!, name) < 0);
 }
 
 /** The files of one split (undefined: of all), with their stamps. */
@@ -65,5 +86,6 @@ export function fileSet(listing: Listing, split?: SplitName): FileImageSet {
     count: files.length,
     classes: listing.classes,
     stamps: files.map(({ path, stamp }) => stamp ?? statStamp(path)),
+    names: files.map(({ name }) => name),
   };
 }

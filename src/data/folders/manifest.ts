@@ -2,7 +2,14 @@ import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { ThawError } from "../../errors.ts";
-import { type ListedFile, type Listing, makeListing, type SplitName } from "./listing.ts";
+import {
+  inOrder,
+  isSorted,
+  type ListedFile,
+  type Listing,
+  makeListing,
+  type SplitName,
+} from "./listing.ts";
 import { someOf } from "./names.ts";
 
 export const MANIFEST = "manifest.json";
@@ -17,6 +24,7 @@ const schema = z.object({
   seed: z.int(),
   split: z.tuple([z.number(), z.number(), z.number()]).nullable(),
   minSize: z.int(),
+  /** In the order of a model's outputs. */
   classes: z.array(z.string()),
   rejected: z.int(),
   files: z.array(
@@ -60,7 +68,8 @@ export function readManifest(folder: string): Manifest | undefined {
 export function withManifest(found: Listing): Listing {
   const manifest = readManifest(found.root);
   if (manifest === undefined) return found;
-  const listing = withClassNames(found, manifest);
+  const named = withClassNames(found, manifest);
+  const listing = inOrder(named, orderOf(manifest, named.classes));
   const known = new Map(manifest.files.map((entry) => [entry.file, entry]));
   const unknown: string[] = [];
   const changed: string[] = [];
@@ -85,6 +94,13 @@ export function withManifest(found: Listing): Listing {
   if (unknown.length === 0) return { ...listing, files };
   const note = `warning: ${unknown.length} images are not in ${MANIFEST}: ${someOf(unknown)}`;
   return { ...listing, files, notes: [...listing.notes, note] };
+}
+
+/** The classes in the manifest's order; without one of its own, or for classes that were added since, by code point. */
+function orderOf({ classes: given }: Manifest, found: readonly string[]): readonly string[] {
+  if (isSorted(given)) return found;
+  const first = given.filter((name) => found.includes(name));
+  return [...first, ...found.filter((name) => !first.includes(name))];
 }
 
 /** The listing with the manifest's class names in place of folders'. */

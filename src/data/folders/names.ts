@@ -1,4 +1,6 @@
+import { readdirSync } from "node:fs";
 import { extname } from "node:path";
+import { UsageError } from "../../errors.ts";
 
 /** torchvision's `IMG_EXTENSIONS`, and what it leaves out of the formats that are decoded here. */
 const extensions = new Set(
@@ -27,4 +29,25 @@ export function byCodePoint(a: string, b: string): number {
 export function someOf(names: readonly string[], most = 5): string {
   const shown = names.slice(0, most).join(", ");
   return names.length > most ? `${shown} and ${names.length - most} more` : shown;
+}
+
+/**
+ * Refuses names whose bytes are no UTF-8: Node shows every bad byte as U+FFFD, so that two folders could become one class
+ * and none could be opened.
+ * @throws UsageError that shows the bytes.
+ */
+export function refuseUndecodable(folder: string, names: readonly string[]): void {
+  if (!names.some((name) => name.includes("\ufffd"))) return;
+  const bytes = readdirSync(folder, { encoding: "buffer" }).find((name) =>
+    name.toString("utf8").includes("\ufffd"),
+  );
+  if (bytes === undefined) return;
+  const shown = Array.from(bytes, (byte) =>
+    byte > 0x1f && byte < 0x7f
+      ? String.fromCharCode(byte)
+      : `\\x${byte.toString(16).padStart(2, "0")}`,
+  ).join("");
+  throw new UsageError(`${folder}: the name ${shown} is no UTF-8 text, or has lost a letter`, {
+    hint: "rename it; names in another encoding: convmv -r -f cp1252 -t utf8 --notest .",
+  });
 }

@@ -190,6 +190,11 @@ class TarReader {
       entry.resume();
       return;
     }
+    if (raw.includes("\ufffd")) {
+      this.#fail(`holds the name ${JSON.stringify(raw)}, which is no UTF-8 text: pack it anew`);
+      entry.resume();
+      return;
+    }
     if (!(entry.size <= limits.maxEntryBytes)) {
       this.#fail(`${path} is of ${entry.size} bytes, more than ${limits.maxEntryBytes}`);
       entry.resume();

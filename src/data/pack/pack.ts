@@ -17,6 +17,8 @@ export interface PackOptions {
   readonly out: string;
   /** That the splits were drawn by, for the archive's manifest. */
   readonly seed: number;
+  /** The classes keep the data's order, which the user gave; default: sorted. */
+  readonly keepOrder?: boolean;
   /** Replace a file that is there. */
   readonly overwrite?: boolean;
   /** What it throws ends the packing, and nothing is left of the archive. */
@@ -73,7 +75,7 @@ export async function packSplits(data: DatasetSplits, options: PackOptions): Pro
     async make() {
       // Images are made side by side, and may end in another order.
       files.sort((a, b) => byCodePoint(a.file, b.file));
-      return Buffer.from(`${JSON.stringify(manifestOf(data, files, options.seed), null, 1)}\n`);
+      return Buffer.from(`${JSON.stringify(manifestOf(data, files, options), null, 1)}\n`);
     },
   };
   const hash = createHash("sha256");
@@ -138,15 +140,19 @@ function placesOf(data: DatasetSplits): Place[] {
   });
 }
 
-function manifestOf(data: DatasetSplits, files: Manifest["files"], seed: number): Manifest {
+function manifestOf(
+  { name, fingerprint, train }: DatasetSplits,
+  files: Manifest["files"],
+  { seed, keepOrder = false }: PackOptions,
+): Manifest {
   return {
     format: "thaw prepared images 1",
-    key: createHash("sha256").update(`packed 1 ${data.fingerprint}`).digest("hex"),
-    source: data.name,
+    key: createHash("sha256").update(`packed 1 ${fingerprint}`).digest("hex"),
+    source: name,
     seed,
     split: null,
     minSize: 1,
-    classes: [...data.train.classes].sort(byCodePoint),
+    classes: keepOrder ? [...train.classes] : [...train.classes].sort(byCodePoint),
     rejected: 0,
     files,
   };

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { existsSync, readdirSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 import { UsageError } from "../../errors.ts";
-import type { Listing } from "../folders/listing.ts";
+import { isSorted, type Listing } from "../folders/listing.ts";
 import type { Manifest } from "../folders/manifest.ts";
 import { statStamp } from "../folders/stamp.ts";
 import { JOURNAL } from "../folders/unfinished.ts";
@@ -19,7 +19,7 @@ export interface TreeOptions {
 
 /** Changes with the files and with every option that the tree depends on. */
 export function keyOf(
-  { files, passedOver }: Listing,
+  { files, passedOver, classes }: Listing,
   { seed, split, minSize }: TreeOptions,
 ): string {
   const hash = createHash("sha256").update(JSON.stringify([1, seed, split ?? null, minSize]));
@@ -28,6 +28,8 @@ export function keyOf(
   }
   for (const { name, className, why } of passedOver)
     hash.update(JSON.stringify([name, className, why]));
+  // Folders that were prepared when all orders were sorted keep their key.
+  if (!isSorted(classes)) hash.update(JSON.stringify(classes));
   return hash.digest("hex");
 }
 
@@ -72,6 +74,7 @@ export function preparedOtherwise(
     ["seed", before.seed, seed],
     ["split", spoken(before.split), spoken(split)],
     ["min-size", before.minSize, minSize],
+    ["classes", before.classes.join(","), listing.classes.join(",")],
   ].flatMap(([name, old, now]) => (old === now ? [] : [`${name} ${old}, now ${now}`]));
   const what = differences.length > 0 ? differences.join("; ") : "the source's files have changed";
   return new UsageError(`--out ${out}: was prepared otherwise: ${what}`, {

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { UsageError } from "../../errors.ts";
 import { makeFolder, writeWhole } from "../../platform/durable.ts";
 import type { ListedFile, Listing, SplitName } from "../folders/listing.ts";
 import { MANIFEST, type Manifest, REJECTED, readManifest } from "../folders/manifest.ts";
@@ -62,6 +63,11 @@ export async function prepareImages(listing: Listing, options: PrepareOptions): 
   requireClasses(listing);
   const out = resolve(options.out);
   const split = options.split ?? (listing.hasSplits ? undefined : defaultSplit);
+  if (split === undefined && !listing.files.some((file) => file.split === "train")) {
+    throw new UsageError(`${listing.name}: none of its images is of the split train`, {
+      hint: "give --split 70/15/15 to draw the splits anew",
+    });
+  }
   const key = keyOf(listing, { ...options, split });
   refuseNesting(listing.root, out);
   const before = readManifest(out);
@@ -92,7 +98,7 @@ export async function prepareImages(listing: Listing, options: PrepareOptions): 
     pixels: image.pixels,
   }));
   const splits = split
-    ? assignSplits(images, classes, split, options.seed)
+    ? assignSplits(images, [...classes].sort(byCodePoint), split, options.seed)
     : good.map(({ file }) => file.split!);
   const files = nameFiles(good, splits);
   const sources = new Map(files.map((file, i) => [file.file, good[i]!.file.path]));

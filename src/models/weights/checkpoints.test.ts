@@ -3,9 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
+import { writeTorchZip } from "../../../test/support/torch-checkpoint.ts";
 import { ThawError } from "../../errors.ts";
 import { readWeights } from "./read.ts";
-import { elementBytes, type SafeDType } from "./safetensors.ts";
+import { elementBytes, type SafeDType, type TensorData } from "./safetensors.ts";
 
 const fixtures = join(import.meta.dirname, "../../../test/fixtures/checkpoints");
 const { files } = JSON.parse(readFileSync(join(fixtures, "expected.json"), "utf8")) as {
@@ -19,21 +20,34 @@ const written = (name: string, bytes: Uint8Array): string => {
   return join(folder, name);
 };
 
+/** What stands before every name in a file. */
+const prefixes: Readonly<Record<string, string>> = {
+  ...{ "trained.pth": "module.", "trained.th": "module.", "lightning.ckpt": "net." },
+  ...{ "averaged.pth": "_orig_mod.", "averaged.th": "_orig_mod." },
+};
+
 describe("what torch.save wrote, in both formats", () => {
   it.each(Object.keys(files))("%s has PyTorch's tensors", (name) => {
     const { tensors, format } = readWeights(join(fixtures, name));
     expect(format).toBe(name.endsWith(".th") ? "torch legacy" : "torch zip");
-    const read = [...tensors].map(([key, { dtype, shape, bytes }]) => [
-      key,
+    const prefix = prefixes[name] ?? "";
+    const own = [...tensors].filter(([key]) => key.startsWith(prefix));
+    const read = own.map(([key, { dtype, shape, bytes }]) => [
+      key.slice(prefix.length),
       { dtype, shape, hex: Buffer.from(bytes).toString("hex") },
     ]);
     expect(Object.fromEntries(read)).toEqual(files[name]);
   });
 
-  it("the averaged weights are preferred, and prefixes are taken off", () => {
+  it("the averaged weights are preferred", () => {
     const { tensors } = readWeights(join(fixtures, "averaged.pth"));
-    expect([...tensors.keys()]).toContain("0.weight");
-    expect(tensors.get("0.weight")!.bytes.some((byte) => byte !== 0)).toBe(true);
+    expect(tensors.get("_orig_mod.0.weight")!.bytes.some((byte) => byte !== 0)).toBe(true);
+  });
+
+  it("beside a network of Lightning, its loss and statistics are read too, optimizers are not", () => {
+    const { tensors } = readWeights(join(fixtures, "lightning.ckpt"));
+    const beside = [...tensors.keys()].filter((key) => !key.startsWith("net."));
+    expect(beside).toEqual(["criterion.weight", "mean", "std"]);
   });
 });
 
@@ -145,6 +159,109 @@ describe("hostile pickles stay small", () => {
     const list = `](${"N".repeat(1000)}eq\x01`;
     const make = "ccollections\nOrderedDict\nq\x02";
     return `${magic}\x80\x02${list}${make}${"h\x02h\x01\x85R".repeat(times)}.`;
+  }
+});
+
+describe("what is nested or shared without end is not written out, walked or copied", () => {
+  /** Texts and marks as protocol 2 has them. */
+  const text = (value: string) => `X${String.fromCharCode(value.length)}\0\0\0${value}`;
+  /** Kept as 1: a list of a list twice, of a list twice …; written out it has 2^60 elements. */
+  const doubling = `](N${"eq\x01](h\x01h\x01".repeat(60)}eq\x01`;
+  const doublingTuple = `)q\x01${"h\x01h\x01\x86q\x01".repeat(60)}`;
+  const deep = `${"]".repeat(40_000)}${"a".repeat(39_999)}q\x01`;
+  const cycle = "]q\x01h\x01a";
+  const dictCycle = `}q\x01(${text("w")}h\x01u`;
+  const shapes = Object.entries({ doubling, doublingTuple, deep, cycle, dictCycle });
+
+  const before = readFileSync(join(fixtures, "dtypes.th")).subarray(0, 137).toString("latin1");
+  const magic = before.slice(0, before.indexOf(".") + 1);
+  const storage = (type: string, key: string) =>
+    `(${text("storage")}${type}${key}${text("cpu")}K\x01tQ`;
+  const places: Readonly<Record<string, (value: string) => string>> = {
+    "as the version of the format": (value) => `${magic}\x80\x02${value}.`,
+    "as the root": (value) => `${before}\x80\x02${value}.`,
+    "as a key of the root": (value) => `${before}\x80\x02}(${value}Nu.`,
+    "as a key of a dict in the root": (value) => `${before}\x80\x02}(${text("a")}}(${value}Nuu.`,
+    "as a name": (value) => `${before}\x80\x02${value}${text("x")}\x93.`,
+    "as a module": (value) => `${before}\x80\x02${text("x")}${value}\x93.`,
+    "as a numpy dtype": (value) => `${before}\x80\x02cnumpy\ndtype\n${value}\x85R.`,
+    "as a storage": (value) => `${before}\x80\x02${value}Q.`,
+    "as a storage's type": (value) => `${before}\x80\x02${storage(value, text("0"))}.`,
+    "as a storage's key": (value) =>
+      `${before}\x80\x02${storage("ctorch\nFloatStorage\n", value)}.`,
+    "as a tensor's shape": (value) =>
+      `${before}\x80\x02ctorch._utils\n_rebuild_tensor_v2\n(${storage("ctorch\nFloatStorage\n", text("0"))}K\0${value})tR.`,
+    "in the list of storages": (value) => `${before}\x80\x02}.\x80\x02](${value}e.`,
+    "as text to encode": (value) =>
+      `${before}\x80\x02c_codecs\nencode\n${value}${text("latin1")}\x86R.`,
+    "as pairs of a dict": (value) => `${before}\x80\x02ccollections\nOrderedDict\n${value}\x85R.`,
+    "as the state of an object": (value) => `${before}\x80\x02cargparse\nNamespace\n)R${value}b.`,
+  };
+
+  /** The message of the error that a file gives, which must be ours, name the file and be short. */
+  function refusal(name: string, content: string | Uint8Array): string {
+    const bytes = typeof content === "string" ? Buffer.from(content, "latin1") : content;
+    const path = written(name, bytes);
+    try {
+      readWeights(path);
+    } catch (error) {
+      expect(error).toBeInstanceOf(ThawError);
+      const { message } = error as ThawError;
+      expect(message.startsWith(`${path}: `), message.slice(0, 300)).toBe(true);
+      expect(message.length).toBeLessThan(path.length + 400);
+      return message;
+    }
+    throw new Error("it was read");
+  }
+
+  it.each(Object.keys(places))("%s", (place) => {
+    for (const [, value] of shapes) refusal("shared.th", places[place]!(value));
+  });
+
+  it.each([
+    ["values kept by MEMOIZE", `N${"\x94".repeat(900_000)}`, /keeps more than \d+ values/],
+    [
+      "values kept under long numbers",
+      `N${Array.from({ length: 9000 }, (_, i) => `r${long(i * 100_000)}`).join("")}`,
+      /ends within/,
+    ],
+    ["a stack of one value", `N${"2".repeat(2_500_000)}`, /a stack of too many values/],
+    ["marks", "(".repeat(2_500_000), /too many marks/],
+    [
+      "a name of a megabyte",
+      `X${long(1_000_000)}${"n".repeat(1_000_000)}\x8c\x01x\x93`,
+      /asks for n{80}\.x, which is not allowed/,
+    ],
+  ])("%s are bounded", (_, body, message) => {
+    expect(refusal("many.th", `${before}\x80\x04${body}`)).toMatch(message);
+  });
+
+  it("dicts that share dicts of tensors are not put together without end", () => {
+    const tensor = `ctorch._utils\n_rebuild_tensor_v2\n(${storage("ctorch\nFloatStorage\n", text("0"))}K\0))tRq\x02`;
+    const dict = (count: number, first: string) =>
+      `}(${Array.from({ length: count }, (_, i) => `${text(`t${i}`)}${i === 0 ? first : "h\x02"}`).join("")}u`;
+    const pair = (a: string, b: string) => `}(${text("a")}${a}${text("b")}${b}u`;
+    const [a, b] = [`${dict(400, tensor)}q\x03`, `${dict(400, "h\x02")}q\x04`];
+    const dicts = Array.from(
+      { length: 200 },
+      (_, i) => text(`d${i}`) + (i === 0 ? pair(a, b) : pair("h\x03", "h\x04")),
+    );
+    const message = refusal(
+      "many.th",
+      `${before}\x80\x02}(${dicts.join("")}u.\x80\x02]${text("0")}a.\x01${"\0".repeat(11)}`,
+    );
+    expect(message).toContain("it has more than 100000 tensors");
+    const tensorOfOne: TensorData = { dtype: "F32", shape: [1], bytes: new Uint8Array(4) };
+    const long = new Map([["n".repeat(1001), tensorOfOne]]);
+    expect(refusal("long.pt", writeTorchZip(long))).toContain(
+      "a tensor whose name has 1001 characters",
+    );
+  });
+
+  function long(value: number): string {
+    const bytes = Buffer.alloc(4);
+    bytes.writeUInt32LE(value);
+    return bytes.toString("latin1");
   }
 });
 

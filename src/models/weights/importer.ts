@@ -7,7 +7,8 @@ export interface Importer {
   readonly format: string;
   /** Whose padding and batch norms its networks compute with, where the names would fit either's. */
   readonly framework?: Framework;
-  matches(keys: ReadonlySet<string>): boolean;
+  /** Names that every file of the layout has, and none of another layout has all of. */
+  readonly marks: readonly [string, ...string[]];
   /** To our names, which are timm's. What the layout does not know keeps its name. */
   convert(tensors: ReadonlyMap<string, TensorData>): Map<string, TensorData>;
 }

@@ -1,4 +1,15 @@
 export type { Importer } from "./importer.ts";
-export { type Adaptation, type LoadOptions, type LoadReport, loadWeights } from "./load.ts";
+export {
+  type Adaptation,
+  type LoadOptions,
+  type LoadReport,
+  loadWeights,
+  outputsIn,
+} from "./load.ts";
 export { readWeights, type WeightsFile } from "./read.ts";
-export { encodeSafetensors, readSafetensors, type TensorData } from "./safetensors.ts";
+export {
+  encodeSafetensors,
+  readSafetensors,
+  readSafetensorsHeader,
+  type TensorData,
+} from "./safetensors.ts";

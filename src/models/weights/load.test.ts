@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { expectNoLeaks } from "../../../test/support/no-leaks.ts";
+import type { ThawError } from "../../errors.ts";
 import { withoutInit } from "../../nn/index.ts";
 import { Generator, type Tensor } from "../../tensor/index.ts";
 import { type Classifier, createModel, type ModelName, modelNames, models } from "../index.ts";
-import { loadWeights } from "./load.ts";
+import { type LoadOptions, loadWeights } from "./load.ts";
 import { lookAlike } from "./look-alike.ts";
 import type { TensorData } from "./safetensors.ts";
 import { toTensorData } from "./tensors.ts";
@@ -44,7 +45,10 @@ describe("a file that fits", () => {
     using model = build("resnet20_cifar");
     const tensors = weightsOf("resnet20_cifar");
     const report = loadWeights(model, tensors);
-    expect(report).toEqual({ loaded: [...tensors.keys()], adapted: [], reinitialized: [] });
+    expect(report).toEqual({
+      ...{ loaded: [...tensors.keys()], adapted: [], reinitialized: [] },
+      ...{ prefix: "", leftOut: [] },
+    });
     for (const [key, tensor] of model.stateDict())
       expect(toTensorData(tensor)).toEqual(tensors.get(key));
   });
@@ -188,11 +192,11 @@ describe("what does not fit", () => {
   ])("%s and weights for %s's layers, whose names and shapes fit", (name, framework, right) => {
     using model = build(name);
     const tensors = weightsOf(right);
-    expect(() => loadWeights(model, tensors, { framework, model: name })).toThrow(
+    expect(() => loadWeights(model, tensors, { file: { framework }, model: name })).toThrow(
       expect.objectContaining({ hint: `use --model ${right}` }),
     );
     using other = build(right);
-    expect(loadWeights(other, tensors, { framework, model: right }).adapted).toEqual([]);
+    expect(loadWeights(other, tensors, { file: { framework }, model: right }).adapted).toEqual([]);
     // Where nothing says whose they are, they are taken.
     expect(loadWeights(model, tensors, { model: name }).adapted).toEqual([]);
   });
@@ -215,9 +219,27 @@ describe("lookAlike", () => {
   it.each<ModelName>(["resnet20_cifar", "resnet34", "resnet50", "simple_cnn"])(
     "knows %s",
     (name) => {
-      expect(lookAlike(weightsOf(name, { classes: 7 }))).toBe(name);
+      expect(lookAlike(weightsOf(name, { classes: 7 }))).toEqual([name]);
     },
   );
+
+  it("names both of what is stored the same and computed otherwise, but the one that is meant where it is known", () => {
+    const tensors = weightsOf("tf_mobilenetv3_small_100");
+    expect(lookAlike(tensors)).toEqual(["mobilenetv3_small_100", "tf_mobilenetv3_small_100"]);
+    using model = build("resnet20_cifar");
+    const hint = (file: LoadOptions["file"]) => {
+      try {
+        loadWeights(model, tensors, { model: "resnet20_cifar", ...(file && { file }) });
+      } catch (error) {
+        return (error as ThawError).hint;
+      }
+      return undefined;
+    };
+    expect(hint(undefined)).toContain(
+      "use --model mobilenetv3_small_100 or tf_mobilenetv3_small_100,",
+    );
+    expect(hint({ framework: "tensorflow" })).toContain("use --model tf_mobilenetv3_small_100,");
+  });
 });
 
 it.each(modelNames)("withoutInit leaves the generator where it was: %s", (name) => {

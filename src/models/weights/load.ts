@@ -1,7 +1,10 @@
+import { classFinder } from "../../data/class-names.ts";
 import { noGrad, ops, scope, Tensor } from "../../tensor/index.ts";
-import type { Classifier, Framework } from "../spec.ts";
+import type { Classifier } from "../spec.ts";
 import { adaptInputChannels } from "./input-channels.ts";
 import { checkFramework, type Misfit, mismatch } from "./mismatch.ts";
+import { isDerived, isOptional, type Placed, placeUnder } from "./prefix.ts";
+import type { WeightsFile } from "./read.ts";
 import type { TensorData } from "./safetensors.ts";
 import { borrowTensorData } from "./tensors.ts";
 
@@ -21,6 +24,10 @@ export interface LoadReport {
   readonly adapted: readonly Adaptation[];
   /** Left as the model was built: a head for other classes. */
   readonly reinitialized: readonly string[];
+  /** What stands in the file before each name, as `model.`; mostly nothing. */
+  readonly prefix: string;
+  /** Names of the file that are not the network's, as a loss's: they were not used. */
+  readonly leftOut: readonly string[];
 }
 
 export interface LoadOptions {
@@ -33,8 +40,8 @@ export interface LoadOptions {
    * is an error: load into a model of the file's classes, then call `replaceHead`.
    */
   readonly newHead?: boolean;
-  /** Whose layers the file's network has, where that is known; weights of the other's would compute something else. */
-  readonly framework?: Framework | undefined;
+  /** What is known of the file: weights of another framework's layers would compute something else. */
+  readonly file?: Partial<Pick<WeightsFile, "framework" | "leftOut">>;
   /** Names in the order of the outputs, where the file has them: rows of the head are then matched by name. */
   readonly classes?: { readonly file: readonly string[]; readonly model: readonly string[] };
 }
@@ -46,19 +53,23 @@ type Step =
   | { readonly kind: "reinitialize" };
 
 /**
- * Copies weights into a model, converting their dtype. The first convolution is adapted to the images' channels as timm
+ * Copies weights into a model, converting their dtype. The model's names may stand under any one prefix, and what belongs
+ * to none of its modules is left out. The first convolution is adapted to the images' channels as timm
  * does, position embeddings and the like by the model's own `adapt`, the rows of the head by class name.
  * @throws ThawError where anything but the head is missing, left over, or of a shape or dtype that cannot be adapted: it
- * says which known model the weights look like; nothing is copied then.
+ * says which known model the weights look like; and where the model's names are found under several prefixes. Nothing is
+ * copied then.
  */
 export function loadWeights(
   model: Classifier,
-  tensors: ReadonlyMap<string, TensorData>,
+  file: ReadonlyMap<string, TensorData>,
   options: LoadOptions = {},
 ): LoadReport {
   checkFramework(model, options);
   return scope(() => {
     const own = model.stateDict();
+    const placed = place(file, model, options.from);
+    const { tensors, prefix } = placed;
     const steps = new Map<string, Step>();
     const misfit: Misfit = { missing: [], unexpected: [], shapes: [] };
     const headRows = rowsOfHead(options.classes);
@@ -67,10 +78,13 @@ export function loadWeights(
       if (step !== undefined) steps.set(name, step);
     }
     misfit.unexpected.push(
-      ...[...tensors.keys()].filter((key) => !own.has(key) && !isDerived(key)),
+      ...[...tensors.keys()]
+        .filter((key) => !own.has(key) && !isDerived(key))
+        .map((key) => prefix + key),
     );
+    if (misfit.missing.length > 0) misfit.unexpected.push(...placed.leftOut);
     if (misfit.missing.length + misfit.unexpected.length + misfit.shapes.length > 0) {
-      throw mismatch(misfit, tensors, options);
+      throw mismatch(misfit, file, { ...options, prefix });
     }
     noGrad(() => {
       for (const [name, step] of steps) {
@@ -80,8 +94,33 @@ export function loadWeights(
         if (step.kind === "load") value.dispose();
       }
     });
-    return report(steps, tensors, own);
+    const { leftOut = [] } = options.file ?? {};
+    return {
+      ...report(steps, tensors, own),
+      prefix,
+      leftOut: [...leftOut, ...placed.leftOut],
+    };
   });
+}
+
+/** How many classes the head in a file of a model's weights is for; undefined where it has none. */
+export function outputsIn(
+  file: ReadonlyMap<string, TensorData>,
+  model: Classifier,
+  from?: string,
+): number | undefined {
+  const head = [...model.stateDict()].find(([, tensor]) => tensor === model.head.weight)?.[0];
+  return place(file, model, from).tensors.get(head ?? "")?.shape[0];
+}
+
+function place(
+  file: ReadonlyMap<string, TensorData>,
+  model: Classifier,
+  from = "the weights",
+): Placed<TensorData> {
+  const own = model.stateDict();
+  const head = [...own].filter(([, t]) => t === model.head.weight || t === model.head.bias);
+  return placeUnder(file, own, new Set(head.map(([name]) => name)), from);
 }
 
 interface StepContext {
@@ -100,8 +139,7 @@ function stepFor(name: string, target: Tensor, context: StepContext): Step | und
   const isHead = target === model.head.weight || target === model.head.bias;
   if (data === undefined) {
     if (isHead && options.newHead) return { kind: "reinitialize" };
-    // Counted since PyTorch 0.4.1, and used by nothing: older files lack it.
-    if (!name.endsWith(".num_batches_tracked")) misfit.missing.push(name);
+    if (!isOptional(name)) misfit.missing.push(name);
     return undefined;
   }
   const problem = {
@@ -153,7 +191,7 @@ type HeadRows = "unnamed" | "same" | "other" | readonly number[];
 
 function rowsOfHead(classes: LoadOptions["classes"]): HeadRows {
   if (classes === undefined) return "unnamed";
-  const rows = classes.model.map((name) => classes.file.indexOf(name));
+  const rows = classes.model.map(classFinder(classes.file));
   if (rows.includes(-1)) return "other";
   const isSame = rows.length === classes.file.length && rows.every((row, i) => row === i);
   return isSame ? "same" : rows;
@@ -164,16 +202,11 @@ function pickRows(data: TensorData, rows: readonly number[]): Tensor {
   return ops.indexSelect(borrowTensorData(data), 0, index);
 }
 
-/** Tables that old checkpoints carry and networks compute themselves. */
-function isDerived(key: string): boolean {
-  return /(^|\.)(relative_position_index|attn_mask)$/.test(key);
-}
-
 function report(
   steps: ReadonlyMap<string, Step>,
   tensors: ReadonlyMap<string, TensorData>,
   own: ReadonlyMap<string, Tensor>,
-): LoadReport {
+): Omit<LoadReport, "prefix" | "leftOut"> {
   const named = (kind: Step["kind"]) =>
     [...steps].filter(([, step]) => step.kind === kind).map(([name]) => name);
   return {

@@ -1,27 +1,33 @@
 import { withoutInit } from "../../nn/index.ts";
 import { Generator } from "../../tensor/index.ts";
 import { createModel, type ModelName, modelNames, models } from "../registry.ts";
+import { countPrefixes } from "./prefix.ts";
 import type { TensorData } from "./safetensors.ts";
 
 /** Fewer than this share of tensors in common is no likeness. */
 const ENOUGH = 0.5;
 
 /**
- * The known model whose parameters have most in common with these tensors, by name and shape but for the head. The
- * models are built without drawing their weights, which takes milliseconds.
+ * The known models whose parameters have most in common with these tensors under one prefix, by name and shape but for the
+ * head: several where they differ in what is computed, not in what is stored. The models are built without drawing their
+ * weights, which takes milliseconds.
  */
-export function lookAlike(tensors: ReadonlyMap<string, TensorData>): ModelName | undefined {
-  const file = new Set([...tensors].map(([key, { shape }]) => signature(key, shape)));
-  let best: ModelName | undefined;
+export function lookAlike(tensors: ReadonlyMap<string, TensorData>): ModelName[] {
+  const file = new Map([...tensors].map(([key, { shape }]) => [signature(key, shape), shape]));
+  let best: ModelName[] = [];
   let most = ENOUGH;
   for (const name of modelNames) {
-    const own = signaturesOf(name);
-    const common = own.filter((line) => file.has(line)).length;
-    const share = common / Math.max(own.length, file.size);
-    if (share > most) {
-      best = name;
-      most = share;
-    }
+    const own = new Set(signaturesOf(name));
+    const share = Math.max(
+      0,
+      ...[...countPrefixes(file, own)].map(([prefix, common]) => {
+        const size = [...file.keys()].filter((key) => key.startsWith(prefix)).length;
+        return common / Math.max(own.size, size);
+      }),
+    );
+    if (share <= ENOUGH || share < most) continue;
+    best = share > most ? [name] : [...best, name];
+    most = share;
   }
   return best;
 }

@@ -1,5 +1,6 @@
 import { ThawError } from "../../errors.ts";
-import type { Classifier } from "../spec.ts";
+import type { ModelName } from "../registry.ts";
+import type { Classifier, Framework } from "../spec.ts";
 import type { LoadOptions } from "./load.ts";
 import { lookAlike } from "./look-alike.ts";
 import type { TensorData } from "./safetensors.ts";
@@ -24,7 +25,7 @@ const SHOWN = 3;
 export function mismatch(
   misfit: Misfit,
   tensors: ReadonlyMap<string, TensorData>,
-  { from, model }: LoadOptions,
+  { from, model, file: known, prefix = "" }: LoadOptions & { readonly prefix?: string },
 ): ThawError {
   const { missing, unexpected, shapes } = misfit;
   const classes = shapes.every(({ isHead }) => isHead)
@@ -39,7 +40,9 @@ export function mismatch(
       },
     );
   }
-  const alike = lookAlike(tensors);
+  const alike = lookAlike(tensors).filter(
+    (name) => known?.framework === undefined || isOf(name, known.framework),
+  );
   const lines = [
     ...some("missing", missing),
     ...some("unexpected", unexpected),
@@ -51,23 +54,27 @@ export function mismatch(
     ),
   ];
   const network = model ?? "the model";
-  const looks = alike === undefined || alike === model ? "" : `: it looks like ${alike}`;
+  const isAlike = alike.length > 0 && !alike.some((name) => name === model);
+  const looks = isAlike ? `: it looks like ${alike.join(" or ")}` : "";
+  const under = prefix === "" ? "" : ` (names under ${prefix})`;
   return new ThawError(
-    `${from === undefined ? "the weights do" : `${from} does`} not fit ${network}${looks}\n${lines.join("\n")}`,
+    `${from === undefined ? "the weights do" : `${from} does`} not fit ${network}${looks}${under}\n${lines.join("\n")}`,
     {
-      hint:
-        looks === ""
-          ? `the file must hold the weights of ${network}, under timm's or torchvision's names`
-          : `use --model ${alike}, or weights of ${network}`,
+      hint: isAlike
+        ? `use --model ${alike.join(" or ")}, or weights of ${network}`
+        : `the file must hold the weights of ${network}, under timm's or torchvision's names`,
     },
   );
 }
 
+/** timm marks TensorFlow's layers so; of most models there is one kind only. */
+function isOf(name: ModelName, framework: Framework): boolean {
+  return name.startsWith("tf_") === (framework === "tensorflow");
+}
+
 /** @throws ThawError where names and shapes fit, but the weights were trained with another framework's layers. */
-export function checkFramework(
-  model: Classifier,
-  { from, model: name, framework }: LoadOptions,
-): void {
+export function checkFramework(model: Classifier, { from, model: name, file }: LoadOptions): void {
+  const framework = file?.framework;
   if (framework === undefined || model.framework === undefined) return;
   if (framework === model.framework) return;
   const titles = { pytorch: "PyTorch's", tensorflow: "TensorFlow's" } as const;

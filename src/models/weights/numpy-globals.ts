@@ -1,4 +1,5 @@
 import { ThawError } from "../../errors.ts";
+import { inWords } from "./in-words.ts";
 import type { Buildable, PickleGlobal } from "./pickle.ts";
 
 type ReadScalar = (view: DataView, little: boolean) => number;
@@ -20,11 +21,11 @@ const readers: Readonly<Record<string, ReadScalar>> = {
 /** `dtype('f8')`; the byte order comes with its state. */
 class NumpyDType implements Buildable {
   readonly code: string;
-  little = true;
+  little: boolean;
 
-  constructor(code: unknown) {
-    this.code = String(code).replace(/^[<>|=]/, "");
-    if (String(code).startsWith(">")) this.little = false;
+  constructor(code: string) {
+    this.code = code.replace(/^[<>|=]/, "");
+    this.little = !code.startsWith(">");
   }
 
   setState(state: unknown): void {
@@ -46,7 +47,10 @@ export function numpyGlobals(file: string): [string, PickleGlobal][] {
   const calls: Readonly<Record<string, PickleGlobal["call"]>> = {
     "numpy.core.multiarray.scalar": scalar,
     "numpy._core.multiarray.scalar": scalar,
-    "numpy.dtype": ([code]) => new NumpyDType(code),
+    "numpy.dtype": ([code]) => {
+      if (typeof code === "string") return new NumpyDType(code);
+      throw new ThawError(`${file}: a numpy dtype that is ${inWords(code)}`);
+    },
     // How protocol 2 writes bytes: as a text whose characters are they.
     "_codecs.encode": ([text, encoding], spend) => {
       if (typeof text !== "string" || encoding !== "latin1") {

@@ -1,4 +1,5 @@
 import { ThawError } from "../../errors.ts";
+import { inWords } from "./in-words.ts";
 import { PickleReader } from "./pickle-reader.ts";
 
 /** A name that a pickle may use. What cannot be called has no `call`. */
@@ -24,11 +25,14 @@ export interface Buildable {
 /** A pickle above this is refused: that of a network with its optimizer has a few hundred kilobytes. */
 export const MAX_PICKLE_BYTES = 10_000_000;
 const MAX_OBJECTS = 1_000_000;
+/** Values, and marks among them, that wait for the instruction that takes them. */
+const MAX_STACK = 2_000_000;
 
 /**
  * Python's pickle machine without Python: it builds numbers, texts, lists, tuples (frozen arrays), dicts (Maps) and what
  * the names of `world` build. Nothing of the file is ever executed; a name that is not in `world` is an error as soon as
- * it is read. No step calls itself, and the objects made are bounded by the pickle's length.
+ * it is read. No step calls itself, and what is made, kept and
+ * stacked is bounded, by the pickle's length too.
  */
 export class Unpickler {
   readonly #reader: PickleReader;
@@ -43,7 +47,7 @@ export class Unpickler {
   readonly #instructions: ReadonlyMap<number, () => unknown> = new Map<number, () => unknown>([
     [0x80, () => this.#reader.byte()], // PROTO
     [0x95, () => this.#reader.length8()], // FRAME: a hint for reading ahead
-    [0x28, () => this.#marks.push(this.#stack.length)], // MARK
+    [0x28, () => this.#mark()], // MARK
     [0x30, () => this.#pop()], // POP
     [0x31, () => this.#popMark()], // POP_MARK
     [0x32, () => this.#push(this.#top())], // DUP
@@ -79,9 +83,9 @@ export class Unpickler {
     [0x90, () => this.#append(this.#popMark())], // ADDITEMS
     [0x73, () => this.#setItems(this.#take(2))], // SETITEM
     [0x75, () => this.#setItems(this.#popMark())], // SETITEMS
-    [0x71, () => this.#memo.set(this.#reader.byte(), this.#top())], // BINPUT
-    [0x72, () => this.#memo.set(this.#reader.uint32(), this.#top())], // LONG_BINPUT
-    [0x94, () => this.#memo.set(this.#memo.size, this.#top())], // MEMOIZE
+    [0x71, () => this.#keep(this.#reader.byte())], // BINPUT
+    [0x72, () => this.#keep(this.#reader.uint32())], // LONG_BINPUT
+    [0x94, () => this.#keep(this.#memo.size)], // MEMOIZE
     [0x68, () => this.#get(this.#reader.byte())], // BINGET
     [0x6a, () => this.#get(this.#reader.uint32())], // LONG_BINGET
     [0x51, () => this.#push(this.#world.persistent(this.#pop()))], // BINPERSID
@@ -122,13 +126,14 @@ export class Unpickler {
   }
 
   #push(value: unknown): void {
+    if (this.#stack.length >= MAX_STACK) throw this.#reader.damaged("a stack of too many values");
     this.#stack.push(value);
   }
 
   /** Pushes a new object. */
   #make(value: unknown): void {
     this.#spend(1);
-    this.#stack.push(value);
+    this.#push(value);
   }
 
   #spend(count: number): void {
@@ -157,10 +162,22 @@ export class Unpickler {
     return this.#stack.at(-1);
   }
 
+  #mark(): void {
+    if (this.#marks.length >= MAX_STACK) throw this.#reader.damaged("too many marks");
+    this.#marks.push(this.#stack.length);
+  }
+
   #popMark(): unknown[] {
     const mark = this.#marks.pop();
     if (mark === undefined) throw this.#reader.damaged("a mark is missing");
     return this.#stack.splice(mark);
+  }
+
+  #keep(index: number): void {
+    this.#memo.set(index, this.#top());
+    if (this.#memo.size > this.#limit) {
+      throw this.#reader.damaged(`keeps more than ${Math.floor(this.#limit)} values`);
+    }
   }
 
   #get(index: number): void {
@@ -194,11 +211,11 @@ export class Unpickler {
   }
 
   #global(module: unknown, name: unknown, called = false): void {
-    const global =
-      typeof module === "string" && typeof name === "string"
-        ? this.#world.global(module, name)
-        : undefined;
-    if (global === undefined || called) throw refused(this.#name, String(module), String(name));
+    if (typeof module !== "string" || typeof name !== "string") {
+      throw this.#reader.damaged(`a name of ${inWords(module)} and ${inWords(name)}`);
+    }
+    const global = this.#world.global(module, name);
+    if (global === undefined || called) throw refused(this.#name, module, name);
     this.#push(global);
   }
 
@@ -222,7 +239,7 @@ const STOP = 0x2e;
 const EMPTY_TUPLE: readonly unknown[] = Object.freeze([]);
 
 function refused(file: string, module: string, name: string): ThawError {
-  const full = `${module}.${name}`.slice(0, 120);
+  const full = `${module.slice(0, 80)}.${name.slice(0, 80)}`;
   const isModel = /^(torch\.nn|torchvision\.models|timm|__main__|models?)\b/.test(module);
   return new ThawError(`${file}: the pickle asks for ${full}, which is not allowed`, {
     hint: isModel

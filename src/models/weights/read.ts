@@ -3,7 +3,6 @@ import type { Framework } from "../spec.ts";
 import { readBytes, withFile } from "./file.ts";
 import { importers } from "./importers/registry.ts";
 import { readSafetensors, type Safetensors, type TensorData } from "./safetensors.ts";
-import { withoutPrefixes } from "./state-dict.ts";
 import { readTorchLegacy } from "./torch-legacy.ts";
 import { readTorchZip } from "./torch-zip.ts";
 
@@ -14,31 +13,64 @@ export interface WeightsFile {
   readonly layout: string | undefined;
   /** Whose padding and batch norms the layout's networks have, where that is known. */
   readonly framework: Framework | undefined;
-  /** Under the names that Thaw's models have. */
+  /** Under the file's own names, or timm's where `layout` was converted. `loadWeights` takes a prefix off. */
   readonly tensors: ReadonlyMap<string, TensorData>;
+  /** Names of what stands beside a network of another library's layout, and was not converted. */
+  readonly leftOut: readonly string[];
   /** Of safetensors; empty elsewhere. */
   readonly metadata: Readonly<Record<string, string>>;
 }
 
 /**
- * Reads a model's weights from safetensors or from what torch.save wrote (`.pth`, `.pt`, `.th`, `.bin`), told apart by
- * content. Wrappers and prefixes of checkpoints are taken off, other libraries' layouts converted.
+ * Reads a model's weights from safetensors or from what torch.save wrote (`.pth`, `.pt`, `.th`, `.bin`, `.ckpt`), told apart by
+ * content. Wrappers of checkpoints are taken off, other libraries' layouts converted.
  * @throws ThawError that names the file and what is wrong in it; nothing of a pickle is executed.
  */
 export function readWeights(path: string): WeightsFile {
   const format = formatOf(path);
   const { tensors, metadata } = readAs(format, path);
-  const plain = withoutPrefixes(tensors);
-  const keys = new Set(plain.keys());
-  const importer = importers.find((candidate) => candidate.matches(keys));
+  const other = otherLayout(tensors, path);
   return {
     path,
     format,
-    layout: importer?.format,
-    framework: importer?.framework,
-    tensors: importer === undefined ? plain : importer.convert(plain),
+    layout: other?.importer.format,
+    framework: other?.importer.framework,
+    tensors: other?.tensors ?? tensors,
+    leftOut: other?.leftOut ?? [],
     metadata,
   };
+}
+
+/** The network in another library's layout, wherever in the file its names stand; undefined where there is none. */
+function otherLayout(tensors: ReadonlyMap<string, TensorData>, path: string) {
+  const found = importers.flatMap((importer) =>
+    prefixesEnding(tensors, importer.marks[0])
+      .filter((prefix) => importer.marks.every((mark) => tensors.has(prefix + mark)))
+      .map((prefix) => ({ importer, prefix })),
+  );
+  const [first, second] = found;
+  if (first === undefined) return undefined;
+  if (second !== undefined) {
+    const places = found.map(({ prefix }) => prefix || "no prefix").join(" and ");
+    throw new ThawError(
+      `${path}: ${found.length} networks of ${first.importer.format} are in it, under ${places}`,
+      { hint: "Save the one that is meant alone." },
+    );
+  }
+  const { importer, prefix } = first;
+  const under = [...tensors].filter(([key]) => key.startsWith(prefix));
+  return {
+    importer,
+    tensors: importer.convert(new Map(under.map(([key, t]) => [key.slice(prefix.length), t]))),
+    leftOut: [...tensors.keys()].filter((key) => !key.startsWith(prefix)),
+  };
+}
+
+/** What stands before `name` in the keys that end with it. */
+function prefixesEnding(tensors: ReadonlyMap<string, unknown>, name: string): string[] {
+  return [...tensors.keys()]
+    .filter((key) => key === name || key.endsWith(`.${name}`))
+    .map((key) => key.slice(0, key.length - name.length));
 }
 
 function readAs(format: WeightsFile["format"], path: string): Safetensors {
@@ -75,5 +107,5 @@ function formatOf(path: string): WeightsFile["format"] {
     });
   }
   // A pickle of the oldest protocol begins as it likes.
-  return /\.(pth|pt|th|bin|pkl|pickle)$/i.test(path) ? "torch legacy" : "safetensors";
+  return /\.(pth|pt|th|bin|ckpt|pkl|pickle)$/i.test(path) ? "torch legacy" : "safetensors";
 }

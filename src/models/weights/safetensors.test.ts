@@ -153,6 +153,38 @@ describe("reading", () => {
   });
 });
 
+describe("JSON that is nested deep where a value is", () => {
+  const deep = `${"[".repeat(200_000)}1${"]".repeat(200_000)}`;
+  const deepObject = `${'{"a":'.repeat(200_000)}1${"}".repeat(200_000)}`;
+  const good = { dtype: '"F32"', shape: "[1]", data_offsets: "[0,4]" };
+  const tensor = (change: Partial<typeof good>) =>
+    `{"w":{${Object.entries({ ...good, ...change })
+      .map(([key, value]) => `"${key}":${value}`)
+      .join()}}}`;
+
+  it.each<[string, (value: string) => string]>([
+    ["a dtype", (dtype) => tensor({ dtype })],
+    ["a shape", (shape) => tensor({ shape })],
+    ["a size", (size) => tensor({ shape: `[1,${size}]` })],
+    ["offsets", (data_offsets) => tensor({ data_offsets })],
+    ["a tensor", (value) => `{"w":${value}}`],
+    ["a text of the metadata", (value) => `{"__metadata__":{"a":${value}}}`],
+    ["the metadata", (value) => `{"__metadata__":${value}}`],
+    ["the header", (value) => value],
+  ])("%s is refused in a line that names the file", (_, header) => {
+    for (const value of [deep, deepObject]) {
+      let refusal: unknown;
+      try {
+        parseSafetensors(file(header(value), new Uint8Array(4)), "deep.safetensors");
+      } catch (error) {
+        refusal = error;
+      }
+      expect(refusal).toBeInstanceOf(ThawError);
+      expect((refusal as ThawError).message).toMatch(/^deep\.safetensors: .{1,250}$/);
+    }
+  });
+});
+
 describe("writing", () => {
   it("refuses bytes that do not fit the shape", () => {
     const wrong = new Map([

@@ -1,5 +1,6 @@
 import { ThawError } from "../../errors.ts";
 import { type OpenFile, readBytes, withFile } from "./file.ts";
+import { inWords } from "./in-words.ts";
 import { duplicateKey } from "./json-keys.ts";
 
 /** The element types Thaw trains, saves or loads; the format knows more (F8, unsigned wide integers), which are refused. */
@@ -209,7 +210,7 @@ function parseJson(json: Uint8Array, name: string): Record<string, unknown> {
   }
   if (!isObject(root)) throw damaged(name, "its header is not a JSON object");
   const twice = duplicateKey(text);
-  if (twice !== undefined) throw damaged(name, `${brief(twice)} stands twice in its header`);
+  if (twice !== undefined) throw damaged(name, `${inWords(twice)} stands twice in its header`);
   return root;
 }
 
@@ -218,18 +219,19 @@ function parseMetadata(value: unknown, name: string): Record<string, string> {
   const metadata: Record<string, string> = {};
   for (const [key, text] of Object.entries(value)) {
     checkName(key, name);
-    if (typeof text !== "string") throw damaged(name, `__metadata__.${brief(key)} is not a string`);
+    if (typeof text !== "string")
+      throw damaged(name, `__metadata__.${inWords(key)} is not a string`);
     metadata[key] = text;
   }
   return metadata;
 }
 
 function parsePlace(key: string, value: unknown, dataBytes: number, name: string): TensorPlace {
-  const refuse = (why: string) => damaged(name, `tensor ${brief(key)}: ${why}`);
+  const refuse = (why: string) => damaged(name, `tensor ${inWords(key)}: ${why}`);
   if (!isObject(value)) throw refuse("its entry is not an object");
   const { dtype, shape, data_offsets: offsets } = value;
   if (!isDType(dtype)) {
-    throw new ThawError(`${name}: tensor ${brief(key)} has dtype ${brief(String(dtype))}`, {
+    throw new ThawError(`${name}: tensor ${inWords(key)} has dtype ${inWords(dtype)}`, {
       hint: `Thaw reads ${Object.keys(elementBytes).join(", ")}.`,
     });
   }
@@ -259,7 +261,7 @@ function checkCoverage(tensors: Map<string, TensorPlace>, dataBytes: number, nam
   for (const [key, { start, end }] of places) {
     if (start !== position) {
       const what = start < position ? "overlaps the tensor before it" : "leaves a gap before it";
-      throw damaged(name, `tensor ${brief(key)} ${what} (starts at ${start}, not ${position})`);
+      throw damaged(name, `tensor ${inWords(key)} ${what} (starts at ${start}, not ${position})`);
     }
     position = end;
   }
@@ -282,7 +284,7 @@ function byteCount(dtype: SafeDType, shape: readonly number[], key: string, name
   for (const size of shape) {
     bytes *= size;
     if (!Number.isSafeInteger(bytes)) {
-      throw damaged(name, `tensor ${brief(key)}: shape [${shape.join(", ")}] is too large`);
+      throw damaged(name, `tensor ${inWords(key)}: shape [${shape.join(", ")}] is too large`);
     }
   }
   return bytes;
@@ -292,7 +294,7 @@ function byteCount(dtype: SafeDType, shape: readonly number[], key: string, name
 function checkName(key: string, name: string): void {
   for (const part of key.split(".")) {
     if (part === "__proto__" || part === "constructor" || part === "prototype") {
-      throw damaged(name, `the name ${brief(key)} is not allowed`);
+      throw damaged(name, `the name ${inWords(key)} is not allowed`);
     }
   }
 }
@@ -301,10 +303,6 @@ function damaged(name: string, why: string): ThawError {
   return new ThawError(`${name}: not a valid safetensors file: ${why}`, {
     hint: "The file is damaged, truncated or of another format; fetch or write it again.",
   });
-}
-
-function brief(text: string): string {
-  return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -1,4 +1,5 @@
 import { ThawError } from "../../errors.ts";
+import { inWords } from "./in-words.ts";
 import { numpyGlobals } from "./numpy-globals.ts";
 import type { PickleGlobal } from "./pickle.ts";
 import type { SafeDType } from "./safetensors.ts";
@@ -45,16 +46,19 @@ interface TorchDType extends PickleGlobal {
 }
 
 /** A dict that knows its order is a Map; old Pythons hand its pairs in as a list. */
-function orderedDict(args: readonly unknown[], spend: (elements: number) => void): unknown {
-  const pairs = (args[0] ?? []) as readonly unknown[];
-  if (!Array.isArray(pairs)) throw new ThawError("an OrderedDict of what is no list");
-  spend(pairs.length);
-  const map = new Map<unknown, unknown>();
-  for (const pair of pairs) if (Array.isArray(pair)) map.set(pair[0], pair[1]);
-  return map;
-}
+const orderedDict =
+  (file: string): PickleGlobal["call"] =>
+  ([pairs = []], spend) => {
+    if (!Array.isArray(pairs)) {
+      throw new ThawError(`${file}: an OrderedDict of ${inWords(pairs)}, not of a list`);
+    }
+    spend(pairs.length);
+    const map = new Map<unknown, unknown>();
+    for (const pair of pairs) if (Array.isArray(pair)) map.set(pair[0], pair[1]);
+    return map;
+  };
 
-/** What has attributes and nothing else: the command line that timm saves beside its weights. */
+/** What no weights are read from: the command line that timm saves beside them, or a path. */
 class Namespace {
   setState(): void {}
 }
@@ -62,8 +66,16 @@ class Namespace {
 const first = (args: readonly unknown[]): unknown => args[0];
 
 const plain: Readonly<Record<string, PickleGlobal["call"]>> = {
-  "collections.OrderedDict": orderedDict,
+  "collections.defaultdict": () => new Map(),
   "argparse.Namespace": () => new Namespace(),
+  // Old Lightnings' hyperparameters, and paths among them.
+  "pytorch_lightning.utilities.parsing.AttributeDict": () => new Map(),
+  "lightning.fabric.utilities.data.AttributeDict": () => new Map(),
+  "lightning_fabric.utilities.data.AttributeDict": () => new Map(),
+  "pathlib.PosixPath": () => new Namespace(),
+  "pathlib.PurePosixPath": () => new Namespace(),
+  "pathlib.WindowsPath": () => new Namespace(),
+  "pathlib.PureWindowsPath": () => new Namespace(),
   "torch.Size": first,
   "torch.device": first,
   "builtins.set": first,
@@ -80,6 +92,7 @@ export function torchGlobals(file: string): ReadonlyMap<string, PickleGlobal> {
   const globals = new Map<string, PickleGlobal>(numpyGlobals(file));
   const add = (name: string, rest: object) => globals.set(name, { name, ...rest });
   for (const [name, call] of Object.entries(plain)) add(name, { call });
+  add("collections.OrderedDict", { call: orderedDict(file) });
   for (const [name, storageOf] of Object.entries(storages)) add(`torch.${name}`, { storageOf });
   for (const name of ["torch.storage.UntypedStorage", "torch.storage._UntypedStorage"]) {
     add(name, { storageOf: null });
@@ -103,7 +116,7 @@ export function torchGlobals(file: string): ReadonlyMap<string, PickleGlobal> {
 export function storageDType(type: unknown, file: string): SafeDType | undefined {
   const { name, storageOf } = (type ?? {}) as Partial<StorageType>;
   if (storageOf === undefined) {
-    throw new ThawError(`${file}: a storage of type ${String(name)}, which Thaw does not have`, {
+    throw new ThawError(`${file}: a storage of type ${inWords(name)}, which Thaw does not have`, {
       hint: `Thaw reads ${Object.values(dtypes).join(", ")}.`,
     });
   }

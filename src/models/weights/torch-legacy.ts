@@ -1,6 +1,7 @@
 import { ThawError } from "../../errors.ts";
 import { readBytes, withFile } from "./file.ts";
-import { Unpickler } from "./pickle.ts";
+import { inWords } from "./in-words.ts";
+import { type PickleWorld, Unpickler } from "./pickle.ts";
 import { elementBytes, type TensorData } from "./safetensors.ts";
 import { findStateDict } from "./state-dict.ts";
 import { unpickleCheckpoint } from "./torch-pickle.ts";
@@ -20,7 +21,7 @@ export function readTorchLegacy(path: string): Map<string, TensorData> {
   const bytes = withFile(path, (file) => readBytes(file, 0, file.size));
   let at = 0;
   const next = (): unknown => {
-    const unpickler = new Unpickler(bytes, nothing, path, at);
+    const unpickler = new Unpickler(bytes, nothing(path), path, at);
     const value = unpickler.load();
     at = unpickler.end;
     return value;
@@ -32,7 +33,7 @@ export function readTorchLegacy(path: string): Map<string, TensorData> {
   }
   const protocol = next();
   if (protocol !== PROTOCOL) {
-    throw new ThawError(`${path}: PyTorch's format of version ${String(protocol)} is not known`);
+    throw new ThawError(`${path}: PyTorch's format of version ${inWords(protocol)} is not known`);
   }
   const system = next();
   if (!(system instanceof Map) || system.get("little_endian") !== true) {
@@ -56,12 +57,12 @@ export function readTorchLegacy(path: string): Map<string, TensorData> {
 }
 
 /** The pickles around the object's own hold numbers and texts only. */
-const nothing = {
+const nothing = (path: string): PickleWorld => ({
   global: () => undefined,
-  persistent: (): never => {
-    throw new ThawError("a storage where none can be");
+  persistent: () => {
+    throw new ThawError(`${path}: a storage where none can be`);
   },
-};
+});
 
 /** The bytes of each storage. They lie one after the other, a count of elements before each. */
 function placesOf(
@@ -75,8 +76,8 @@ function placesOf(
   const places = new Map<string, Uint8Array>();
   let at = start;
   for (const key of keys) {
-    const storage = storages.get(String(key));
-    if (storage === undefined) throw truncated(path, `the storage ${String(key)} is not used`);
+    const storage = typeof key === "string" ? storages.get(key) : undefined;
+    if (storage === undefined) throw truncated(path, `the storage ${inWords(key)} is not used`);
     if (at + 8 > bytes.length) throw truncated(path, "it ends before its last storage");
     const size = storage.dtype === undefined ? 1 : elementBytes[storage.dtype];
     const length = Number(view.getBigInt64(at, true)) * size;
@@ -84,7 +85,7 @@ function placesOf(
     if (!(length >= 0 && length <= bytes.length - at)) {
       throw truncated(path, `a storage of ${length} bytes where ${bytes.length - at} are left`);
     }
-    places.set(String(key), bytes.subarray(at, at + length));
+    places.set(storage.key, bytes.subarray(at, at + length));
     at += length;
   }
   return places;

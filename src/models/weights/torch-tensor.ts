@@ -33,9 +33,11 @@ export class TorchTensor {
       throw new ThawError(`${file}: a tensor without a storage or a dtype`);
     }
     if (!isSize(offset) || !isSizes(shape) || !isSizes(strides)) {
-      throw new ThawError(`${file}: a tensor whose shape or strides are not lists of sizes`);
+      throw new ThawError(
+        `${file}: a tensor whose shape or strides are not lists of up to ${MAX_RANK} sizes`,
+      );
     }
-    if (shape.length !== strides.length || shape.length > MAX_RANK) {
+    if (shape.length !== strides.length) {
       throw new ThawError(
         `${file}: a tensor of ${shape.length} sizes and ${strides.length} strides`,
       );
@@ -128,5 +130,5 @@ function isSize(value: unknown): value is number {
 }
 
 function isSizes(value: unknown): value is readonly number[] {
-  return Array.isArray(value) && value.every(isSize);
+  return Array.isArray(value) && value.length <= MAX_RANK && value.every(isSize);
 }

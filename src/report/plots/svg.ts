@@ -1,3 +1,4 @@
+import { printable } from "../../platform/printable.ts";
 import { escapeHtml } from "../format.ts";
 import { fontFamily, roles } from "./theme.ts";
 
@@ -19,7 +20,7 @@ export interface TextLook {
 
 export function svgOf(width: number, height: number, parts: readonly string[]): Svg {
   const [w, h] = [Math.ceil(width), Math.ceil(height)];
-  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${w}" height="${h}" viewBox="0 0 ${w} ${h}" font-family="${fontFamily}">${printable(parts.join(""))}</svg>`;
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${w}" height="${h}" viewBox="0 0 ${w} ${h}" font-family="${fontFamily}">${legalXml(parts.join(""))}</svg>`;
   return { svg, width: w, height: h };
 }
 
@@ -68,10 +69,9 @@ export async function svgImage(
   return `<image x="${round(x)}" y="${round(y)}" width="${round(w)}" height="${round(h)}" href="data:image/png;base64,${png.toString("base64")}"/>`;
 }
 
-/** Without the characters that no XML may hold. */
-export function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
-  return text.replaceAll(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|\p{Cs}/gu, "�");
+/** Without the characters that no XML may hold, and without those that change the order of letters. */
+export function legalXml(svg: string): string {
+  return printable(svg).replaceAll(/[\ufffe\uffff]|\p{Cs}/gu, "�");
 }
 
 const round = (value: number): number => Math.round(100 * value) / 100;

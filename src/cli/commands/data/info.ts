@@ -1,7 +1,8 @@
 import type { DuplicateGroups, ImageName, InfoReport } from "../../../data/info/report.ts";
 import { UsageError } from "../../../errors.ts";
+import { printableLine } from "../../../platform/printable.ts";
 import type { CliCommand } from "../../command.ts";
-import { printJson, say } from "../../output.ts";
+import { printJson, printText, say } from "../../output.ts";
 import { counter, note } from "../../progress.ts";
 import { countTable } from "../../table.ts";
 import { locationOf, type SourceFlags, sourceFlags } from "./source-flags.ts";
@@ -42,7 +43,7 @@ export const info: CliCommand = {
           return;
         }
         for (const text of report.notes) note(text);
-        process.stdout.write(`${describe(report)}\n`);
+        printText(`${describe(report)}\n`);
         if (sheet !== undefined) say(`contact sheet: ${sheet}`);
       });
   },
@@ -90,7 +91,9 @@ function balance({ ratio, largest, smallest }: InfoReport["imbalance"]): string 
 }
 
 function damagedLines(damaged: InfoReport["damaged"]): string[] {
-  const lines = damaged.slice(0, MOST_LINES).map(({ name, reason }) => `  ${name}: ${reason}`);
+  const lines = damaged
+    .slice(0, MOST_LINES)
+    .map(({ name, reason }) => printableLine(`  ${name}: ${reason}`));
   return damaged.length === 0
     ? []
     : [
@@ -135,5 +138,5 @@ function rest(all: readonly unknown[], shown: readonly unknown[]): string[] {
 }
 
 function spoken({ name, className }: ImageName): string {
-  return name.includes(className) ? name : `${name} (${className})`;
+  return printableLine(name.includes(className) ? name : `${name} (${className})`);
 }

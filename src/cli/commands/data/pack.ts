@@ -1,3 +1,4 @@
+import { csvOptionsOf } from "../../../data/folders/csv-columns.ts";
 import type { Packed } from "../../../data/pack/pack.ts";
 import { ExitCode, ThawError } from "../../../errors.ts";
 import { configFlags, overridesFromFlags } from "../../../run/config-flags.ts";
@@ -28,6 +29,7 @@ export const pack: CliCommand = {
       const config = loadConfig(undefined, {
         ...overridesFromFlags(options, flags()),
         // A config has a model; which one is nothing to the data.
+        ...csvOptionsOf(options),
         ...{ data: source, classes, model: "simple_cnn" },
       });
       const { checkPackTarget, packSplits } = await import("../../../data/pack/pack.ts");
@@ -39,7 +41,7 @@ export const pack: CliCommand = {
       const progress = counter("packed");
       using interrupt = new Interrupt("stopping; nothing is left of the archive");
       const packed = await packSplits(data, {
-        ...{ out, overwrite, seed: config.seed },
+        ...{ out, overwrite, seed: config.seed, keepOrder: classes !== undefined },
         onProgress(done, total) {
           const { requested } = interrupt;
           if (requested) throw new ThawError("not packed", { exitCode: ExitCode[requested] });

@@ -47,12 +47,18 @@ export const prepare: CliCommand = {
           });
         }
         const listing = chooseClasses(found.listing, options.classes);
+        const isDrawn = options.split !== undefined || !listing.hasSplits;
+        if (!isDrawn && command.getOptionValueSource("seed") === "cli") {
+          throw new UsageError(`--seed: ${source} has its own splits, and nothing is drawn`, {
+            hint: "leave it out, or give --split to draw the splits anew",
+          });
+        }
         await ensureNative();
         const progress = counter("checked");
         const prepared = await prepareImages(listing, {
           ...options,
           overwrite: options.overwrite === true,
-          command: prepareCommand({ source, ...options }),
+          command: prepareCommand({ source, csv: options, ...options }),
           onProgress: progress.draw,
         });
         progress.clear();

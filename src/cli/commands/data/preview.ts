@@ -1,3 +1,4 @@
+import { csvOptionsOf } from "../../../data/folders/csv-columns.ts";
 import { augmentationKeys, augmentationOf, changesImages } from "../../../run/augmentation.ts";
 import { configFlags, overridesFromFlags } from "../../../run/config-flags.ts";
 import { loadConfig } from "../../../run/config-load.ts";
@@ -20,14 +21,20 @@ export const preview: CliCommand = {
   register(command) {
     sourceFlags(command)
       .option("--out <file>", "the sheet, a PNG; default <name>-preview.png")
-      .option("--images <n>", "rows: images, of every class in turn", wholeNumber("--images", 1), 8)
-      .option("--draws <n>", "columns: epochs, one a draw", wholeNumber("--draws", 1), 7)
+      .option(
+        "--images <n>",
+        "rows: images, of every class in turn",
+        wholeNumber("--images", 1, 200),
+        8,
+      )
+      .option("--draws <n>", "columns: epochs, one a draw", wholeNumber("--draws", 1, 100), 7)
       .option("--epoch <n>", "the first of them", wholeNumber("--epoch", 1), 1);
     addConfigFlags(command, flags());
     command.action(async (source: string, options: Options) => {
       const { classes, mirror, images, draws, epoch } = options;
       const given = loadConfig(undefined, {
         ...overridesFromFlags(options, flags()),
+        ...csvOptionsOf(options),
         ...{ data: source, classes },
         // A config has one; photographs are brought to its size unless --img-size is given.
         model: "resnet18",

@@ -1,11 +1,12 @@
 import type { IncomingMessage } from "node:http";
+import { ThawError } from "../../../errors.ts";
 import {
   MAX_REDIRECTS,
   NoAnswerError,
   parseUrl,
+  redirectTarget,
   requestOnce,
-} from "../../../data/datasets/request.ts";
-import { ThawError } from "../../../errors.ts";
+} from "../../../platform/http.ts";
 import type { HubSettings } from "./environment.ts";
 import { errorOf, type HubFileName, HubUnavailableError, headerOf, otherWays } from "./errors.ts";
 import { delayAfter, isNoNetwork, isTransient, type RetryPolicy } from "./retry.ts";
@@ -37,7 +38,8 @@ export async function hubFileInfo(name: HubFileName, connection: Connection): Pr
   const etag = (headers.get("x-linked-etag") ?? headers.get("etag"))
     ?.replace(/^W\//, "")
     .replace(/^"|"$/g, "");
-  const size = Number(headers.get("x-linked-size") ?? headers.get("content-length") ?? Number.NaN);
+  const length = headers.get("x-linked-size") ?? headers.get("content-length") ?? "";
+  const size = /^\d{1,15}$/.test(length) ? Number(length) : Number.NaN;
   const safe = etag !== undefined && /^[\w-]{1,200}$/.test(etag);
   if (!safe || commit === undefined || !/^[0-9a-f]{40}$/.test(commit) || !(size >= 0)) {
     throw new HubUnavailableError(
@@ -131,20 +133,17 @@ async function follow(
     const response = await requestOnce(address, {
       method,
       headers: { ...headers, ...authorization },
-      stallMs,
+      limits: { stallMs },
     });
     if (atHub) own.unshift(response);
-    const { location } = response.headers;
-    const status = response.statusCode ?? 0;
     const get = (header: string) =>
       own.map((answer) => headerOf(answer, header)).find((value) => value !== undefined);
-    if (status < 300 || status >= 400 || location === undefined) {
-      return { response, address, headers: { get } };
+    const next = redirectTarget(response, address);
+    if (next === undefined || (method === "HEAD" && next.origin !== origin)) {
+      return { response, address: next ?? address, headers: { get } };
     }
-    address = parseUrl(new URL(location, address).href);
-    if (method === "HEAD" && address.origin !== origin)
-      return { response, address, headers: { get } };
     response.destroy();
+    address = next;
   }
   throw new ThawError(`${start}: more than ${MAX_REDIRECTS} redirects`);
 }

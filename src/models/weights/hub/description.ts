@@ -13,8 +13,24 @@ export interface WeightsDescription {
 /** ImageNet-21k's labels with descriptions take 3 MB. */
 export const MAX_DESCRIPTION_BYTES = 16 * 2 ** 20;
 const MAX_CLASSES = 1_000_000;
+const MAX_REASON = 500;
 
-const triple = z.array(z.number()).min(1).max(64);
+/** A list that is told wrong once: zod's own arrays make an issue of every element, and a file may have millions. */
+function listOf<T>(isElement: (value: unknown) => value is T, most: number, what: string) {
+  const isList = (value: unknown): value is T[] =>
+    Array.isArray(value) && value.length <= most && value.every(isElement);
+  return z.custom<T[]>(isList, { error: `Invalid input: expected up to ${most} ${what}` });
+}
+
+const isNumber = (value: unknown): value is number => Number.isFinite(value);
+const isText = (value: unknown): value is string => typeof value === "string";
+const isLabels = (value: unknown): value is Record<string, string> =>
+  typeof value === "object" &&
+  value !== null &&
+  !Array.isArray(value) &&
+  Object.entries(value).every(([key, label]) => /^\d{1,7}$/.test(key) && isText(label));
+
+const triple = listOf(isNumber, 64, "numbers").refine(({ length }) => length > 0);
 const pixels = z.int().min(1).max(65_536);
 const imageSize = z.union([
   pixels.transform((size): [number, number] => [size, size]),
@@ -22,8 +38,8 @@ const imageSize = z.union([
 ]);
 const share = z.number().positive().max(2);
 const labels = z.union([
-  z.array(z.string()).max(MAX_CLASSES),
-  z.record(z.string().regex(/^\d{1,7}$/), z.string()),
+  listOf(isText, MAX_CLASSES, "names"),
+  z.custom<Record<string, string>>(isLabels, { error: "Invalid input: expected names by number" }),
 ]);
 
 /** timm's `pretrained_cfg`. */
@@ -104,7 +120,8 @@ async function readJson<T>(
     if (read.success) return read.data;
     throw new Error(z.prettifyError(read.error).replace(/\s+/g, " "));
   } catch (error) {
-    notes.push(`${path} is not understood and passed over: ${(error as Error).message}`);
+    const reason = (error as Error).message.slice(0, MAX_REASON);
+    notes.push(`${path} is not understood and passed over: ${reason}`);
     return undefined;
   }
 }
@@ -147,7 +164,7 @@ function pair(size: ProcessorConfig["size"]): readonly [number, number] | undefi
 
 function kernelOf(name: string, notes: string[]): Preprocessing["interpolation"] {
   if (name === "bilinear" || name === "bicubic") return name;
-  notes.push(`interpolation ${name} is not one of Thaw's: bicubic in its place`);
+  notes.push(`interpolation ${name.slice(0, 80)} is not one of Thaw's: bicubic in its place`);
   return "bicubic";
 }
 

@@ -3,9 +3,9 @@ import { createReadStream, existsSync } from "node:fs";
 import { mkdir, open, rename, rm, stat, statfs } from "node:fs/promises";
 import type { IncomingMessage } from "node:http";
 import { dirname } from "node:path";
-import { NoAnswerError } from "../../../data/datasets/request.ts";
 import { ThawError } from "../../../errors.ts";
 import { syncFolder } from "../../../platform/durable.ts";
+import { NoAnswerError } from "../../../platform/http.ts";
 import { writeError } from "../../../platform/system-error.ts";
 import { type Connection, type HubFileInfo, hubFileBody } from "./client.ts";
 import { type HubFileName, HubUnavailableError, otherWays } from "./errors.ts";
@@ -17,6 +17,9 @@ export interface WeightsProgress {
   readonly received: number;
   readonly total: number | undefined;
 }
+
+/** Bytes that a connection has to bring before it breaks, or it counts as one that has failed. */
+const LEAST_PROGRESS = 64 * 1024;
 
 export interface BlobOptions extends Connection {
   readonly onProgress?: ((progress: WeightsProgress) => void) | undefined;
@@ -97,7 +100,8 @@ async function fetchAll(
         response.destroy();
       }
       if (received >= size) break;
-      failures = received > before ? 1 : failures + 1;
+      // A server that breaks off after every few bytes gets no further than one that sends none.
+      failures = received - before >= LEAST_PROGRESS ? 1 : failures + 1;
       const delay = delayAfter(failures, options.retry);
       if (delay === undefined) throw brokeOff(name, reason, received, size);
       await options.retry.wait(delay);

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { parseUrl } from "../../../data/datasets/request.ts";
+import { parseUrl } from "../../../platform/http.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 

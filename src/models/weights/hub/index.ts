@@ -1,10 +1,11 @@
 export type { WeightsProgress } from "./download-blob.ts";
-export { publishedWeights } from "./published.ts";
+export { modelOfRepo } from "./published.ts";
 export {
   didYouMean,
   formatReference,
   parseWeightsReference,
   pretrainedReference,
+  runWeightsFile,
   type WeightsReference,
 } from "./reference.ts";
 export { type ResolvedWeights, type ResolveOptions, resolveWeights } from "./resolve.ts";

@@ -15,6 +15,11 @@ export function publishedWeights(repo: string): PublishedWeights | undefined {
     .find((weights) => weights.repo === repo);
 }
 
+/** The model that a repository's published weights are of. */
+export function modelOfRepo(repo: string): string | undefined {
+  return Object.keys(specs).find((name) => specs[name]?.weights.some((one) => one.repo === repo));
+}
+
 /** The repository of a model's default weights, by the model's name. */
 export function repoOfModel(name: string): string | undefined {
   return Object.hasOwn(specs, name) ? specs[name]?.weights[0]?.repo : undefined;

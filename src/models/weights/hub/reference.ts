@@ -11,14 +11,14 @@ export type WeightsReference =
   /** A repository of the hub; `revision` is a branch, a tag or a commit, default `main`. */
   | { readonly kind: "hub"; readonly repo: string; readonly revision?: string };
 
-export const weightExtensions = [".safetensors", ".pth", ".th", ".pt", ".bin"] as const;
+export const weightExtensions = [".safetensors", ".pth", ".th", ".pt", ".bin", ".ckpt"] as const;
 /** A model's folder as Hugging Face's tools write it has one of these. */
 export const hubWeightFiles = ["model.safetensors", "pytorch_model.bin"] as const;
 /** The best model in a run's folder. */
 export const runWeightsFile = join("checkpoints", "best.safetensors");
 
 const FORMS =
-  "--weights takes a file (.safetensors, .pth, .th, .pt, .bin), a run's folder or name, a model's name, or a repository as hf-hub:owner/name, owner/name or owner/name@revision";
+  "--weights takes a file (.safetensors, .pth, .th, .pt, .bin, .ckpt), a run's folder or name, a model's name, or a repository as hf-hub:owner/name, owner/name or owner/name@revision";
 const MAX_REPO = 96;
 const MAX_NAMED = 20;
 

@@ -37,7 +37,7 @@ function blockRules(tensors: ReadonlyMap<string, TensorData>): Rule[] {
 export const efficientnetPytorch: Importer = {
   format: "efficientnet-pytorch",
   framework: "tensorflow",
-  matches: (keys) => keys.has("_conv_stem.weight") && keys.has("_blocks.0._depthwise_conv.weight"),
+  marks: ["_conv_stem.weight", "_blocks.0._depthwise_conv.weight"],
   convert: (tensors) =>
     renameAll(tensors, [
       ...blockRules(tensors),

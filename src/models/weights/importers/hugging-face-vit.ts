@@ -27,12 +27,7 @@ const rules: readonly Rule[] = [
 export const huggingFaceViT: Importer = {
   format: "Hugging Face ViTForImageClassification",
 
-  matches(keys) {
-    return (
-      keys.has("vit.embeddings.cls_token") &&
-      keys.has("vit.encoder.layer.0.attention.attention.query.weight")
-    );
-  },
+  marks: ["vit.embeddings.cls_token", "vit.encoder.layer.0.attention.attention.query.weight"],
 
   /** @throws ThawError where a layer lacks one of query, key and value, or they do not fit together. */
   convert(tensors) {

@@ -23,7 +23,7 @@ const rules: readonly Rule[] = [
 /** torchvision's `convnext_tiny` and its siblings → timm's ConvNeXt, whose layer scale is flat. */
 export const torchvisionConvnext: Importer = {
   format: "torchvision convnext",
-  matches: (keys) => keys.has("features.1.0.layer_scale") && keys.has("classifier.2.weight"),
+  marks: ["features.1.0.layer_scale", "classifier.2.weight"],
   convert: (tensors) =>
     new Map(
       [...tensors].map(([key, tensor]) => {

@@ -42,7 +42,7 @@ function prefixes(tensors: Tensors, pattern: RegExp): string[] {
 export const torchvisionEfficientnet: Importer = {
   format: "torchvision efficientnet",
   framework: "pytorch",
-  matches: (keys) => keys.has("features.1.0.block.0.0.weight") && keys.has("features.8.0.weight"),
+  marks: ["features.1.0.block.0.0.weight", "features.8.0.weight"],
   convert: (tensors) => {
     const blocks = prefixes(tensors, /^(features\.\d+\.\d+)\.block\./);
     const rules = blocks.flatMap((from) => {
@@ -77,7 +77,7 @@ const EPSILON = { torchvision: 1e-3, timm: 1e-5 } as const;
 export const torchvisionMobilenet: Importer = {
   format: "torchvision mobilenet_v3",
   framework: "pytorch",
-  matches: (keys) => keys.has("features.1.block.0.0.weight") && keys.has("classifier.3.weight"),
+  marks: ["features.1.block.0.0.weight", "classifier.3.weight"],
   convert: (tensors) => {
     const blocks = prefixes(tensors, /^(features\.\d+)\.block\./);
     const stages = mobileStages[blocks.length];

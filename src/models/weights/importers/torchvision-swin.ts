@@ -21,8 +21,7 @@ const rules: readonly Rule[] = [
 /** torchvision's `swin_t` and its siblings → timm's Swin, which computes the index of relative positions itself. */
 export const torchvisionSwin: Importer = {
   format: "torchvision swin",
-  matches: (keys) =>
-    keys.has("features.1.0.attn.relative_position_bias_table") && keys.has("head.weight"),
+  marks: ["features.1.0.attn.relative_position_bias_table", "head.weight"],
   convert: (tensors) => {
     const kept = [...tensors].filter(([key]) => !key.endsWith(".relative_position_index"));
     return renameAll(new Map(kept), rules);

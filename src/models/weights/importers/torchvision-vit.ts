@@ -19,6 +19,6 @@ const rules: readonly Rule[] = [
 /** torchvision's `vit_b_16` and its siblings → timm's ViT. */
 export const torchvisionVit: Importer = {
   format: "torchvision vit",
-  matches: (keys) => keys.has("class_token") && keys.has("encoder.pos_embedding"),
+  marks: ["class_token", "encoder.pos_embedding"],
   convert: (tensors) => renameAll(tensors, rules),
 };

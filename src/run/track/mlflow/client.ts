@@ -1,5 +1,10 @@
-import { createReadStream, type ReadStream } from "node:fs";
+import { createReadStream, statSync } from "node:fs";
+import { Readable } from "node:stream";
+import { z } from "zod";
 import { ThawError } from "../../../errors.ts";
+import { parseUrl, readText, requestOnce } from "../../../platform/http.ts";
+import { artifactAddress } from "./artifacts.ts";
+import { MlflowRefusal } from "./refusal.ts";
 import type { MlflowServer } from "./server.ts";
 
 /** A value to log; the server keeps every one of a key. */
@@ -27,15 +32,23 @@ export interface MlflowRun {
 export const MOST_METRICS = 1000;
 export const MOST_PARAMS = 100;
 
-/** The server refused a request: asking again will not help. */
-export class MlflowRefusal extends ThawError {
-  readonly code: string;
+/** Its answers are a few hundred bytes. */
+const MAX_ANSWER_BYTES = 1 << 20;
+/** Milliseconds: a server that passes a large file on to its store says nothing meanwhile. */
+const UPLOAD_STALL = 300_000;
+/** Of the server's own words in a message. */
+const MAX_WORDS = 300;
 
-  constructor(message: string, code: string) {
-    super(message);
-    this.code = code;
-  }
-}
+const id = z.string().min(1).max(250);
+const foundSchema = z.object({ experiment: z.object({ experiment_id: id }) });
+const madeSchema = z.object({ experiment_id: id });
+const runSchema = z.object({
+  run: z.object({ info: z.object({ run_id: id, artifact_uri: z.string().max(4096) }) }),
+});
+const errorSchema = z.object({
+  error_code: z.string().optional(),
+  message: z.string().optional(),
+});
 
 /** MLflow's REST API 2.0, as much of it as a run needs. Every request ends after `timeout` milliseconds at the latest. */
 export class MlflowClient {
@@ -51,8 +64,7 @@ export class MlflowClient {
   async experiment(name: string): Promise<string> {
     const find = async () => {
       const query = `experiments/get-by-name?experiment_name=${encodeURIComponent(name)}`;
-      const found = await this.#ask<{ experiment: { experiment_id: string } }>("GET", query);
-      return found.experiment.experiment_id;
+      return (await this.#ask("GET", query, foundSchema)).experiment.experiment_id;
     };
     try {
       return await find();
@@ -60,9 +72,7 @@ export class MlflowClient {
       if (codeOf(error) !== "RESOURCE_DOES_NOT_EXIST") throw error;
     }
     try {
-      const made = await this.#ask<{ experiment_id: string }>("POST", "experiments/create", {
-        name,
-      });
+      const made = await this.#ask("POST", "experiments/create", madeSchema, { name });
       return made.experiment_id;
     } catch (error) {
       // Another run was quicker.
@@ -75,34 +85,30 @@ export class MlflowClient {
     experiment: string,
     run: { readonly name: string; readonly startTime: number; readonly tags: readonly KeyValue[] },
   ): Promise<MlflowRun> {
-    const answer = await this.#ask<{ run: { info: { run_id: string; artifact_uri: string } } }>(
-      "POST",
-      "runs/create",
-      {
-        experiment_id: experiment,
-        run_name: run.name,
-        start_time: run.startTime,
-        tags: run.tags,
-      },
-    );
+    const answer = await this.#ask("POST", "runs/create", runSchema, {
+      experiment_id: experiment,
+      run_name: run.name,
+      start_time: run.startTime,
+      tags: run.tags,
+    });
     const { run_id: id, artifact_uri: artifactUri } = answer.run.info;
     return { id, artifactUri };
   }
 
   async logMetrics(run: string, metrics: readonly Metric[]): Promise<void> {
     const texts = metrics.map(({ value, ...metric }) => ({ ...metric, value: jsonNumber(value) }));
-    await this.#ask("POST", "runs/log-batch", { run_id: run, metrics: texts });
+    await this.#ask("POST", "runs/log-batch", z.unknown(), { run_id: run, metrics: texts });
   }
 
   async logParams(run: string, params: readonly KeyValue[]): Promise<void> {
     for (let i = 0; i < params.length; i += MOST_PARAMS) {
       const some = params.slice(i, i + MOST_PARAMS);
-      await this.#ask("POST", "runs/log-batch", { run_id: run, params: some });
+      await this.#ask("POST", "runs/log-batch", z.unknown(), { run_id: run, params: some });
     }
   }
 
   async updateRun(run: string, status: MlflowStatus, endTime?: number): Promise<void> {
-    await this.#ask("POST", "runs/update", {
+    await this.#ask("POST", "runs/update", z.unknown(), {
       run_id: run,
       status,
       ...(endTime !== undefined && { end_time: endTime }),
@@ -111,58 +117,60 @@ export class MlflowClient {
 
   /**
    * Sends a file to where the server keeps the run's artifacts, through the server. `milliseconds` is for the whole of it.
-   * @throws MlflowRefusal where the server leaves that to its clients.
+   * @throws MlflowRefusal where the server leaves that to its clients, or names a place that is not among its artifacts.
    */
   async upload(run: MlflowRun, name: string, path: string, milliseconds: number): Promise<void> {
-    const root = /^mlflow-artifacts:(?:\/\/[^/]*)?\/+(.*)$/.exec(run.artifactUri)?.[1];
-    if (root === undefined) {
-      throw new MlflowRefusal(
-        `the server keeps artifacts at ${run.artifactUri}, which does not go through it`,
-        "NO_PROXY",
-      );
-    }
-    const place = `${root}/${name}`.split("/").map(encodeURIComponent).join("/");
-    const file = createReadStream(path);
+    const address = artifactAddress(this.#server.url, run.artifactUri, name);
+    const { size } = statSync(path);
+    // What is appended meanwhile is the next upload's.
+    const body = size === 0 ? Readable.from([]) : createReadStream(path, { end: size - 1 });
     try {
-      const body = bodyOf(file);
-      await this.#send("PUT", `mlflow-artifacts/artifacts/${place}`, milliseconds, {
-        body,
-        duplex: "half",
-      });
+      await this.#send("PUT", address, milliseconds, body, { "content-length": String(size) });
     } finally {
-      file.destroy();
+      body.destroy();
     }
   }
 
-  async #ask<T>(method: "GET" | "POST", path: string, body?: object): Promise<T> {
-    const content = body === undefined ? {} : { body: JSON.stringify(body) };
-    const headers = body === undefined ? {} : { "content-type": "application/json" };
-    return (await this.#send(method, `mlflow/${path}`, this.#timeout, {
-      ...content,
-      headers,
-    })) as T;
+  async #ask<T>(
+    method: "GET" | "POST",
+    path: string,
+    schema: z.ZodType<T>,
+    content?: object,
+  ): Promise<T> {
+    const body = content && JSON.stringify(content);
+    const headers: Record<string, string> = content ? { "content-type": "application/json" } : {};
+    const address = parseUrl(`${this.#server.url}/api/2.0/mlflow/${path}`);
+    const text = await this.#send(method, address, this.#timeout, body, headers);
+    const parsed = schema.safeParse(text === "" ? {} : jsonOf(text));
+    if (parsed.success) return parsed.data;
+    throw new ThawError(
+      `${method} ${path.replace(/\?.*/, "")}: this is no answer of an MLflow server`,
+    );
   }
 
   async #send(
-    method: string,
-    path: string,
+    method: "GET" | "POST" | "PUT",
+    address: URL,
     milliseconds: number,
-    { headers, ...rest }: RequestInit & { duplex?: "half" },
-  ): Promise<unknown> {
-    const response = await fetch(`${this.#server.url}/api/2.0/${path}`, {
+    body: string | Readable | undefined,
+    headers: Readonly<Record<string, string>>,
+  ): Promise<string> {
+    const response = await requestOnce(address, {
       method,
-      ...rest,
-      headers: { ...this.#server.headers, ...(headers as Record<string, string>) },
-      signal: AbortSignal.timeout(Math.ceil(milliseconds)),
-      // With a redirect to a log-in page a POST would become a GET.
-      redirect: "error",
+      body,
+      headers: { ...this.#server.headers, ...headers },
+      limits: { totalMs: milliseconds, stallMs: UPLOAD_STALL },
     });
-    const text = await response.text();
-    if (response.ok) return text === "" ? {} : JSON.parse(text);
-    const { error_code: code, message } = parseError(text);
-    const what = `${method} ${path.replace(/\?.*/, "")}: ${response.status} ${message ?? response.statusText}`;
+    const text = await readText(response, MAX_ANSWER_BYTES);
+    const { statusCode: status = 0, statusMessage } = response;
+    if (status >= 200 && status < 300) return text;
+    const { error_code: code, message } = errorSchema.safeParse(jsonOf(text)).data ?? {};
+    const place = address.pathname.replace(/^.*\/api\/2\.0\/(mlflow\/)?/, "");
+    const words = (message ?? statusMessage ?? "").slice(0, MAX_WORDS);
+    // A redirect is refused, too: to a log-in page, and with it a POST would become a GET.
+    const what = `${method} ${place}: ${status} ${words}`;
     // These pass: a server that starts, is overloaded or is being replaced.
-    const isPassing = response.status >= 500 || response.status === 429 || response.status === 408;
+    const isPassing = status >= 500 || status === 429 || status === 408;
     throw isPassing ? new ThawError(what) : new MlflowRefusal(what, code ?? "");
   }
 }
@@ -176,15 +184,10 @@ function jsonNumber(value: number): number | string {
   return Number.isFinite(value) ? value : String(value);
 }
 
-function parseError(text: string): { readonly error_code?: string; readonly message?: string } {
+function jsonOf(text: string): unknown {
   try {
-    return JSON.parse(text) as { error_code?: string; message?: string };
+    return JSON.parse(text);
   } catch {
-    return {};
+    return undefined;
   }
-}
-
-/** Streamed: a model may be larger than what memory is left. Not as a web stream, whose end crashes Node 20 at times. */
-function bodyOf(file: ReadStream): NonNullable<RequestInit["body"]> {
-  return file as unknown as NonNullable<RequestInit["body"]>;
 }

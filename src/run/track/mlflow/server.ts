@@ -23,8 +23,8 @@ export function mlflowServer(env: Readonly<Record<string, string | undefined>>):
       hint: `${hint}; files and databases are MLflow's own to write`,
     });
   }
-  const user = env["MLFLOW_TRACKING_USERNAME"] ?? decodeURIComponent(url.username);
-  const password = env["MLFLOW_TRACKING_PASSWORD"] ?? decodeURIComponent(url.password);
+  const user = env["MLFLOW_TRACKING_USERNAME"] ?? decoded(url.username);
+  const password = env["MLFLOW_TRACKING_PASSWORD"] ?? decoded(url.password);
   const token = env["MLFLOW_TRACKING_TOKEN"];
   // The order in which MLflow's client prefers them.
   const authorization = user
@@ -35,6 +35,15 @@ export function mlflowServer(env: Readonly<Record<string, string | undefined>>):
     headers: authorization ? { authorization } : {},
     experiment: env["MLFLOW_EXPERIMENT_NAME"] || "Default",
   };
+}
+
+/** As it is where it is no encoded text: a password may have a percent sign. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 function withoutPassword(address: string): string {

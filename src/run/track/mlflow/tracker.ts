@@ -4,15 +4,10 @@ import type { Summary } from "../../summary.ts";
 import type { HParam } from "../hparams.ts";
 import type { Tracker, TrackerOptions } from "../tracker.ts";
 import { Backlog } from "./backlog.ts";
-import {
-  type KeyValue,
-  type Metric,
-  MlflowClient,
-  MlflowRefusal,
-  type MlflowStatus,
-} from "./client.ts";
+import { type KeyValue, type Metric, MlflowClient, type MlflowStatus } from "./client.ts";
 import { filesToSend } from "./files.ts";
 import { type Journal, readJournal, writeJournal } from "./journal.ts";
+import { MlflowRefusal } from "./refusal.ts";
 import type { MlflowServer } from "./server.ts";
 
 export interface MlflowOptions extends TrackerOptions {
@@ -53,6 +48,8 @@ export class MlflowTracker implements Tracker {
   #working: Promise<void> = Promise.resolve();
   #pause: number;
   #noted = false;
+  /** By `performance.now()`: all that is sent before ends by then. */
+  #deadline = NO_DEADLINE;
   #refused = false;
 
   constructor(options: MlflowOptions) {
@@ -78,11 +75,13 @@ export class MlflowTracker implements Tracker {
   /** Sends the rest of the record and its files, and gives up in time. Throws nothing. */
   async close(): Promise<void> {
     clearTimeout(this.#timer);
+    // For what is being sent just now, too: of a long backlog every request may be slow.
+    this.#deadline = performance.now() + this.#limits.close;
     await this.#working;
     clearTimeout(this.#timer);
     if (this.#refused) return;
     try {
-      await this.#sendAll(performance.now() + this.#limits.close);
+      await this.#sendAll();
     } catch (error) {
       this.#failed(error);
     }
@@ -93,7 +92,7 @@ export class MlflowTracker implements Tracker {
     clearTimeout(this.#timer);
     this.#summary = summary;
     try {
-      await this.#sendAll(NO_DEADLINE);
+      await this.#sendAll();
     } catch (error) {
       if (this.#journal !== undefined) this.#keepJournal(this.#journal);
       throw new ThawError(`MLflow at ${this.#options.server.url}: ${reasonOf(error)}`, {
@@ -106,7 +105,7 @@ export class MlflowTracker implements Tracker {
 
   #schedule(milliseconds: number): void {
     this.#timer = setTimeout(() => {
-      this.#working = this.#sendNumbers(NO_DEADLINE).then(
+      this.#working = this.#sendNumbers().then(
         () => {
           this.#pause = this.#limits.pause;
           this.#schedule(this.#pause);
@@ -122,25 +121,25 @@ export class MlflowTracker implements Tracker {
     this.#timer.unref();
   }
 
-  async #sendAll(deadline: number): Promise<void> {
-    const journal = await this.#sendNumbers(deadline);
+  async #sendAll(): Promise<void> {
+    const journal = await this.#sendNumbers();
     const summary = this.#summary;
     if (summary !== undefined && summary.status !== "running") {
       const results = resultMetrics(summary, journal.step, this.#options.now());
       if (results.length > 0) await this.#client.logMetrics(journal.runId, results);
-      await this.#sendFiles(journal, deadline);
+      await this.#sendFiles(journal);
       await this.#tellStatus(journal, mlflowStatus(summary));
     }
     writeJournal(this.#journalPath, journal);
   }
 
-  async #sendNumbers(deadline: number): Promise<Journal> {
+  async #sendNumbers(): Promise<Journal> {
     const journal = await this.#openRun();
     const { epoch } = journal;
     for (;;) {
       const portion = await this.#backlog.next(journal, this.#options.now());
       if (portion === undefined) break;
-      inTime(deadline);
+      inTime(this.#deadline);
       await this.#client.logMetrics(journal.runId, portion.metrics);
       this.#backlog.done(portion);
       Object.assign(journal, { step: portion.step, epoch: portion.epoch });
@@ -186,11 +185,11 @@ export class MlflowTracker implements Tracker {
     journal.status = status;
   }
 
-  async #sendFiles(journal: Journal, deadline: number): Promise<void> {
+  async #sendFiles(journal: Journal): Promise<void> {
     const run = { id: journal.runId, artifactUri: journal.artifactUri };
     for (const { name, path, stamp } of filesToSend(this.#options.dir)) {
       if (journal.files[name] === stamp) continue;
-      const left = inTime(deadline);
+      const left = inTime(this.#deadline);
       await this.#client.upload(run, name, path, Math.min(left, LONGEST_UPLOAD));
       journal.files[name] = stamp;
     }
@@ -239,6 +238,7 @@ function resultMetrics(
   const values = {
     "accuracy/test": test?.accuracy,
     "macro_f1/test": test?.macroF1,
+    "macro_f1_all_classes/test": test?.macroF1AllClasses,
     "loss/test": test?.loss,
     "accuracy/val_best": best?.valAccuracy,
     train_seconds: seconds.train,
@@ -255,9 +255,8 @@ function paramTexts(params: MlflowOptions["params"]): KeyValue[] {
     .filter(({ value }) => value !== "");
 }
 
-/** fetch says "fetch failed" and hides why. */
+/** The address is in the note already. */
 function reasonOf(error: unknown): string {
-  const { message, cause, name } = error as Error;
-  if (name === "TimeoutError") return "it does not answer in time";
+  const { message, cause } = error as Error;
   return cause instanceof Error && cause.message !== "" ? cause.message : message;
 }

@@ -1,0 +1,89 @@
+import { resolve } from "node:path";
+import { builtinDatasetNames } from "../data/datasets/index.ts";
+import { type LabelledImages, openLabelled } from "../data/datasets/labelled.ts";
+import { type CsvOptions, csvOptionsOf } from "../data/folders/csv-columns.ts";
+import type { SplitName } from "../data/folders/listing.ts";
+import type { DatasetSplits } from "../data/imageset.ts";
+import { ThawError } from "../errors.ts";
+import { trainConfigSchema } from "../run/config.ts";
+import { readRun } from "../run/read.ts";
+import { openRunData } from "../run/run-data.ts";
+import { ancestorsOf, runOfWeights, seenSentences } from "../run/seen-images.ts";
+import { readSplit } from "../run/split-file.ts";
+import { openConfiguredData } from "./dataset.ts";
+import { downloadProgress, note } from "./progress.ts";
+
+export interface LabelledChoice extends CsvOptions {
+  readonly data: string;
+  readonly split?: SplitName | "all" | undefined;
+  readonly mirror?: string | undefined;
+  /** The weights as a person named them. */
+  readonly reference?: string | undefined;
+  readonly out: string;
+}
+
+/**
+ * The images that weights are evaluated on: every labelled image of a folder, archive or CSV, the test images of a
+ * built-in data set, or the split that is asked for. How many of them a run of these weights has learnt from is said.
+ */
+export async function openForWeights(
+  choice: LabelledChoice,
+): Promise<
+  Pick<LabelledImages, "name" | "set"> & { readonly split: string; readonly what: string }
+> {
+  const { data, mirror, out, reference } = choice;
+  const isBuiltin = builtinDatasetNames.includes(data);
+  const split = choice.split ?? (isBuiltin ? "test" : "all");
+  const dir = runOfWeights(reference, out);
+  const csv = csvOptionsOf(choice);
+  const location = { ...csv, data, mirror, onProgress: downloadProgress() };
+  const labelled =
+    isBuiltin && split !== "all" && split !== "test"
+      ? undefined
+      : await openLabelled(location, split);
+  if (labelled === undefined) return drawn(choice, split as SplitName, dir);
+  for (const text of labelled.notes) note(text);
+  const runs = dir === undefined ? [] : [dir, ...ancestorsOf(readRun(dir).config, out)];
+  for (const text of seenSentences(runs, labelled.ids, "images")) note(text);
+  return { ...labelled, split, what: describe(labelled, split) };
+}
+
+/** A split that the source does not have: the run's own where these are its images; else one that is drawn. */
+async function drawn(choice: LabelledChoice, split: SplitName, dir: string | undefined) {
+  const { data, mirror } = choice;
+  const own = dir === undefined ? undefined : await ofRun(dir, data, split, mirror);
+  if (own !== undefined) {
+    return { name: own.name, set: own[split], split, what: `the ${split} images of the run` };
+  }
+  const splits = await openConfiguredData(
+    { data, ...csvOptionsOf(choice), seed: trainConfigSchema.shape.seed.parse(undefined) },
+    mirror,
+  );
+  for (const text of splits.notes) note(text);
+  return { name: splits.name, set: splits[split], split, what: split };
+}
+
+/** Undefined where these are not the images of the run. Some of them missing in the run's own place is an error. */
+async function ofRun(
+  dir: string,
+  data: string,
+  split: SplitName,
+  mirror: string | undefined,
+): Promise<DatasetSplits | undefined> {
+  if (readSplit(dir) === undefined) return undefined;
+  const isItsPlace = resolve(String(readRun(dir).config["data"])) === resolve(data);
+  const options = { data, mirror, needs: [split], skipMissing: !isItsPlace };
+  try {
+    const own = await openRunData(dir, { ...options, onNote: note });
+    return own.leftOut === undefined ? own : undefined;
+  } catch (error) {
+    if (isItsPlace || !(error instanceof ThawError)) throw error;
+    return undefined;
+  }
+}
+
+function describe({ set, counts }: LabelledImages, split: SplitName | "all"): string {
+  if (split !== "all") return split;
+  const parts = Object.entries(counts).map(([name, count]) => `${count} ${name}`);
+  return `all ${set.count} labelled images${parts.length > 0 ? ` (${parts.join(", ")})` : ""}`;
+}

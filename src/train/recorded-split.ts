@@ -1,0 +1,53 @@
+import type { DatasetSplits } from "../data/imageset.ts";
+import { type RecordedSplit, recordSplit, splitNames } from "../data/recorded.ts";
+import { ThawError } from "../errors.ts";
+import { cacheHome } from "../libtorch/index.ts";
+import type { RunRecord } from "../run/record.ts";
+import { ancestorsOf, countSeen, imageIds, seenSentences } from "../run/seen-images.ts";
+import { readSplit, writeSplit } from "../run/split-file.ts";
+import type { TrainOptions } from "./events.ts";
+import type { Session } from "./session.ts";
+
+/**
+ * The split that a new run keeps. What makes its test images say too much is said: copies of training images among them,
+ * and images that a run has learnt from which this one starts from.
+ */
+export async function recordedFor(
+  config: Parameters<typeof ancestorsOf>[0],
+  data: DatasetSplits,
+  { cache = cacheHome(), onNote }: Pick<TrainOptions, "cache" | "onNote">,
+): Promise<RecordedSplit> {
+  const split = await recordSplit(data, cache);
+  const ids = imageIds(split, "test");
+  if (ids === undefined) return split;
+  const { train, val } = countSeen(split, ids);
+  if (train + val > 0) {
+    onNote?.(
+      `warning: ${train + val} of the ${ids.length} test images are copies, byte for byte, of ${val === 0 ? "training images" : "training or validation images"}: the test accuracy will look better than it is (thaw data info lists them)`,
+    );
+  }
+  for (const text of seenSentences(ancestorsOf(config), ids, "test images")) onNote?.(text);
+  return split;
+}
+
+/** Writes into the record of a run that is resumed which images it goes on without. */
+export async function goOnWithout(
+  run: RunRecord,
+  data: DatasetSplits,
+  session: Session,
+  { cache = cacheHome(), onNote }: Pick<TrainOptions, "cache" | "onNote">,
+): Promise<void> {
+  const { leftOut = [] } = data;
+  if (leftOut.length === 0) return;
+  const before = readSplit(run.dir);
+  if (before === undefined) throw new ThawError(`${run.name} keeps no list of its images`);
+  const now = await recordSplit(data, cache);
+  writeSplit(run.dir, { ...now, leftOut: [...before.leftOut, ...leftOut] });
+  const counts = splitNames.map((split) => leftOut.filter((one) => one.split === split).length);
+  onNote?.(
+    `${run.name} goes on without ${counts[0]} training, ${counts[1]} validation and ${counts[2]} test images; its record says so (split.json)`,
+  );
+  const { progress, train } = session;
+  // An epoch that had begun ends with the batches there are now.
+  progress.batch = Math.min(progress.batch, train.batches - 1);
+}
