@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { serve } from "../../test/support/file-server.ts";
 import { ThawError, UsageError } from "../errors.ts";
+import type { SomeLimits } from "../platform/http.ts";
 import { pushFolder } from "./push.ts";
 
 const model = Buffer.from("a model of so many bytes".repeat(100));
@@ -154,13 +155,13 @@ describe("pushFolder", () => {
 });
 
 describe("a hub that means no good", () => {
-  const refusal = async (): Promise<ThawError> => {
-    const limits = { stallMs: 150, slowest: 1000 };
+  const refusal = async (limits: SomeLimits = {}): Promise<ThawError> => {
     const error = await pushFolder(folder, "me/dogs", { env: env(), limits }).catch((e) => e);
     expect(error).toBeInstanceOf(ThawError);
     expect(hub.committed.size).toBe(0);
     return error;
   };
+  const short = { stallMs: 500, slowest: 1000 };
   const answers = (path: string, reply: (response: ServerResponse) => unknown) => {
     hub.replies.hub = (asked, response) => {
       if (!asked.includes(path)) return false;
@@ -181,7 +182,7 @@ describe("a hub that means no good", () => {
       const timer = setInterval(() => response.write("a"), 20);
       response.on("close", () => clearInterval(timer));
     });
-    expect((await refusal()).message).toMatch(
+    expect((await refusal(short)).message).toMatch(
       /me\/dogs: .* cannot be reached: less than 1000 bytes/,
     );
   });
@@ -202,7 +203,9 @@ describe("a hub that means no good", () => {
       batch({ href: `${hub.storageUrl}/x`, header: { "Content-Length": "3" } }),
     );
     hub.replies.storage = () => true;
-    expect((await refusal()).message).toMatch(/uploading model.onnx: .* nothing came for 0.15 s/);
+    expect((await refusal(short)).message).toMatch(
+      /uploading model.onnx: .* nothing came for 0.5 s/,
+    );
     hub.replies.storage = (_, response) => {
       response.writeHead(307, { location: "http://169.254.169.254/latest" }).end();
       return true;

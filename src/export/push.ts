@@ -204,7 +204,8 @@ class HubWriter {
     const { upload, verify } = object?.actions ?? {};
     // Without an action the hub has it already.
     if (upload === undefined) return;
-    const content = bytes === 0 ? Readable.from([]) : createReadStream(path, { end: bytes - 1 });
+    const content = () =>
+      bytes === 0 ? Readable.from([]) : createReadStream(path, { end: bytes - 1 });
     // The address is signed: the token is the hub's alone, and is not sent to a storage elsewhere.
     await this.#reach(`uploading ${name}`, upload.href, {
       method: "PUT",

@@ -33,8 +33,8 @@ export interface RequestOptions {
   readonly method?: "GET" | "HEAD" | "POST" | "PUT";
   /** Beside Thaw's own. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** A stream needs a `content-length` among the headers. It is destroyed with the request. */
-  readonly body?: string | Readable | undefined;
+  /** A stream is opened once the request is, and destroyed with it. It needs a `content-length` among the headers. */
+  readonly body?: string | (() => Readable) | undefined;
   readonly limits?: SomeLimits | undefined;
 }
 
@@ -76,9 +76,15 @@ export function requestOnce(address: URL, options: RequestOptions = {}): Promise
     request.on("error", fail);
     request.on("response", resolve);
     watch(request, limits);
-    if (body === undefined || typeof body === "string") request.end(body);
+    if (typeof body !== "function") {
+      request.end(body);
+      return;
+    }
+    const stream = body();
+    // A file may also fail to open when all is over.
+    stream.on("error", (error) => request.destroy(error));
     // What fails here is the request's error, too.
-    else pipeline(body, request).catch(() => {});
+    pipeline(stream, request).catch(() => {});
   });
 }
 

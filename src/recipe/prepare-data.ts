@@ -41,8 +41,12 @@ async function prepare(
 ): Promise<void> {
   const { pathColumn, labelColumn, splitColumn, imageFolder, ...options } = rest;
   const csv = { pathColumn, labelColumn, splitColumn, imageFolder };
-  const asked = classes && { classes: [...classes] };
-  const found = await locateData({ data: source, ...csv, mirror, ...asked });
+  const found = await locateData({
+    data: source,
+    ...csv,
+    mirror,
+    ...(classes && { classes: [...classes] }),
+  });
   if (found.kind === "memory") {
     throw new UsageError(`prepare: ${source} is whole and split already`, {
       hint: `train on it with data: ${source}, or write its images with pack: ${source}`,

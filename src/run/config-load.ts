@@ -1,6 +1,5 @@
 import { closeSync, openSync, readSync } from "node:fs";
 import { extname } from "node:path";
-import { parse as parseYaml } from "yaml";
 import type { z } from "zod";
 import { nearest, UsageError } from "../errors.ts";
 import { requireShallow } from "../platform/json.ts";
@@ -19,10 +18,10 @@ import { configFields } from "./config-fields.ts";
 import { flagOf } from "./config-flags.ts";
 import { modelOfWeights } from "./model-of-weights.ts";
 import { recipeFor } from "./recipe.ts";
+import { parseYaml } from "./yaml.ts";
 
 /** A matrix of all that Thaw can do has a few thousand. */
 const MOST_BYTES = 1 << 20;
-const MOST_LEVELS = 100;
 
 export type Document = Readonly<Record<string, unknown>>;
 
@@ -229,19 +228,12 @@ export function refused(problems: readonly string[]): UsageError {
 /** @throws UsageError for a file that cannot be read, is no list of keys, or is larger or deeper than any config. */
 export function readDocument(file: string): Document {
   const text = readBounded(file);
-  // Before it is parsed: YAML that is nested without end takes minutes and all memory.
-  if (opensMoreThan(MOST_LEVELS, text)) {
-    throw new UsageError(`${file}: nested more than ${MOST_LEVELS} levels deep`);
-  }
   let value: unknown;
   try {
     // YAML 1.2 holds JSON too, but its messages for a JSON file would speak of YAML.
-    value = extname(file) === ".json" ? JSON.parse(text) : parseYaml(text, { merge: true });
+    value = extname(file) === ".json" ? JSON.parse(text) : parseYaml(text);
     requireShallow(value);
   } catch (cause) {
-    if (/call stack/.test((cause as Error).message)) {
-      throw new UsageError(`${file}: nested too deeply to be read`, { cause });
-    }
     throw new UsageError(`${file}: ${(cause as Error).message}`, { cause });
   }
   if (value === null || value === undefined) return {};
@@ -269,16 +261,6 @@ function readBounded(file: string): string {
   }
   if (length <= MOST_BYTES) return bytes.toString("utf8", 0, length);
   throw new UsageError(`${file}: more than the ${MOST_BYTES} bytes that a config may have`);
-}
-
-/** Are more than `most` brackets open at once somewhere? Those inside strings count too, but mostly stand in pairs. */
-function opensMoreThan(most: number, text: string): boolean {
-  let open = 0;
-  for (const [bracket] of text.matchAll(/[[\]{}]/g)) {
-    open = Math.max(0, open + (bracket === "[" || bracket === "{" ? 1 : -1));
-    if (open > most) return true;
-  }
-  return false;
 }
 
 /** `over` laid over `under`; groups are merged key by key. */

@@ -98,11 +98,6 @@ async function listPath(
   return { ...listing, notes: [...notes, ...listing.notes] };
 }
 
-/** A name of {@link builtinDatasetNames}, and not a path. */
-export function isBuiltinName(data: string): boolean {
-  return builtinDatasetNames.includes(data);
-}
-
 function isBuiltin(name: string): name is BuiltinDatasetName {
   return Object.hasOwn(builtinDatasets, name);
 }

@@ -6,7 +6,6 @@ import type { FileImageSet } from "../fileset.ts";
 import { chooseClasses } from "../folders/choose-classes.ts";
 import { loadSmall } from "../folders/decode-small.ts";
 import { fileSet, type Listing } from "../folders/listing.ts";
-import { readManifest } from "../folders/manifest.ts";
 import { byCodePoint } from "../folders/names.ts";
 import { requireClasses } from "../folders/require-classes.ts";
 import { stampedContent } from "../folders/stamp.ts";
@@ -14,7 +13,7 @@ import type { DatasetSplits, MemorySplits, SplitOrigin, SplitSet } from "../imag
 import { inClassOrder, type SourceSets, type SplitChoice, splitSets } from "../splits.ts";
 import { channelStatistics } from "../statistics.ts";
 import type { LoadedDataset } from "./load.ts";
-import { type DataLocation, isBuiltinName, locateData } from "./locate.ts";
+import { type DataLocation, locateData } from "./locate.ts";
 
 /** What to open, and how to split it. */
 export interface DatasetSpec extends SplitChoice, DataLocation {}
@@ -65,7 +64,7 @@ async function openListing(all: Listing, spec: DatasetSpec): Promise<DatasetSpli
   // Which images are in which split does not depend on the order of classes.
   const sets = sourceSets({ ...listing, classes: [...listing.classes].sort(byCodePoint) });
   if (sets.train.count === 0 && listing.files.length > 0) throw withoutTraining(listing, spec.data);
-  const draw = spec.draw ?? drawOf(listing, spec.data);
+  const draw = spec.draw ?? (listing.isFixed ? "shuffle" : "names");
   const drawn = splitSets(sets, { ...spec, classes: undefined, draw });
   const split = inClassOrder(drawn, listing.classes);
   const origin: SplitOrigin = {
@@ -95,14 +94,6 @@ async function openListing(all: Listing, spec: DatasetSpec): Promise<DatasetSpli
     };
   }
   return { kind: "files", name, fingerprint, train, val, test, ...imagenet, notes, origin };
-}
-
-/**
- * People's own folders grow, so their images are drawn by name. What was built in or prepared does not, and is drawn as
- * ever: recorded results stay comparable.
- */
-function drawOf(listing: Listing, data: string): SplitChoice["draw"] {
-  return isBuiltinName(data) || readManifest(listing.root) !== undefined ? "shuffle" : "names";
 }
 
 function withoutTraining({ files }: Listing, data: string): UsageError {

@@ -88,7 +88,7 @@ export async function listDogs(
       ? { files: listed.files, notes: ["lists.tar is not there: not split by the authors' lists"] }
       : bySplit(listed.files, await readLists(found));
   return makeListing({
-    ...{ name, root, passedOver },
+    ...{ name, root, passedOver, isFixed: true },
     files: split.files.map((file) => ({ ...file, className: withoutSynset(file.className) })),
     notes: [
       `${stanfordDogs.title} from ${origin}`,

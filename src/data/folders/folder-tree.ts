@@ -29,7 +29,10 @@ export interface FolderTree {
   readonly unreadable?: UsageError;
 }
 
-/** Reads a folder and all below it. Links are followed, as torchvision does, but not in circles. */
+/**
+ * Reads a folder and all below it. Links are followed, as torchvision does, but not in circles.
+ * @throws UsageError for a folder that cannot be listed, and for names that are not UTF-8.
+ */
 export function readFolderTree(root: string): FolderTree {
   const tree = read(root, "", "", new Set());
   if (tree.unreadable) throw tree.unreadable;
@@ -64,6 +67,10 @@ function read(
     const message = `${absolute}: cannot be listed: ${(cause as Error).message}`;
     return { ...own, imageCount: 0, unreadable: new UsageError(message, { cause }) };
   }
+  refuseUndecodable(
+    absolute,
+    entries.map((entry) => entry.name),
+  );
   for (const entry of entries) {
     const file = join(absolute, entry.name);
     const kind = kindOf(file, entry);

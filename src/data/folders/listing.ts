@@ -35,6 +35,11 @@ export interface Listing {
   readonly passedOver: readonly PassedOver[];
   readonly hasSplits: boolean;
   readonly notes: readonly string[];
+  /**
+   * Published, prepared or packed: its images stay the same, and are drawn by their number, as in earlier versions, so that
+   * recorded results stay comparable. Other sources grow, and their images are drawn by name.
+   */
+  readonly isFixed?: true;
   /** Of a folder or archive: where the classes are, as the user calls it, and CSV files beside, which may have labels. */
   readonly layout?: { readonly place: string; readonly tables: readonly string[] };
 }

@@ -68,7 +68,7 @@ export function readManifest(folder: string): Manifest | undefined {
 export function withManifest(found: Listing): Listing {
   const manifest = readManifest(found.root);
   if (manifest === undefined) return found;
-  const named = withClassNames(found, manifest);
+  const named = withClassNames({ ...found, isFixed: true }, manifest);
   const listing = inOrder(named, orderOf(manifest, named.classes));
   const known = new Map(manifest.files.map((entry) => [entry.file, entry]));
   const unknown: string[] = [];

@@ -8,6 +8,8 @@ export type SplitShares = readonly [number, number, number];
 export interface Assignable {
   readonly className: string;
   readonly pixels: string;
+  /** By which it is drawn, whatever other images there are; undefined: by its place among them. */
+  readonly name?: string | undefined;
 }
 
 /**
@@ -29,7 +31,9 @@ export function assignSplits(
   const left = counts.map((count, label) => count - heldOut[label]![0]!);
   const rest = shareOut(left, [val, n - test - val]);
   const quotas = rest.map(([v, t], label) => [heldOut[label]![0]!, v!, t!]);
-  const drawn = drawStratified(labels, classes, quotas, seed, "train");
+  const names = images.flatMap(({ name }) => name ?? []);
+  const drawBy = names.length === n ? names : undefined;
+  const drawn = drawStratified(labels, classes, quotas, seed, "train", drawBy);
 
   const splits = new Array<SplitName>(n).fill("train");
   (["test", "val", "train"] as const).forEach((split, part) => {

@@ -19,10 +19,12 @@ export interface TreeOptions {
 
 /** Changes with the files and with every option that the tree depends on. */
 export function keyOf(
-  { files, passedOver, classes }: Listing,
+  { files, passedOver, classes, isFixed }: Listing,
   { seed, split, minSize }: TreeOptions,
 ): string {
-  const hash = createHash("sha256").update(JSON.stringify([1, seed, split ?? null, minSize]));
+  // 1 are splits drawn by the images' numbers, 2 by their names.
+  const version = isFixed || split === undefined ? 1 : 2;
+  const hash = createHash("sha256").update(JSON.stringify([version, seed, split ?? null, minSize]));
   for (const { name, className, split: own, path } of files) {
     hash.update(JSON.stringify([name, className, own ?? null, statStamp(path)]));
   }

@@ -96,6 +96,7 @@ export async function prepareImages(listing: Listing, options: PrepareOptions): 
   const images = good.map(({ file, image }) => ({
     className: file.className,
     pixels: image.pixels,
+    name: listing.isFixed ? undefined : file.name,
   }));
   const splits = split
     ? assignSplits(images, [...classes].sort(byCodePoint), split, options.seed)

@@ -19,7 +19,7 @@ export interface WeightsProgress {
 }
 
 /** Bytes that a connection has to bring before it breaks, or it counts as one that has failed. */
-const LEAST_PROGRESS = 64 * 1024;
+const LEAST_PROGRESS = 16 * 1024;
 
 export interface BlobOptions extends Connection {
   readonly onProgress?: ((progress: WeightsProgress) => void) | undefined;

@@ -34,7 +34,7 @@ beforeEach(async () => {
         waits++;
       },
     },
-    stallMs: 100,
+    stallMs: 20_000,
   };
 });
 afterEach(async () => {
@@ -50,7 +50,8 @@ const failure = async (promise: Promise<unknown>): Promise<ThawError> => {
   expect(error).toBeInstanceOf(ThawError);
   return error as ThawError;
 };
-const fetchBlob = () => downloadBlob(join(home, "blob"), name, info, connection);
+const fetchBlob = (stallMs = 20_000) =>
+  downloadBlob(join(home, "blob"), name, info, { ...connection, stallMs });
 
 function drip(response: ServerResponse): void {
   const timer = setInterval(() => response.write("a"), 10);
@@ -64,9 +65,9 @@ describe("a hub that", () => {
       drip(response);
       return true;
     };
-    const error = await failure(fetchBlob());
+    const error = await failure(fetchBlob(300));
     expect(error.message).toMatch(
-      /less than 1024 bytes a second came for 0.1 s after \d+ of 300000/,
+      /less than 1024 bytes a second came for 0.3 s after \d+ of 300000/,
     );
     expect(error.hint).toContain("goes on where it was");
     expect(waits).toBe(2);

@@ -2,7 +2,7 @@ import { createReadStream, statSync } from "node:fs";
 import { Readable } from "node:stream";
 import { z } from "zod";
 import { ThawError } from "../../../errors.ts";
-import { parseUrl, readText, requestOnce } from "../../../platform/http.ts";
+import { parseUrl, type RequestOptions, readText, requestOnce } from "../../../platform/http.ts";
 import { artifactAddress } from "./artifacts.ts";
 import { MlflowRefusal } from "./refusal.ts";
 import type { MlflowServer } from "./server.ts";
@@ -123,12 +123,8 @@ export class MlflowClient {
     const address = artifactAddress(this.#server.url, run.artifactUri, name);
     const { size } = statSync(path);
     // What is appended meanwhile is the next upload's.
-    const body = size === 0 ? Readable.from([]) : createReadStream(path, { end: size - 1 });
-    try {
-      await this.#send("PUT", address, milliseconds, body, { "content-length": String(size) });
-    } finally {
-      body.destroy();
-    }
+    const body = () => (size === 0 ? Readable.from([]) : createReadStream(path, { end: size - 1 }));
+    await this.#send("PUT", address, milliseconds, body, { "content-length": String(size) });
   }
 
   async #ask<T>(
@@ -152,7 +148,7 @@ export class MlflowClient {
     method: "GET" | "POST" | "PUT",
     address: URL,
     milliseconds: number,
-    body: string | Readable | undefined,
+    body: RequestOptions["body"],
     headers: Readonly<Record<string, string>>,
   ): Promise<string> {
     const response = await requestOnce(address, {
