@@ -97,7 +97,6 @@ export {
   type PrepareOptions,
   thawVersion,
 } from "./libtorch/index.ts";
-
 // Networks, optimizers and metrics, each under the name of its room.
 export * as metrics from "./metrics/index.ts";
 // Models.
@@ -142,6 +141,8 @@ export {
 } from "./models/weights/index.ts";
 export * as nn from "./nn/index.ts";
 export * as optim from "./optim/index.ts";
+// To stop long work, and to let others run beside it.
+export { inTurns, type Steps, type Stop, StoppedError } from "./platform/stop.ts";
 // Comparing.
 export {
   type RecipeEvents,

@@ -37,11 +37,14 @@ describe("--resume of a finished run", () => {
     const before = linesOf("longer").slice(0, 2);
     const notes: string[] = [];
     const config = resumedConfig(join(out, "longer"), { epochs: 4 });
-    const stopRequested = () =>
-      (notes.length > 0 ? "interrupted" : undefined) as "interrupted" | undefined;
-    const onNote = (text: string) => void notes.push(text);
+    const controller = new AbortController();
+    const onNote = (text: string): void => {
+      notes.push(text);
+      controller.abort();
+    };
+    const { signal } = controller;
     // Left in the first epoch of the new ones, and taken up again without any flag.
-    const stopped = await train(config, data, { resume: true, onNote, stopRequested });
+    const stopped = await train(config, data, { resume: true, onNote, signal });
     expect(stopped.summary).toMatchObject({ status: "interrupted", test: null });
     const { summary } = await train(resumedConfig(join(out, "longer")), data, { resume: true });
     expect(summary).toMatchObject({ status: "finished", epochs: 4 });

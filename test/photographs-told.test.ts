@@ -13,6 +13,7 @@ import { checkSanity, findLearningRate, train } from "../src/train/index.ts";
 import { expectNoLeaks } from "./support/no-leaks.ts";
 import { photographRuns } from "./support/photograph-runs.ts";
 import { sampleSplits } from "./support/sample-splits.ts";
+import { stopAfter } from "./support/stop-after.ts";
 
 const { folder, out, cache, data, config, compute, trained, outcome } = await photographRuns();
 beforeAll(async () => void (await trained()));
@@ -30,9 +31,7 @@ test("all that training may be told works on it, and ends the same where it is i
   await trained({ ...more, name: "told" }, { onNote });
   // Every epoch crops anew: there is nothing that could be computed once.
   expect(notes.join("\n")).not.toContain("features");
-  let steps = 0;
-  const stopRequested = () => (++steps === 3 ? ("interrupted" as const) : undefined);
-  await trained({ ...more, name: "told-twice" }, { stopRequested });
+  await trained({ ...more, name: "told-twice" }, stopAfter(5));
   await trained({ ...more, name: "told-twice" }, { resume: true });
   expect(outcome("told-twice")).toEqual(outcome("told"));
   const { run, summary } = await trained({ ...more, name: "unmixed", mixup: 0, cutmix: 0 });

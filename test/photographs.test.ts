@@ -25,6 +25,7 @@ import { mirrorWith } from "./support/mirror.ts";
 import { expectNoLeaks } from "./support/no-leaks.ts";
 import { photographRuns } from "./support/photograph-runs.ts";
 import { sampleSplits } from "./support/sample-splits.ts";
+import { stopAfter } from "./support/stop-after.ts";
 import { makeHome, thaw } from "./support/thaw-process.ts";
 
 const { folder, photos, out, cache, data, config, compute, trained, outcome } =
@@ -41,9 +42,7 @@ describe("a folder of photographs", () => {
       ...{ imgSize: 32, cropPct: 0.8, interpolation: "bilinear" },
       ...{ scale: [0.08, 1], ratio: [3 / 4, 4 / 3], hflip: 0.5 },
     });
-    let steps = 0;
-    const stopRequested = () => (++steps === 6 ? ("interrupted" as const) : undefined);
-    const stopped = await trained({ name: "stopped" }, { stopRequested });
+    const stopped = await trained({ name: "stopped" }, stopAfter(6));
     expect(stopped.summary.status).toBe("interrupted");
     const resumed = parseConfig(openRun(join(out, "stopped")).config);
     await train(resumed, data, { cache, resume: true });

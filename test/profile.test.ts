@@ -254,12 +254,15 @@ it("profiles forward passes of a data set's images: no backward pass, no optimiz
 
 it("keeps what there is where it is stopped, and says so", async () => {
   let steps = 0;
+  const controller = new AbortController();
   const profile = await profileModels(
     options("stopped", {
       models: ["simple_cnn", "resnet20_cifar"],
       window: { warmup: 1, timed: 3, seconds: 60, traced: 0 },
-      stopRequested: () => steps > 6,
-      onStep: () => steps++,
+      signal: controller.signal,
+      onStep: () => {
+        if (++steps === 7) controller.abort();
+      },
     }),
   );
   expect(profile.status).toBe("interrupted");

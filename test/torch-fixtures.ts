@@ -16,6 +16,12 @@ interface TorchFixtures {
   readonly schedules: SchedulesFixture;
   readonly functional: FunctionalFixture;
   readonly init: InitFixture;
+  readonly one_value: OneValueFixture;
+}
+
+interface OneValueFixture {
+  readonly about: About;
+  readonly cases: readonly { readonly shape: readonly number[]; readonly error: string | null }[];
 }
 
 interface About {

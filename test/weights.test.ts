@@ -15,6 +15,7 @@ import { liveTensors } from "../src/tensor/index.ts";
 import { train } from "../src/train/index.ts";
 import { mirrorWith } from "./support/mirror.ts";
 import { sampleSplits } from "./support/sample-splits.ts";
+import { stopAfter } from "./support/stop-after.ts";
 import { makeHome, thaw } from "./support/thaw-process.ts";
 
 const data = sampleSplits();
@@ -81,12 +82,7 @@ describe("a run's best model as weights", () => {
   test("that is resumed needs them no more", async () => {
     const weights = join(out, "copy.safetensors");
     writeFileSync(weights, readFileSync(join(out, "first", "checkpoints", "best.safetensors")));
-    let steps = 0;
-    const stopped = {
-      onStep: () => void steps++,
-      stopRequested: () => (steps > 5 ? "interrupted" : undefined),
-    } as const;
-    const { run } = await train(config({ name: "third", weights }), data, stopped);
+    const { run } = await train(config({ name: "third", weights }), data, stopAfter(6));
     rmSync(weights);
     const own = JSON.parse(readFileSync(run.path("config.json"), "utf8")) as Record<
       string,

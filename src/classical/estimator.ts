@@ -1,4 +1,5 @@
 import { nearest, UsageError } from "../errors.ts";
+import type { Steps } from "../platform/stop.ts";
 import type { Tensor } from "../tensor/index.ts";
 
 /** Parameters of an estimator by name, as a grid changes them. */
@@ -27,10 +28,14 @@ export interface ClassifierEstimator extends Estimator {
   /** The labels, ascending: the order of the columns of scores. */
   readonly classes: Int32Array;
   fit(x: Tensor, y: ArrayLike<number>, options?: FitOptions): this;
+  /** The same in pieces, for a program that does other things meanwhile, or may be told to stop. */
+  fitSteps(x: Tensor, y: ArrayLike<number>, options?: FitOptions): Steps<void>;
   /** [n] labels. */
   predict(x: Tensor): Int32Array;
+  predictSteps(x: Tensor): Steps<Int32Array>;
   /** [n, classes]: probabilities, or where the model has none, a softmax of its margins. */
   confidence(x: Tensor): Tensor;
+  confidenceSteps(x: Tensor): Steps<Tensor>;
   clone(changes?: Params): ClassifierEstimator;
   state(): EstimatorState;
 }

@@ -1,5 +1,6 @@
 import { UsageError } from "../errors.ts";
-import { scope, type Tensor } from "../tensor/index.ts";
+import { finish, type Steps } from "../platform/stop.ts";
+import { scopeInSteps, type Tensor } from "../tensor/index.ts";
 import { fitted } from "./checks.ts";
 import { type CrossValidationOptions, foldsOf, partOf } from "./cross-validation.ts";
 import type { ClassifierEstimator, Params } from "./estimator.ts";
@@ -54,6 +55,12 @@ export class GridSearchCV implements Disposable {
   }
 
   fit(x: Tensor, y: ArrayLike<number>): this {
+    finish(this.fitSteps(x, y));
+    return this;
+  }
+
+  /** The same in pieces. */
+  *fitSteps(x: Tensor, y: ArrayLike<number>): Steps<void> {
     const { paramGrid, cv = 5, scoring = "accuracy", refit = true, onFit } = this.options;
     const score = scorer(scoring);
     const all = combinations(paramGrid);
@@ -61,22 +68,23 @@ export class GridSearchCV implements Disposable {
     const seconds = all.map(() => 0);
     const folds = foldsOf(cv, y);
     using kept = new Kept();
-    folds.forEach((fold, k) => {
-      scope(() => {
+    const { estimator: base } = this;
+    for (const [k, fold] of folds.entries()) {
+      yield* scopeInSteps(function* () {
         const { train, test } = partOf(x, y, fold);
         for (const [i, params] of all.entries()) {
-          const next = this.estimator.clone(params);
+          const next = base.clone(params);
           const began = performance.now();
-          kept.fit(next, train.x, train.y, { first: i === 0 });
+          yield* kept.fitSteps(next, train.x, train.y, { first: i === 0 });
           const took = (performance.now() - began) / 1000;
-          const result = score(test.y, next.predict(test.x));
+          const result = score(test.y, yield* next.predictSteps(test.x));
           scores[i]!.push(result);
           seconds[i]! += took / folds.length;
           if (k === folds.length - 1) kept.judge(mean(scores[i]!));
           onFit?.({ params, fold: k, score: result, seconds: took });
         }
       });
-    });
+    }
     const results = summarise(all, scores, seconds);
     const best = results.findIndex((result) => result.rankTestScore === 1);
     this[Symbol.dispose]();
@@ -84,13 +92,12 @@ export class GridSearchCV implements Disposable {
     if (refit) {
       const estimator = this.estimator.clone(all[best]!);
       const began = performance.now();
-      estimator.fit(x, y, { from: kept.best });
-      const took = (performance.now() - began) / 1000;
       this.#fitted.estimator = estimator;
+      yield* estimator.fitSteps(x, y, { from: kept.best });
+      const took = (performance.now() - began) / 1000;
       const { meanTestScore } = results[best]!;
       onFit?.({ params: all[best]!, fold: null, score: meanTestScore, seconds: took });
     }
-    return this;
   }
 
   get cvResults(): readonly GridResult[] {
@@ -133,12 +140,19 @@ class Kept implements Disposable {
     return this.#best?.estimator;
   }
 
-  fit(next: ClassifierEstimator, x: Tensor, y: Int32Array, { first }: { first: boolean }): void {
+  *fitSteps(
+    next: ClassifierEstimator,
+    x: Tensor,
+    y: Int32Array,
+    { first }: { first: boolean },
+  ): Steps<void> {
+    let isFitted = false;
     try {
-      next.fit(x, y, { from: first ? undefined : this.#previous });
-    } catch (error) {
-      next[Symbol.dispose]();
-      throw error;
+      yield* next.fitSteps(x, y, { from: first ? undefined : this.#previous });
+      isFitted = true;
+    } finally {
+      // Where it failed, or was left.
+      if (!isFitted) next[Symbol.dispose]();
     }
     if (this.#previous !== this.best) this.#previous?.[Symbol.dispose]();
     this.#previous = next;

@@ -1,5 +1,6 @@
 import { ThawError, UsageError } from "../errors.ts";
-import { ops, scope, Tensor } from "../tensor/index.ts";
+import { finish, type Steps } from "../platform/stop.ts";
+import { ops, scope, scopeInSteps, Tensor } from "../tensor/index.ts";
 import { checkFeatures, distinct, fitted, owned } from "./checks.ts";
 import {
   type ClassifierEstimator,
@@ -35,6 +36,18 @@ interface Fitted {
   readonly classes: Int32Array;
   readonly codes: Int32Array;
 }
+
+/** [n · k], row-major. */
+interface Neighbors {
+  readonly distances: Float64Array;
+  readonly indices: Int32Array;
+}
+
+/** Is given the neighbours of some rows of a block, [rows, k], from row `at` on. */
+type TakeNeighbors = (
+  at: number,
+  found: { readonly distances: Tensor; readonly indices: Tensor },
+) => void;
 
 /** k nearest neighbours by comparing with every row, in blocks: scikit-learn's `KNeighborsClassifier`. */
 export class KNeighborsClassifier implements ClassifierEstimator {
@@ -77,12 +90,22 @@ export class KNeighborsClassifier implements ClassifierEstimator {
     return this;
   }
 
+  /** One piece: the rows are kept. */
+  *fitSteps(x: Tensor, y: ArrayLike<number>): Steps<void> {
+    yield;
+    this.fit(x, y);
+  }
+
   get classes(): Int32Array {
     return fitted(this.name, this.#fitted).classes;
   }
 
   /** The k nearest training rows of each row, the nearest first, with their distances: [n · k], row-major. */
-  kneighbors(query: Tensor): { distances: Float64Array; indices: Int32Array } {
+  kneighbors(query: Tensor): Neighbors {
+    return finish(this.kneighborsSteps(query));
+  }
+
+  *kneighborsSteps(query: Tensor): Steps<Neighbors> {
     const { x } = fitted(this.name, this.#fitted);
     checkFeatures(this.name, query, x.size(1));
     const { nNeighbors: k } = this.params;
@@ -91,29 +114,42 @@ export class KNeighborsClassifier implements ClassifierEstimator {
     const indices = new Int32Array(n * k);
     const rows = Math.max(1, Math.floor(BLOCK_BYTES / (4 * x.size(0))));
     for (let start = 0; start < n; start += rows) {
-      scope(() => {
-        const block = this.#prepare(ops.narrow(query, 0, start, Math.min(rows, n - start)));
-        const candidates = this.#candidates(block, Math.min(x.size(0), k + SPARE));
-        for (let at = 0; at < block.size(0); at += REFINED_ROWS) {
-          scope(() => {
-            const count = Math.min(REFINED_ROWS, block.size(0) - at);
-            const part = [block, candidates].map((tensor) => ops.narrow(tensor, 0, at, count));
-            const found = this.#nearest(part[0]!, part[1]!);
-            const place = (start + at) * k;
-            distances.set(found.distances.toArray("float64"), place);
-            indices.set(Int32Array.from(found.indices.toArray("int64"), Number), place);
-          });
-        }
-      });
+      const take: TakeNeighbors = (at, found) => {
+        const place = (start + at) * k;
+        distances.set(found.distances.toArray("float64"), place);
+        indices.set(Int32Array.from(found.indices.toArray("int64"), Number), place);
+      };
+      yield* scopeInSteps(() =>
+        this.#blockSteps(ops.narrow(query, 0, start, Math.min(rows, n - start)), take),
+      );
     }
     return { distances, indices };
   }
 
+  *#blockSteps(rows: Tensor, take: TakeNeighbors): Steps<void> {
+    const { x } = fitted(this.name, this.#fitted);
+    yield;
+    const block = this.#prepare(rows);
+    const candidates = this.#candidates(block, Math.min(x.size(0), this.params.nNeighbors + SPARE));
+    for (let at = 0; at < block.size(0); at += REFINED_ROWS) {
+      yield;
+      scope(() => {
+        const count = Math.min(REFINED_ROWS, block.size(0) - at);
+        const part = [block, candidates].map((tensor) => ops.narrow(tensor, 0, at, count));
+        take(at, this.#nearest(part[0]!, part[1]!));
+      });
+    }
+  }
+
   /** [n, classes] shares of the neighbours' votes. */
   predictProba(query: Tensor): Tensor {
+    return finish(this.confidenceSteps(query));
+  }
+
+  *confidenceSteps(query: Tensor): Steps<Tensor> {
     const { codes, classes } = fitted(this.name, this.#fitted);
     const { nNeighbors: k } = this.params;
-    const { distances, indices } = this.kneighbors(query);
+    const { distances, indices } = yield* this.kneighborsSteps(query);
     const n = query.size(0);
     const votes = new Float64Array(n * classes.length);
     for (let row = 0; row < n; row++) {
@@ -128,9 +164,13 @@ export class KNeighborsClassifier implements ClassifierEstimator {
 
   /** The class of most votes; of equal ones the smallest. */
   predict(query: Tensor): Int32Array {
+    return finish(this.predictSteps(query));
+  }
+
+  *predictSteps(query: Tensor): Steps<Int32Array> {
     const { codes, classes } = fitted(this.name, this.#fitted);
     const { nNeighbors: k } = this.params;
-    const { distances, indices } = this.kneighbors(query);
+    const { distances, indices } = yield* this.kneighborsSteps(query);
     return Int32Array.from({ length: query.size(0) }, (_, row) => {
       const votes = new Float64Array(classes.length);
       const weights = this.#weigh(distances.subarray(row * k, (row + 1) * k));

@@ -1,4 +1,5 @@
-import { ops, scope, Tensor } from "../tensor/index.ts";
+import type { Steps } from "../platform/stop.ts";
+import { ops, scope, scopeInSteps, Tensor } from "../tensor/index.ts";
 
 /** A smooth function of a float64 vector [n]. */
 export interface Objective {
@@ -41,11 +42,16 @@ export interface Minimum {
 
 /**
  * L-BFGS (Nocedal & Wright 2006, algorithm 7.5) with a preconditioner for initial inverse Hessian, which may change
- * while it runs: what is remembered are steps and gradients, which no preconditioner is part of.
+ * while it runs: what is remembered are steps and gradients, which no preconditioner is part of. A piece of the work is an
+ * iteration.
  */
-export function minimize(objective: Objective, start: Tensor, options: MinimizeOptions): Minimum {
+export function minimize(
+  objective: Objective,
+  start: Tensor,
+  options: MinimizeOptions,
+): Steps<Minimum> {
   const { tol, maxIter, relativeDecrease = 2.22e-9, memory = 40, precondition } = options;
-  return scope(() => {
+  return scopeInSteps(function* () {
     const history = new History(memory, start.elements);
     let point = ops.clone(start);
     let { value, gradient } = objective.evaluate(point);
@@ -53,6 +59,7 @@ export function minimize(objective: Objective, start: Tensor, options: MinimizeO
     let converged = gradientMax <= tol;
     let iterations = 0;
     for (; !converged && iterations < maxIter; iterations++) {
+      yield;
       const better = precondition(iterations, point);
       if (better !== undefined) history.use(better, gradient);
       const next = scope(() => {

@@ -1,4 +1,5 @@
 import { ThawError } from "../errors.ts";
+import { finish, type Steps } from "../platform/stop.ts";
 import { ops, scope, type Tensor } from "../tensor/index.ts";
 import { checkFeatures, fitted, owned } from "./checks.ts";
 import type { ClassifierEstimator, EstimatorState, FitOptions, Params } from "./estimator.ts";
@@ -29,8 +30,13 @@ export abstract class LinearClassifier<P extends Shared> implements ClassifierEs
     this.params = params as Readonly<P> & Params;
   }
 
-  abstract fit(x: Tensor, y: ArrayLike<number>, options?: FitOptions): this;
+  abstract fitSteps(x: Tensor, y: ArrayLike<number>, options?: FitOptions): Steps<void>;
   abstract clone(changes?: Params): LinearClassifier<P>;
+
+  fit(x: Tensor, y: ArrayLike<number>, options?: FitOptions): this {
+    finish(this.fitSteps(x, y, options));
+    return this;
+  }
 
   get classes(): Int32Array {
     return this.#state.classes;
@@ -78,6 +84,17 @@ export abstract class LinearClassifier<P extends Shared> implements ClassifierEs
     });
   }
 
+  /** One piece: a product of matrices. */
+  *predictSteps(x: Tensor): Steps<Int32Array> {
+    yield;
+    return this.predict(x);
+  }
+
+  *confidenceSteps(x: Tensor): Steps<Tensor> {
+    yield;
+    return this.confidence(x);
+  }
+
   confidence(x: Tensor): Tensor {
     return scope(() => {
       const scores = this.decisionFunction(x);
@@ -101,17 +118,17 @@ export abstract class LinearClassifier<P extends Shared> implements ClassifierEs
     this.#fitted = undefined;
   }
 
-  protected solve(
+  protected *solve(
     x: Tensor,
     classes: Int32Array,
     { from }: FitOptions,
     problem: Pick<LinearProblem, "loss" | "ridge" | "intercept" | "refresh">,
-  ): void {
+  ): Steps<void> {
     const { tol, maxIter, onWarning } = this.params;
     const outputs = classes.length === 2 ? 1 : classes.length;
     const start =
       from === undefined ? undefined : this.#startFrom(from, problem.intercept?.feature);
-    const solution = solveLinear({ ...problem, x, outputs, tol, maxIter, start });
+    const solution = yield* solveLinear({ ...problem, x, outputs, tol, maxIter, start });
     const { weights, iterations, converged, gradientMax } = solution;
     const d = x.size(1);
     const feature = problem.intercept?.feature;

@@ -1,4 +1,5 @@
-import { ops, scope, type Tensor } from "../tensor/index.ts";
+import type { Steps } from "../platform/stop.ts";
+import { ops, scope, scopeInSteps, type Tensor } from "../tensor/index.ts";
 import { type Minimum, minimize } from "./lbfgs.ts";
 import { inverseCurvature } from "./preconditioner.ts";
 
@@ -37,9 +38,9 @@ export interface LinearSolution extends Omit<Minimum, "point"> {
 const MOST_FOR_EACH = 2048;
 
 /** Minimises loss(W·Xᵀ) + ½·ridge·‖W‖². The caller's scope owns the solution. */
-export function solveLinear(problem: LinearProblem): LinearSolution {
+export function solveLinear(problem: LinearProblem): Steps<LinearSolution> {
   const { x, outputs, loss, intercept, start, tol, maxIter, refresh } = problem;
-  return scope(() => {
+  return scopeInSteps(function* () {
     const d = x.size(1) + (intercept === undefined ? 0 : 1);
     const ridge = ops.full([d], problem.ridge, { dtype: "float64" });
     if (intercept !== undefined) ops.fill_Scalar(ops.narrow(ridge, 0, d - 1, 1), intercept.ridge);
@@ -69,7 +70,7 @@ export function solveLinear(problem: LinearProblem): LinearSolution {
       return { value, gradient };
     };
     const first = start ?? ops.zeros([outputs, d], { dtype: "float64" });
-    const { point, ...rest } = minimize({ evaluate }, ops.reshape(first, [-1]), {
+    const { point, ...rest } = yield* minimize({ evaluate }, ops.reshape(first, [-1]), {
       tol,
       maxIter,
       precondition: (iteration, at) => {

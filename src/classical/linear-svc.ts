@@ -1,4 +1,5 @@
-import { ops, scope, Tensor } from "../tensor/index.ts";
+import type { Steps } from "../platform/stop.ts";
+import { ops, scopeInSteps, Tensor } from "../tensor/index.ts";
 import { checkFeatures, checkPositive, encodeLabels, warnNotConverged } from "./checks.ts";
 import { changed, type EstimatorState, type FitOptions, type Params } from "./estimator.ts";
 import { LinearClassifier } from "./linear-classifier.ts";
@@ -39,11 +40,11 @@ export class LinearSVC extends LinearClassifier<LinearSVCParams> {
     checkPositive(this.name, { C, tol, maxIter, interceptScaling });
   }
 
-  fit(x: Tensor, y: ArrayLike<number>, options: FitOptions = {}): this {
+  *fitSteps(x: Tensor, y: ArrayLike<number>, options: FitOptions = {}): Steps<void> {
     checkFeatures(this.name, x);
     const { classes, codes } = encodeLabels(this.name, x, y);
     const { C, fitIntercept, interceptScaling } = this.params;
-    scope(() => {
+    yield* scopeInSteps(() =>
       this.solve(x, classes, options, {
         loss: squaredHinge(codes, classes.length, C, x),
         ridge: 1,
@@ -51,9 +52,8 @@ export class LinearSVC extends LinearClassifier<LinearSVCParams> {
         // Between two rows' crossing the margin the loss is quadratic: with the Hessians of the few rows that count, nearly
         // Newton's method.
         refresh: { at: (iteration) => iteration % 20 === 0, each: true },
-      });
-    });
-    return this;
+      }),
+    );
   }
 
   clone(changes: Params = {}): LinearSVC {

@@ -1,4 +1,5 @@
-import { ops, scope, Tensor } from "../tensor/index.ts";
+import type { Steps } from "../platform/stop.ts";
+import { ops, scopeInSteps, Tensor } from "../tensor/index.ts";
 import { checkFeatures, checkPositive, encodeLabels, warnNotConverged } from "./checks.ts";
 import { changed, type EstimatorState, type FitOptions, type Params } from "./estimator.ts";
 import { LinearClassifier } from "./linear-classifier.ts";
@@ -38,19 +39,18 @@ export class LogisticRegression extends LinearClassifier<LogisticRegressionParam
     checkPositive(this.name, { C, tol, maxIter });
   }
 
-  fit(x: Tensor, y: ArrayLike<number>, options: FitOptions = {}): this {
+  *fitSteps(x: Tensor, y: ArrayLike<number>, options: FitOptions = {}): Steps<void> {
     checkFeatures(this.name, x);
     const { classes, codes } = encodeLabels(this.name, x, y);
     const { C, fitIntercept } = this.params;
-    scope(() => {
+    yield* scopeInSteps(() =>
       this.solve(x, classes, options, {
         loss: classes.length === 2 ? binary(codes, x) : multinomial(codes, classes.length, x),
         ridge: 1 / C,
         intercept: fitIntercept ? { feature: 1, ridge: 0 } : undefined,
         refresh: { at: (iteration) => REFRESHED_AT.includes(iteration), each: false },
-      });
-    });
-    return this;
+      }),
+    );
   }
 
   /** [n, classes] class probabilities. */

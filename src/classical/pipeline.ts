@@ -1,5 +1,6 @@
 import { UsageError } from "../errors.ts";
-import { scope, type Tensor } from "../tensor/index.ts";
+import { finish, type Steps } from "../platform/stop.ts";
+import { scope, scopeInSteps, type Tensor } from "../tensor/index.ts";
 import type {
   ClassifierEstimator,
   EstimatorState,
@@ -50,24 +51,39 @@ export class Pipeline implements ClassifierEstimator {
     return this.steps.classifier[1];
   }
 
-  fit(x: Tensor, y: ArrayLike<number>, { from }: FitOptions = {}): this {
-    scope(() => {
-      let features = x;
-      for (const [, transformer] of this.steps.transformers) {
-        features = transformer.fit(features).transform(features);
-      }
-      const start = from instanceof Pipeline ? from.#classifier : from;
-      this.#classifier.fit(features, y, { from: start });
-    });
+  fit(x: Tensor, y: ArrayLike<number>, options?: FitOptions): this {
+    finish(this.fitSteps(x, y, options));
     return this;
   }
 
+  fitSteps(x: Tensor, y: ArrayLike<number>, options: FitOptions = {}): Steps<void> {
+    return scopeInSteps(() => this.#fitSteps(x, y, options));
+  }
+
+  *#fitSteps(x: Tensor, y: ArrayLike<number>, { from }: FitOptions): Steps<void> {
+    let features = x;
+    for (const [, transformer] of this.steps.transformers) {
+      yield;
+      features = transformer.fit(features).transform(features);
+    }
+    const start = from instanceof Pipeline ? from.#classifier : from;
+    yield* this.#classifier.fitSteps(features, y, { from: start });
+  }
+
   predict(x: Tensor): Int32Array {
-    return scope(() => this.#classifier.predict(this.transform(x)));
+    return finish(this.predictSteps(x));
+  }
+
+  predictSteps(x: Tensor): Steps<Int32Array> {
+    return scopeInSteps(() => this.#classifier.predictSteps(this.transform(x)));
   }
 
   confidence(x: Tensor): Tensor {
-    return scope(() => this.#classifier.confidence(this.transform(x)));
+    return finish(this.confidenceSteps(x));
+  }
+
+  confidenceSteps(x: Tensor): Steps<Tensor> {
+    return scopeInSteps(() => this.#classifier.confidenceSteps(this.transform(x)));
   }
 
   /** What the classifier is given. */

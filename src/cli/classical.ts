@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { UsageError } from "../errors.ts";
+import { ExitCode, UsageError } from "../errors.ts";
 import { evaluateClassicalRun } from "../evaluate/index.ts";
 import { ensureNative } from "../libtorch/index.ts";
 import { chooseCompute } from "../models/index.ts";
@@ -18,9 +18,11 @@ import { readDocument } from "../run/config-load.ts";
 import { macroF1Text } from "../run/macro-f1.ts";
 import { readRun } from "../run/read.ts";
 import type { TestResult } from "../run/results.ts";
+import type { Summary } from "../run/summary.ts";
 import { checkTracking } from "../run/track/open.ts";
 import { type ClassicalOptions, trainClassical } from "../train/index.ts";
 import { openConfiguredData } from "./dataset.ts";
+import { Interrupt } from "./interrupt.ts";
 import { printJson, say } from "./output.ts";
 import { note, percent } from "./progress.ts";
 import { openDataOfRun, type RunDataFlags } from "./run-data.ts";
@@ -101,7 +103,9 @@ export async function trainClassically(options: Options): Promise<void> {
   checkTracking(config, process.env);
   await ensureNative();
   const data = await openConfiguredData(config, mirror);
+  using interrupt = new Interrupt("stopping: a fit has no checkpoint");
   const { run, summary } = await trainClassical(config, data, {
+    signal: interrupt.signal,
     overwrite: options.overwrite === true,
     places: weightsPlaces({ ...(mirror && { mirror }), ...(offline && { offline }) }),
     onNote: note,
@@ -110,15 +114,24 @@ export async function trainClassically(options: Options): Promise<void> {
   });
   if (options.json) {
     printJson(summary);
-    return;
+  } else if (summary.status === "finished") {
+    tell(summary, run.dir);
+  } else {
+    say(`${summary.reason}; fit it again with --overwrite`);
   }
+  if (summary.status === "interrupted" || summary.status === "preempted") {
+    process.exitCode = ExitCode[summary.status];
+  }
+}
+
+function tell(summary: Summary, dir: string): void {
   const test = summary.test!;
   const interval = test.accuracy95.map((bound) => (100 * bound).toFixed(2)).join(" to ");
   say(`fitted in ${duration(summary.seconds.train)}`);
   say(
     `test accuracy ${percent(test.accuracy)} (95 % interval ${interval} %), macro-F1 ${macroF1Text(test)}, ${test.n} images`,
   );
-  say(`everything is in ${run.dir}`);
+  say(`everything is in ${dir}`);
 }
 
 /** A line for one fit of a grid. */
@@ -151,12 +164,13 @@ export async function judgeClassicalRun(
   await ensureNative();
   const data = await openDataOfRun(dir, { ...flags, ...(mirror && { mirror }) }, ["test"]);
   const places = weightsPlaces({ ...(mirror && { mirror }), ...(offline && { offline }) });
+  using interrupt = new Interrupt("stopping");
   const result = await evaluateClassicalRun(
     dir,
     data,
     chooseCompute(config),
     { out: config.out, ...places },
-    { onNote: note, pictures: drawRun },
+    { onNote: note, pictures: drawRun, signal: interrupt.signal },
   );
   return { result, report: () => readFileSync(join(dir, "classification_report.txt"), "utf8") };
 }

@@ -19,6 +19,7 @@ import { readRun } from "../run/read.ts";
 import { findRun } from "../run/record.ts";
 import type { TestResult } from "../run/results.ts";
 import { isClassicalRun } from "./classical.ts";
+import { Interrupt } from "./interrupt.ts";
 import { say } from "./output.ts";
 import { note, percent } from "./progress.ts";
 import { openDataOfRun, type RunDataFlags } from "./run-data.ts";
@@ -52,7 +53,9 @@ export async function judgeTogether(
     const data = await openDataOfRun(dir, flags, ["test"]);
     members.push({ dir, data, compute: chooseCompute(config) });
   }
+  using interrupt = new Interrupt("stopping; the runs are as they were");
   const answer = await evaluateTogether(members, {
+    signal: interrupt.signal,
     out,
     onNote: note,
     pictures: drawRun,

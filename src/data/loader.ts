@@ -1,8 +1,10 @@
 import { availableParallelism } from "node:os";
 import { ThawError } from "../errors.ts";
+import { Turns } from "../platform/stop.ts";
 import { getThreads, Tensor, unscoped } from "../tensor/index.ts";
 import type { BatchPlan, BatchRequest } from "./batch.ts";
 import { DataThread, type Reply } from "./data-thread.ts";
+import { batchCount, batchRows, type EpochPlan } from "./epoch-batches.ts";
 import { type AnyStore, closeStore, storeFor } from "./files/open-store.ts";
 import type { SplitSet } from "./imageset.ts";
 import { epochOrder } from "./random.ts";
@@ -12,6 +14,8 @@ export interface LoaderOptions extends BatchPlan {
   readonly batchSize: number;
   /** A new order every epoch, from the seed. */
   readonly shuffle?: boolean;
+  /** A last batch of one image joins the one before it. */
+  readonly joinsLone?: boolean;
   /** Threads that decode files; default one a core, at most 8. Images in memory take one. */
   readonly workers?: number;
   /**
@@ -24,6 +28,8 @@ export interface LoaderOptions extends BatchPlan {
   readonly onNote?: ((text: string) => void) | undefined;
   /** So many seconds may one file take before its name is told and the epoch ends; default 120. */
   readonly stallSeconds?: number;
+  /** Aborted: the epoch ends with a StoppedError before its next batch. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** float32 [size, C, H, W] and int64 [size]; the receiver disposes them. */
@@ -37,6 +43,12 @@ export interface Batch {
   readonly rows: Int32Array;
   /** Its images are mixed with those of the batch in reverse order; the labels are their own. */
   readonly mix?: DrawnMix;
+}
+
+/** For a batch that is not used. */
+export function discardBatch({ images, labels }: Batch): void {
+  images.dispose();
+  labels.dispose();
 }
 
 /** Where a trainer's batches come from. */
@@ -114,17 +126,22 @@ export class Loader implements BatchSource {
 
   /** Batches of an epoch; the last one may be smaller. */
   get batches(): number {
-    return Math.ceil(this.count / this.batchSize);
+    return batchCount(this.#plan);
+  }
+
+  get #plan(): EpochPlan {
+    const { count, batchSize } = this;
+    return { count, batchSize, joinsLone: this.#options.joinsLone };
   }
 
   /** An epoch's batches in order, from the batch `from` on. One epoch is read at a time. */
   async *epoch(epoch: number, from = 0): AsyncGenerator<Batch> {
-    const { batchSize } = this;
     const { shuffle = false, seed } = this.#options;
     const order = epochOrder(this.count, epoch, { shuffle, seed });
     const pending: Promise<Reply>[] = [];
     this.#pending = pending;
-    const rowsOf = (index: number) => order.slice(index * batchSize, (index + 1) * batchSize);
+    const plan = this.#plan;
+    const rowsOf = (index: number) => batchRows(order, index, plan);
     let next = from;
     const request = (): void => {
       if (next >= this.batches) return;
@@ -132,8 +149,10 @@ export class Loader implements BatchSource {
       next++;
     };
     for (let i = 0; i < SPARE + this.#threads.length; i++) request();
+    const turns = new Turns(this.#options.signal);
     try {
       for (let index = from; index < this.batches; index++) {
+        await turns.next();
         const began = performance.now();
         const reply = await pending.shift()!;
         this.waited += (performance.now() - began) / 1000;

@@ -47,7 +47,8 @@ export async function evaluateClassicalWeights(
   const { input, classes } = model;
   using source = await openFeatures(model.features, set, { compute, places, input, ...options });
   using features = await source.extract(set);
-  const { predictions, isProbability } = classicalPredictions(model, { ...data, features });
+  const said = await classicalPredictions(model, { ...data, features }, options.signal);
+  const { predictions, isProbability } = said;
   return {
     result: testResult(predictions, { set, isProbability }),
     report: classificationReport(confusionMatrix(predictions), classes),

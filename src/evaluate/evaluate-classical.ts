@@ -33,7 +33,8 @@ export async function evaluateClassicalRun(
   using features = await source.extract(set);
   const beside = folderBeside(dir, data);
   if (beside !== undefined) mkdirSync(beside, { recursive: true });
-  const result = judgeClassical(beside ?? dir, model, { name: data.name, set, features });
+  const judged = { name: data.name, set, features };
+  const result = await judgeClassical(beside ?? dir, model, judged, options.signal);
   if (beside !== undefined) {
     options.onNote?.(writeBeside(beside, dir, data, result));
     return result;

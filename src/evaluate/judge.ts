@@ -22,6 +22,8 @@ export interface JudgeOptions {
   /** Folder of what is kept between runs; default Thaw's cache. */
   readonly cache?: string | undefined;
   readonly onNote?: ((text: string) => void) | undefined;
+  /** Aborted: ends with a StoppedError before the next batch. */
+  readonly signal?: AbortSignal | undefined;
   /** Several views of each image are judged, and their probabilities averaged. */
   readonly tta?: Tta | undefined;
 }
@@ -42,6 +44,7 @@ export async function judge(
   const own = set.classes.map(classFinder(classes));
   const labels = Int32Array.from(set.labels, (label) => own[label]!);
   const probabilities = await predict(judged, set, compute, options);
+  refuseNaN(probabilities, set.count, compute);
   return predictions(probabilities, labels, classes.length);
 }
 
@@ -65,6 +68,24 @@ async function predict(
   for (const place of cropPlaces) means.push(await of(place, "flip"));
   const mean = (i: number) => means.reduce((sum, part) => sum + part[i]!, 0) / means.length;
   return means[0]!.map((_, i) => mean(i));
+}
+
+/** @throws ThawError: of NaN no class is the likeliest, and every figure would be wrong. */
+function refuseNaN(
+  probabilities: Float32Array,
+  count: number,
+  { precision }: Pick<ComputeChoice, "precision">,
+): void {
+  const width = probabilities.length / count;
+  let images = 0;
+  for (let row = 0; row < count; row++) if (Number.isNaN(probabilities[row * width])) images++;
+  if (images === 0) return;
+  throw new ThawError(`the model gives NaN for ${images} of ${count} images in ${precision}`, {
+    hint:
+      precision === "fp32"
+        ? "its weights are too large, or its images are not normalised as it wants them: see --mean and --std"
+        : "its values overflow: give --precision fp32",
+  });
 }
 
 /** Is a resized image larger than its crop on every side? */

@@ -65,7 +65,7 @@ export async function evaluateTogether(
   members: readonly Member[],
   options: TogetherOptions,
 ): Promise<TogetherAnswer> {
-  const { vote = "soft", tta, checkpoint = "best", out, cache, onNote } = options;
+  const { vote = "soft", tta, checkpoint = "best", out, cache, onNote, signal } = options;
   const started = performance.now();
   const runs = members.map(({ dir }) => readRun(dir));
   refuseDifferences(members, runs);
@@ -79,7 +79,7 @@ export async function evaluateTogether(
     const { channels, height, width } = file.input;
     freeze(file.model, [channels, height, width], compute);
     const test = { name: data.name, set: data.test };
-    const said = await judge(file, test, compute, { tta, cache, onNote });
+    const said = await judge(file, test, compute, { tta, cache, onNote, signal });
     if (judged.length === 0) classes = file.classes;
     input ??= file.input;
     judged.push(reorder(said, file.classes, classes));

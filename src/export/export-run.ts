@@ -46,6 +46,8 @@ export interface ExportOptions {
   readonly places?: WeightsPlaces | undefined;
   /** Folder of what is kept between runs; default Thaw's cache. */
   readonly cache?: string | undefined;
+  /** Aborted: ends with a StoppedError before the next batch of images, and nothing is left. */
+  readonly signal?: AbortSignal | undefined;
   readonly onNote?: ((text: string) => void) | undefined;
 }
 
@@ -185,11 +187,11 @@ async function parityOf(
   subject: Subject,
   set: SplitSet,
   { precision, takes }: ExportMetadata,
-  { images = 512, dynamicBatch, cache, maxDifference, maxDrop }: ExportOptions,
+  { images = 512, dynamicBatch, cache, signal, maxDifference, maxDrop }: ExportOptions,
 ): Promise<Parity> {
   await using session = await OnnxSession.open(path);
   const batchSize = dynamicBatch === false ? 1 : undefined;
-  const options = { precision, takes, batchSize, cache, maxDifference, maxDrop };
+  const options = { precision, takes, batchSize, cache, signal, maxDifference, maxDrop };
   return await checkParity(session, subject, spread(set, images), options);
 }
 
@@ -197,7 +199,7 @@ async function inPrecision(
   graph: Graph,
   metadata: ExportMetadata,
   data: DatasetSplits,
-  { maxDrop = 1, cache, onNote }: ExportOptions,
+  { maxDrop = 1, cache, onNote, signal }: ExportOptions,
 ): Promise<{ graph: Graph; int8?: Int8Report }> {
   if (metadata.precision === "fp32") return { graph };
   if (metadata.precision === "fp16") return { graph: halved(graph) };
@@ -207,11 +209,12 @@ async function inPrecision(
     metadata,
     maxDrop: maxDrop / 100,
     cache,
+    signal,
     onNote,
   });
   const judge = async (of: Graph) => {
     await using session = await OnnxSession.open(bytesOf(of));
-    const hits = await hitsOf(session, data.test, metadata, { cache });
+    const hits = await hitsOf(session, data.test, metadata, { cache, signal });
     const right = hits.filter(Boolean).length;
     return { accuracy: right / hits.length, accuracy95: wilson95(right, hits.length) };
   };

@@ -18,6 +18,8 @@ export interface JudgedBatch {
 export interface BatchOptions {
   readonly batchSize?: number | undefined;
   readonly cache?: string | undefined;
+  /** Aborted: ends with a StoppedError before the next batch. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A set's images batch by batch, in their order. */

@@ -1,5 +1,6 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, test } from "vitest";
 import { expectNoLeaks } from "../../test/support/no-leaks.ts";
+import { readTorchFixture } from "../../test/torch-fixtures.ts";
 import {
   type DType,
   Generator,
@@ -11,7 +12,7 @@ import {
   scope,
   Tensor,
 } from "../tensor/index.ts";
-import { BatchNorm2d } from "./index.ts";
+import { BatchNorm2d, OneValueError } from "./index.ts";
 
 expectNoLeaks();
 
@@ -318,4 +319,31 @@ it("has derivatives in a graph, where a residual alone learns", () => {
     const [a, b] = [Float64Array.from(got), Float64Array.from(wanted[i]!)];
     expect(relativeError(a, b)).toBeLessThan(1e-5);
   });
+});
+
+describe("one value a channel in training, which has no variance", () => {
+  test.each(readTorchFixture("one_value").cases)(
+    "of $shape PyTorch says $error",
+    ({ shape, error }) => {
+      using bn = new BatchNorm2d(shape[1]!);
+      scope(() => {
+        const forwards = [
+          () => bn.forward(ops.ones(shape)),
+          () => bn.forwardRelu(ops.ones(shape)),
+          ...(shape[2]! > 1 && shape[3]! > 1 ? [() => bn.forwardReluMaxPool(ops.ones(shape))] : []),
+        ];
+        bn.train();
+        for (const forward of forwards) {
+          if (error === null) expect(forward().shape).toBeDefined();
+          else expect(forward).toThrow(OneValueError);
+        }
+        const { running_var, num_batches_tracked } = bn;
+        expect(running_var.toArray("float32").every(Number.isFinite)).toBe(true);
+        const count = error === null ? forwards.length : 0;
+        expect(Number(num_batches_tracked.toArray("int64")[0])).toBe(count);
+        bn.eval();
+        for (const forward of forwards) expect(forward).not.toThrow();
+      });
+    },
+  );
 });

@@ -1,10 +1,15 @@
+import { ThawError } from "../errors.ts";
 import { noGrad, ops, scope, type Tensor, unscoped } from "../tensor/index.ts";
 import type { Conv2d } from "./conv2d.ts";
 import { Buffer, lasting, Module, Parameter } from "./module.ts";
 
+/** A batch norm in training was given one value per channel, of which there is no variance. */
+export class OneValueError extends ThawError {}
+
 /**
  * Normalises each channel of [N, C, H, W]: by the batch's statistics in training, which also move
- * the running ones, and by the running ones in evaluation. (Ioffe & Szegedy 2015, alg. 1)
+ * the running ones, and by the running ones in evaluation. (Ioffe & Szegedy 2015, alg. 1) In training every forward
+ * pass throws a OneValueError, as PyTorch a ValueError, where a channel has one value: N, H and W are 1.
  */
 export class BatchNorm2d extends Module {
   readonly weight: Parameter;
@@ -35,7 +40,7 @@ export class BatchNorm2d extends Module {
     if (this.#isIdentity()) {
       return ops.relu_(residual === undefined ? x : ops.add_(x, residual));
     }
-    if (this.training) ops.add_Scalar(this.num_batches_tracked, 1);
+    if (this.training) this.#count(x);
     const { weight, bias, running_mean, running_var, training, momentum, eps } = this;
     const statistics = [running_mean, running_var] as const;
     return ops.batchNormRelu(x, weight, bias, ...statistics, training, momentum, eps, { residual });
@@ -47,7 +52,7 @@ export class BatchNorm2d extends Module {
    */
   forwardReluMaxPool(x: Tensor): Tensor {
     if (this.#isIdentity()) return ops.relu(ops.maxPool2d(x, 2));
-    if (this.training) ops.add_Scalar(this.num_batches_tracked, 1);
+    if (this.training) this.#count(x);
     const { weight, bias, running_mean, running_var, training, momentum, eps } = this;
     return ops.batchNormReluMaxPool(
       x,
@@ -63,7 +68,7 @@ export class BatchNorm2d extends Module {
 
   forward(x: Tensor): Tensor {
     if (this.#isIdentity()) return x;
-    if (this.training) ops.add_Scalar(this.num_batches_tracked, 1);
+    if (this.training) this.#count(x);
     return ops.batchNorm(x, this.training, this.momentum, this.eps, true, {
       weight: this.weight,
       bias: this.bias,
@@ -93,6 +98,17 @@ export class BatchNorm2d extends Module {
   /** Does the convolution before it do its work? */
   get isFolded(): boolean {
     return this.#folded;
+  }
+
+  /** A batch of training. The running variance is of n − 1 values: one would make it infinite. */
+  #count(x: Tensor): void {
+    if (x.size(0) === 1 && x.elements === x.size(1)) {
+      throw new OneValueError(
+        `a batch norm needs more than one value per channel in training, and its input is [${x.shape.join(", ")}]`,
+        { hint: "give it more images at a time, larger ones, or put it into evaluation mode" },
+      );
+    }
+    ops.add_Scalar(this.num_batches_tracked, 1);
   }
 
   #isIdentity(): boolean {

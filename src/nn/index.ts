@@ -9,7 +9,7 @@ export {
 } from "./activate.ts";
 export { GELU, Hardswish, ReLU, Sigmoid, SiLU } from "./activations.ts";
 export { attention, joinHeads, selfAttention, splitHeads } from "./attention.ts";
-export { BatchNorm2d } from "./batch-norm.ts";
+export { BatchNorm2d, OneValueError } from "./batch-norm.ts";
 export { chain, type Step } from "./chain.ts";
 export { Conv2d, type Conv2dOptions, type Padding } from "./conv2d.ts";
 export { DropPath, dropPathRates } from "./drop-path.ts";

@@ -1,4 +1,5 @@
 import { type ComputeChoice, freeze, type ModelName, multiplyAdds } from "../models/index.ts";
+import { OneValueError } from "../nn/index.ts";
 import type { ProfiledBatch, ProfiledModel, Shares } from "../run/profile.ts";
 import {
   emptyCache,
@@ -43,8 +44,8 @@ export interface ModelEvents {
     readonly total: number;
   }) => void;
   readonly onNote?: (text: string) => void;
-  /** Asked after every step: what there is then is kept. */
-  readonly stopRequested?: () => boolean;
+  /** Aborted: measuring ends after the step, and what there is then is kept. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -81,7 +82,7 @@ export async function profileModel(
   let recording: Recording | undefined;
   const soFar = (): ProfiledModel => ({ ...facts, batches: [...batches], shares });
   for (const batchSize of [...plan.batchSizes].sort((a, b) => a - b)) {
-    if (events.stopRequested?.()) break;
+    if (events.signal?.aborted) break;
     try {
       const { steps, recorded, memory } = await runWindow({
         ...{ name, what, model, stepper, batchSize },
@@ -95,6 +96,10 @@ export async function profileModel(
         shares = sharesOf(recorded, model) ?? shares;
       }
     } catch (error) {
+      if (error instanceof OneValueError) {
+        events.onNote?.(`warning: ${name}: batches of ${batchSize} are left out: ${error.message}`);
+        continue;
+      }
       if (!isOutOfMemory(error)) throw error;
       batches.push(tooLarge(batchSize, error, stepper, what.input));
       const { message } = batches.at(-1) as { message: string };
@@ -140,9 +145,7 @@ async function runWindow({
       stepper.step(batch, window);
       window.phase("data");
       events.onStep?.({ model: name, batchSize, ...window.progress });
-      if (window.isDone || events.stopRequested?.()) break steps;
-      // Signals are heard between steps.
-      await new Promise(setImmediate);
+      if (window.isDone || events.signal?.aborted) break steps;
     }
   }
   window.close();

@@ -31,7 +31,7 @@ export interface ProfileOptions extends Omit<ModelEvents, "onProgress"> {
  * @throws UsageError for a network that does not take images of this size, before anything is measured.
  */
 export async function profileModels(options: ProfileOptions): Promise<Profile> {
-  const { models, images, into, window, stopRequested } = options;
+  const { models, images, into, window, signal } = options;
   limitToMachine();
   const compute = chooseCompute(options);
   // Before minutes are spent on those that come first.
@@ -54,7 +54,7 @@ export async function profileModels(options: ProfileOptions): Promise<Profile> {
   };
   try {
     for (const name of models) {
-      if (stopRequested?.()) break;
+      if (signal?.aborted) break;
       const plan = { ...options, compute, gemm, window };
       const onProgress = (model: ProfiledModel) => {
         underWay = [model];
@@ -73,7 +73,7 @@ export async function profileModels(options: ProfileOptions): Promise<Profile> {
     throw error;
   }
   keepTrace();
-  return write(stopRequested?.() ? "interrupted" : "finished", done);
+  return write(signal?.aborted ? "interrupted" : "finished", done);
 }
 
 function attempt(body: () => unknown): void {

@@ -11,6 +11,7 @@ import {
 import { type Compute, forward, onDevice } from "../models/predict.ts";
 import { crossEntropy, withoutInit } from "../nn/index.ts";
 import { adam, type Optimizer, parameterGroups } from "../optim/index.ts";
+import { Turns } from "../platform/stop.ts";
 import { evaluationFit, inputOf, type NetworkInput, resizingFor } from "../run/input.ts";
 import {
   Generator,
@@ -168,7 +169,11 @@ function drawn(
   return {
     ...{ count: batchSize, batches: Number.POSITIVE_INFINITY, waited: 0, batchSize },
     async *epoch() {
-      for (let index = 0; ; index++) yield batch(index);
+      const turns = new Turns();
+      for (let index = 0; ; index++) {
+        await turns.next();
+        yield batch(index);
+      }
     },
     [Symbol.asyncDispose]: async () => {
       images.dispose();

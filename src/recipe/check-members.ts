@@ -3,19 +3,18 @@ import { join } from "node:path";
 import type { DatasetSplits } from "../data/imageset.ts";
 import { ThawError } from "../errors.ts";
 import { writeDurably } from "../platform/durable.ts";
+import { StoppedError } from "../platform/stop.ts";
 import { jsonFile } from "../run/json-file.ts";
 import { digestOverSeeds, type MatrixMember } from "../run/matrix-member.ts";
 import { type Placed, placeMembers } from "../run/member-state.ts";
 import { nameWithoutSeed } from "../run/record.ts";
 import { checkSanity, type SanityOptions, type SanityReport } from "../train/index.ts";
-import { endIfStopped, StoppedError } from "./stopped.ts";
 
 export interface CheckOptions extends SanityOptions {
   readonly openData: (config: MatrixMember["config"]) => Promise<DatasetSplits>;
   readonly onCheck?: ((name: string) => void) | undefined;
   readonly onChecked?: ((name: string, report: SanityReport) => void) | undefined;
   readonly onFailed?: ((name: string, error: Error) => void) | undefined;
-  readonly isStopped?: (() => boolean) | undefined;
 }
 
 export interface Checked {
@@ -37,14 +36,14 @@ export async function checkMembers(
   out: string,
   options: CheckOptions,
 ): Promise<Checked> {
-  const { openData, onCheck, onChecked, onFailed, isStopped, ...checking } = options;
+  const { openData, onCheck, onChecked, onFailed, ...checking } = options;
   const failed: { name: string; error: Error }[] = [];
   const verdicts = new Map<string, Error | undefined>();
   const placed = placeMembers(members, out);
   const fileOf = filesOf(placed);
   for (const { member, name, state } of placed) {
     const digest = digestOverSeeds(member);
-    if (isStopped?.()) break;
+    if (options.signal?.aborted) break;
     if (member.kind !== "network" || state !== "new") continue;
     if (verdicts.has(digest)) {
       const error = verdicts.get(digest);
@@ -70,13 +69,7 @@ export async function checkMembers(
     if (before?.member === digest && before.ok) return undefined;
     onCheck?.(name);
     try {
-      const report = await checkSanity(config, await openData(config), {
-        ...checking,
-        onStep(progress) {
-          endIfStopped(isStopped);
-          checking.onStep?.(progress);
-        },
-      });
+      const report = await checkSanity(config, await openData(config), checking);
       mkdirSync(join(out, "sanity"), { recursive: true });
       const kept: Kept = { member: digest, ...report };
       writeDurably(file, `${JSON.stringify(kept, null, 2)}\n`);

@@ -26,7 +26,7 @@ export async function chooseWeights(
   members: readonly MatrixMember[],
   out: string,
   open: (config: TrainConfig) => Promise<unknown>,
-  isStopped?: () => boolean,
+  signal?: AbortSignal,
 ): Promise<Chosen> {
   const known = new Map<string, Promise<string | undefined>>();
   const obstacle = (config: TrainConfig): Promise<string | undefined> => {
@@ -42,7 +42,7 @@ export async function chooseWeights(
   for (const member of members) {
     const other = await replacement(member);
     // What was not asked for in the end says nothing.
-    if (isStopped?.()) break;
+    if (signal?.aborted) break;
     const taken = other?.member ?? member;
     if (!chosen.has(taken.digest)) chosen.set(taken.digest, taken);
     if (other !== undefined) standIns.push({ ...other.told, digest: taken.digest });

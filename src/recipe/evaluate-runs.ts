@@ -8,6 +8,7 @@ import {
   type TogetherOptions,
 } from "../evaluate/index.ts";
 import { chooseCompute } from "../models/index.ts";
+import { StoppedError } from "../platform/stop.ts";
 import { evaluationName, type How } from "../run/evaluation.ts";
 import { ownerOf } from "../run/matrix.ts";
 import type { EvaluatePlan } from "../run/matrix-file.ts";
@@ -23,7 +24,7 @@ export interface EvaluateRunsOptions {
   readonly onFailed?: ((name: string, error: Error) => void) | undefined;
   readonly onNote?: ((text: string) => void) | undefined;
   readonly pictures?: TogetherOptions["pictures"] | undefined;
-  readonly isStopped?: (() => boolean) | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface Evaluated {
@@ -66,12 +67,13 @@ export async function evaluateRuns(
         );
       if (!isKnown) {
         // What a stopped call did not come to has not failed.
-        if (options.isStopped?.()) continue;
+        if (options.signal?.aborted) continue;
         refuseUnfit(plan.runs, taken);
         await judge(taken as Placed[], settings);
       }
       finished.push(dir);
     } catch (error) {
+      if (error instanceof StoppedError) continue;
       // As when members are trained: what one fails in stops no other.
       const own = error instanceof Error ? error : new ThawError(String(error));
       failed.push({ name: settings.name, error: own });
@@ -84,7 +86,7 @@ export async function evaluateRuns(
     those: readonly Placed[],
     settings: How & { readonly out: string; readonly name: string },
   ): Promise<void> {
-    const { onEvaluate, onEvaluated, onNote, pictures, openData } = options;
+    const { onEvaluate, onEvaluated, onNote, pictures, openData, signal } = options;
     onEvaluate?.(settings.name);
     const opened: Member[] = [];
     for (const { member, name } of those) {
@@ -98,6 +100,7 @@ export async function evaluateRuns(
       overwrite: isEvaluation(join(out, settings.name)),
       ...(pictures && { pictures }),
       ...(onNote && { onNote }),
+      signal,
     });
     onEvaluated?.(settings.name, result.accuracy);
   }

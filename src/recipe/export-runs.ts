@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { type ExportReport, exportRun, restoreExport } from "../export/index.ts";
+import { StoppedError } from "../platform/stop.ts";
 import type { ComparisonRecord } from "../run/comparison.ts";
 import { canonicalJson } from "../run/config.ts";
 import type { ExportPlan } from "../run/matrix-file.ts";
@@ -17,7 +18,7 @@ export interface ExportRunsOptions {
   readonly onExported?: ((folder: string, report: ExportReport) => void) | undefined;
   readonly onFailed?: ((name: string, error: Error) => void) | undefined;
   readonly onNote?: ((text: string) => void) | undefined;
-  readonly isStopped?: (() => boolean) | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface Exported extends Pick<ComparisonRecord, "exports" | "notExported"> {
@@ -41,7 +42,7 @@ export async function exportRuns(
   const errors: Error[] = [];
   for (const { member, name } of chosen(members, out, which)) {
     for (const precision of member.kind === "classical" ? (["fp32"] as const) : precisions) {
-      if (options.isStopped?.()) return { exports, notExported, errors };
+      if (options.signal?.aborted) return { exports, notExported, errors };
       const to = join(out, "exports", precision === "fp32" ? name : `${name}-${precision}`);
       try {
         const madeOf = digestOf(join(out, name), { ...plan, precision });
@@ -52,6 +53,7 @@ export async function exportRuns(
         const { opset, parity } = report;
         exports.push({ run: name, precision, opset, bytes, agreement: parity.agreement });
       } catch (error) {
+        if (error instanceof StoppedError) return { exports, notExported, errors };
         if (!(error instanceof Error)) throw error;
         // What no form was written for may be no error of Thaw's own kind.
         notExported.push({ run: name, precision, reason: error.message.split("\n")[0]! });
@@ -67,9 +69,10 @@ export async function exportRuns(
     name: string,
     own: { to: string; precision: ExportPlan["precisions"][number]; madeOf: string },
   ): Promise<ExportReport> {
-    const { places, openData, onNote, onExported } = options;
+    const { places, openData, onNote, onExported, signal } = options;
     // What is no export of its own it never replaces.
-    const settings = { ...plan, ...own, overwrite: true, onNote, places: { out, ...places } };
+    const shared = { onNote, signal, places: { out, ...places } };
+    const settings = { ...plan, ...own, ...shared, overwrite: true };
     const dir = join(out, name);
     const { folder, report } = await exportRun(dir, await openData(config, dir), settings);
     onExported?.(folder, report);

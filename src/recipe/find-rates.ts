@@ -1,11 +1,11 @@
 import type { DatasetSplits } from "../data/imageset.ts";
 import { ThawError } from "../errors.ts";
+import { StoppedError } from "../platform/stop.ts";
 import { drawLrFind } from "../report/index.ts";
 import { canonicalJson } from "../run/config.ts";
 import { lrFindFolder, lrFindSubject, readLrFind } from "../run/lr-find.ts";
 import { type MatrixMember, type NetworkMember, withRate } from "../run/matrix-member.ts";
 import { findLearningRate, type LrFindOptions } from "../train/index.ts";
-import { endIfStopped, StoppedError } from "./stopped.ts";
 
 export interface FindRatesOptions extends LrFindOptions {
   /** Looks for everyone's rate, and leaves those that do not ask for it with their own. */
@@ -16,7 +16,6 @@ export interface FindRatesOptions extends LrFindOptions {
     | ((name: string, lr: number, folder: string, isKnown: boolean) => void)
     | undefined;
   readonly onFailed?: ((name: string, error: Error) => void) | undefined;
-  readonly isStopped?: (() => boolean) | undefined;
 }
 
 export interface FoundRates {
@@ -36,7 +35,7 @@ export async function findRates(
   members: readonly MatrixMember[],
   options: FindRatesOptions,
 ): Promise<FoundRates> {
-  const { forAll, openData, onSearch, onRate, onFailed, isStopped, ...searching } = options;
+  const { forAll, openData, onSearch, onRate, onFailed, ...searching } = options;
   const known = new Map<string, number | Error>();
   const told = new Set<Error>();
   const failed: { name: string; error: Error }[] = [];
@@ -44,7 +43,7 @@ export async function findRates(
   const renamed = new Map<string, string>();
   const whole = new Map<string, MatrixMember>();
   for (const member of members) {
-    if (isStopped?.()) break;
+    if (options.signal?.aborted) break;
     if (!member.findsRate || member.kind !== "network") {
       whole.set(member.digest, member);
       if (!forAll || member.kind !== "network") continue;
@@ -87,13 +86,7 @@ export async function findRates(
     }
     onSearch?.(name);
     try {
-      const result = await findLearningRate(config, await openData(config), {
-        ...searching,
-        onStep(progress) {
-          endIfStopped(isStopped);
-          searching.onStep?.(progress);
-        },
-      });
+      const result = await findLearningRate(config, await openData(config), searching);
       await drawLrFind(result.dir, result.found);
       onRate?.(name, result.found.suggestion.lr, result.dir, false);
       return result.found.suggestion.lr;

@@ -7,16 +7,16 @@ import { prepareCommand } from "../data/prepare/command.ts";
 import { prepareImages } from "../data/prepare/prepare.ts";
 import { UsageError } from "../errors.ts";
 import { writeDurably } from "../platform/durable.ts";
+import { throwIfStopped } from "../platform/stop.ts";
 import { canonicalJson } from "../run/config.ts";
 import { jsonFile } from "../run/json-file.ts";
 import type { DataStep, PackStep, PrepareStep } from "../run/matrix-file.ts";
-import { endIfStopped } from "./stopped.ts";
 
 export interface PrepareEvents {
   readonly mirror?: string | undefined;
   readonly onPrepared?: ((out: string, images: number, unchanged: boolean) => void) | undefined;
   readonly onNote?: ((text: string) => void) | undefined;
-  readonly isStopped?: (() => boolean) | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -29,7 +29,7 @@ export async function prepareData(
   events: PrepareEvents,
 ): Promise<void> {
   for (const step of steps) {
-    endIfStopped(events.isStopped);
+    throwIfStopped(events.signal);
     if ("pack" in step) await pack(step, events);
     else await prepare(step, events);
   }
@@ -37,7 +37,7 @@ export async function prepareData(
 
 async function prepare(
   { prepare: source, classes, split, out, ...rest }: PrepareStep,
-  { mirror, onPrepared, onNote, isStopped }: PrepareEvents,
+  { mirror, onPrepared, onNote, signal }: PrepareEvents,
 ): Promise<void> {
   const { pathColumn, labelColumn, splitColumn, imageFolder, ...options } = rest;
   const csv = { pathColumn, labelColumn, splitColumn, imageFolder };
@@ -61,7 +61,7 @@ async function prepare(
   const prepared = await prepareImages(listing, {
     ...choice,
     command: prepareCommand({ source, classes, mirror, csv, ...choice }),
-    onProgress: () => endIfStopped(isStopped),
+    onProgress: () => throwIfStopped(signal),
   });
   for (const text of prepared.notes) onNote?.(text);
   const { manifest, linked, copied } = prepared;
@@ -77,7 +77,7 @@ interface Packing {
 
 async function pack(
   step: PackStep,
-  { mirror, onPrepared, onNote, isStopped }: PrepareEvents,
+  { mirror, onPrepared, onNote, signal }: PrepareEvents,
 ): Promise<void> {
   const { pack: source, out, ...choice } = step;
   const beside = `${out}.json`;
@@ -105,7 +105,7 @@ async function pack(
   try {
     const { images, bytes } = await packSplits(data, {
       ...{ out, seed: choice.seed, overwrite: true, keepOrder: choice.classes !== undefined },
-      onProgress: () => endIfStopped(isStopped),
+      onProgress: () => throwIfStopped(signal),
     });
     describe({ step, images, bytes });
     onPrepared?.(out, images, false);

@@ -16,7 +16,7 @@ export interface ProfileMembersOptions extends Pick<ProfileOptions, "onNote" | "
   readonly openData: (config: MatrixMember["config"]) => Promise<DatasetSplits>;
   readonly onProfile?: ((mode: string, models: readonly string[]) => void) | undefined;
   readonly onProfiled?: ((folder: string, profile: Profile) => void) | undefined;
-  readonly isStopped?: (() => boolean) | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What is measured in one go: models that see images of one size, in the same batches. */
@@ -42,7 +42,7 @@ export async function profileMembers(
   const networks = distinct(members);
   if (networks.length === 0) return;
   for (const [i, mode] of [...new Set(plan.modes)].entries()) {
-    if (options.isStopped?.()) return;
+    if (options.signal?.aborted) return;
     const into = join(out, i === 0 ? "profile" : `profile-${mode}`);
     const found = readProfile(into);
     const before = found?.status === "finished" && found.mode === mode ? found : undefined;
@@ -136,7 +136,7 @@ async function measure(
   mode: "train" | "infer",
   into: string,
   { warmup, steps, seconds, trace }: ProfilePlan,
-  { onNote, onStep, isStopped }: ProfileMembersOptions,
+  { onNote, onStep, signal }: ProfileMembersOptions,
 ): Promise<Profile> {
   return profileModels({
     models: models.map(parseModelName),
@@ -147,7 +147,7 @@ async function measure(
     device: config.device,
     trainStep: mode === "train" ? trainStep : undefined,
     into,
-    ...(isStopped && { stopRequested: isStopped }),
+    ...(signal && { signal }),
     ...(onNote && { onNote }),
     ...(onStep && { onStep }),
   });

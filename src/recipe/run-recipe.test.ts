@@ -145,7 +145,7 @@ describe("comparison.json", () => {
   });
 
   it("stays as it is where a call is stopped before it has begun, and is not written empty", async () => {
-    const stopped = { openData: openNothing, stopRequested: () => "interrupted" as const };
+    const stopped = { openData: openNothing, signal: AbortSignal.abort() };
     const matrix = load(`sanity: true\nprepare: [{pack: d, out: d.zip}]\n${two}`);
     expect(await runRecipe(matrix, stopped)).toMatchObject({ stopped: "interrupted", failed: [] });
     expect(existsSync(out)).toBe(false);
@@ -157,13 +157,16 @@ describe("comparison.json", () => {
 
 it("stops in the middle of a check, and keeps no verdict of it", async () => {
   let steps = 0;
+  const controller = new AbortController();
   const { members } = load(
     "base: {data: d, batchSize: 16}\nmatrix: {m: [{name: a, model: simple_cnn}]}",
   );
   const checked = await checkMembers(members, out, {
     openData: async () => sampleSplits(),
-    isStopped: () => steps >= 2,
-    onStep: () => steps++,
+    signal: controller.signal,
+    onStep: () => {
+      if (++steps === 2) controller.abort();
+    },
   });
   expect(steps).toBe(2);
   expect(checked.failed).toEqual([]);
@@ -232,13 +235,11 @@ evaluate:
   // A call that is stopped still has what is there; another plan takes the name.
   const other = load(matrixText.replace("ten-crop", "flip"));
   const more = { openData: async () => sampleSplits() };
-  let isBegun = false;
+  const controller = new AbortController();
   const stopped = await runRecipe(other, {
     ...more,
-    onMember: () => {
-      isBegun = true;
-    },
-    stopRequested: () => (isBegun ? "interrupted" : undefined),
+    onMember: () => controller.abort(),
+    signal: controller.signal,
   });
   expect([stopped.evaluated.map((dir) => basename(dir)), stopped.failed]).toEqual([[together], []]);
   expect((await runRecipe(other, more)).failed).toEqual([]);

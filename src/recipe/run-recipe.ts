@@ -2,6 +2,7 @@ import { basename } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import type { DatasetSplits } from "../data/imageset.ts";
 import type { ExportReport } from "../export/index.ts";
+import { StoppedError, stopOf } from "../platform/stop.ts";
 import { type Comparison, compareRuns } from "../report/index.ts";
 import {
   type ComparisonRecord,
@@ -31,7 +32,6 @@ import { findRates } from "./find-rates.ts";
 import { prepareData } from "./prepare-data.ts";
 import { profileMembers } from "./profile-members.ts";
 import { placedNames, recordOf } from "./recipe-record.ts";
-import { StoppedError } from "./stopped.ts";
 
 /** What a person is told while a recipe runs, beside what training tells. */
 export interface RecipeEvents {
@@ -82,11 +82,7 @@ export async function runRecipe(matrix: Matrix, given: RecipeOptions): Promise<R
   const { events = {}, ...options } = given;
   const { out } = matrix;
   const { places = {}, onNote, onFailed, onWeights } = options;
-  let stopped: MatrixOutcome["stopped"];
-  const isStopped = () => {
-    stopped ??= options.stopRequested?.();
-    return stopped !== undefined;
-  };
+  const { signal } = options;
   const openData = lastKept(options.openData);
   const openWeights = options.openWeights ?? ((config) => openStartWeights(config, places));
   const threads = getThreads();
@@ -98,21 +94,25 @@ export async function runRecipe(matrix: Matrix, given: RecipeOptions): Promise<R
     await setImmediate();
     return openData(config, dir);
   };
-  const heard = { ...(onNote && { onNote }), ...(onWeights && { onWeights }) };
-  const shared = { openData: openAfresh, openWeights, onFailed, isStopped, ...heard };
+  const heard = {
+    ...(onNote && { onNote }),
+    ...(onWeights && { onWeights }),
+    ...(signal && { signal }),
+  };
+  const shared = { openData: openAfresh, openWeights, onFailed, ...heard };
 
   const earlier = readComparison(out);
   try {
-    await prepareData(matrix.prepare, { mirror: places.mirror, onNote, isStopped, ...events });
+    await prepareData(matrix.prepare, { mirror: places.mirror, onNote, signal, ...events });
   } catch (error) {
     if (!(error instanceof StoppedError)) throw error;
   }
   // Not `openWeights`, which tells where each comes from: training will.
   const open = async (config: TrainConfig) => {
     await setImmediate();
-    return isStopped() ? undefined : openStartWeights(config, { out, ...places });
+    return signal?.aborted ? undefined : openStartWeights(config, { out, ...places });
   };
-  const chosen = await chooseWeights(matrix.members, out, open, isStopped);
+  const chosen = await chooseWeights(matrix.members, out, open, signal);
   for (const sentence of standInSentences(chosen.standIns.map((one) => ({ ...one, run: "" })))) {
     events.onStandIn?.(sentence);
   }
@@ -132,53 +132,54 @@ export async function runRecipe(matrix: Matrix, given: RecipeOptions): Promise<R
       })
     : { members: rates.members, failed: [] };
   const before = [...rates.failed, ...checked.failed];
-  const placed = placedNames(matrix, rates, isStopped());
+  const placed = placedNames(matrix, rates, signal?.aborted ?? false);
   const { wanted } = chosen;
   const keep = (now: ComparisonRecord, isSettled: (run: string) => boolean): ComparisonRecord => {
     const merged = mergeComparisons(earlier, now, { placed, isSettled, wanted });
     const says = Object.values(merged).some((value) => Array.isArray(value) && value.length > 0);
-    if (says || !isStopped()) writeComparison(out, merged);
+    if (says || !signal?.aborted) writeComparison(out, merged);
     return merged;
   };
   const told = namesOf(before);
   keep(recordOf(out, chosen, rates, before), (run) => told.has(run));
-  const outcome: MatrixOutcome = isStopped()
-    ? { finished: [], skipped: 0, failed: [], stopped: stopped! }
+  const early = stopOf(signal);
+  const outcome: MatrixOutcome = early
+    ? { finished: [], skipped: 0, failed: [], stopped: early }
     : await trainMatrix(checked.members, out, { ...options, openData });
-  stopped ??= outcome.stopped;
   const { finished, skipped } = outcome;
   const evaluated = await evaluateRuns(matrix.evaluate, matrix.members, checked.members, out, {
-    ...{ openData: openAfresh, isStopped, onNote, onFailed, pictures: options.pictures },
+    ...{ openData: openAfresh, signal, onNote, onFailed, pictures: options.pictures },
     onEvaluate: events.onEvaluate,
     onEvaluated: events.onEvaluated,
   });
   const failed = [...before, ...outcome.failed, ...evaluated.failed];
   const judged = [...finished, ...evaluated.finished];
   const reached = new Set([...namesOf(failed), ...judged.map((dir) => basename(dir))]);
-  const isWhole = stopped === undefined && matrix.isPart !== true;
+  const isWhole = !signal?.aborted && matrix.isPart !== true;
   const isSettled = (run: string) =>
-    isWhole || reached.has(run) || (stopped === undefined && placed.has(run));
+    isWhole || reached.has(run) || (!signal?.aborted && placed.has(run));
   const known = recordOf(out, chosen, rates, failed);
   keep(known, isSettled);
   const made: Exported =
-    isStopped() || matrix.export === false
+    signal?.aborted || matrix.export === false
       ? { exports: [], notExported: [], errors: [] }
       : await exportRuns(checked.members, out, matrix.export, {
-          ...{ places, openData: openAfresh, onNote, isStopped },
+          ...{ places, openData: openAfresh, onNote, signal },
           onExported: events.onExported,
           onFailed: events.onExportFailed,
         });
   const { exports, notExported } = made;
   const record = keep({ ...known, exports, notExported }, isSettled);
-  if (!isStopped() && matrix.profile !== false) {
+  if (!signal?.aborted && matrix.profile !== false) {
     const done = placeMembers(checked.members, out).filter(({ state }) => state === "finished");
     const members = done.map(({ member }) => member);
     await profileMembers(members, out, matrix.profile, {
-      ...{ openData: openAfresh, isStopped, ...heard },
+      ...{ openData: openAfresh, ...heard },
       onProfile: events.onProfile,
       onProfiled: events.onProfiled,
     });
   }
+  const stopped = outcome.stopped ?? stopOf(signal);
   const report =
     finished.length === 0
       ? undefined
@@ -193,7 +194,7 @@ export async function runRecipe(matrix: Matrix, given: RecipeOptions): Promise<R
     ...{ finished, skipped, failed, record, report },
     evaluated: evaluated.finished,
     notExported: notExported.map((one, i) => ({ ...one, error: made.errors[i]! })),
-    ...(stopped && { stopped }),
+    ...(stopped !== undefined && { stopped }),
   };
 }
 

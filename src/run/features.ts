@@ -41,7 +41,7 @@ export interface FeatureSource extends Disposable {
   extract(set: SplitSet): Promise<Tensor>;
 }
 
-export interface FeatureOptions extends Pick<EvaluationOptions, "cache" | "onNote"> {
+export interface FeatureOptions extends Pick<EvaluationOptions, "cache" | "onNote" | "signal"> {
   readonly compute: ComputeChoice;
   readonly places?: WeightsPlaces | undefined;
   /** How images are resized; default the network's way, and photographs for pixels to {@link PIXEL_SIDE}. */
@@ -78,7 +78,7 @@ export async function openFeatures(
   return embeddings(name, network, options);
 }
 
-function pixels(set: SplitSet, { resizing, input: fitted, cache, onNote }: FeatureOptions) {
+function pixels(set: SplitSet, { resizing, input: fitted, cache, onNote, signal }: FeatureOptions) {
   const input = fitted ?? pixelInput(set, resizing);
   const each = (value: number) => Array.from({ length: input.channels }, () => value);
   const plain = { ...input, mean: each(0), std: each(1) };
@@ -92,7 +92,7 @@ function pixels(set: SplitSet, { resizing, input: fitted, cache, onNote }: Featu
           return ops.div_Scalar(ops.toDtype(bytes, "float32"), 255);
         });
       }
-      const options = { memoryFormat: "contiguous", cache, onNote } as const;
+      const options = { memoryFormat: "contiguous", cache, onNote, signal } as const;
       await using loader = evaluationLoader(of, plain, options);
       return await gather(loader, (images) => ops.flatten(images, { startDim: 1 }));
     },
@@ -145,14 +145,14 @@ export interface Network {
 function embeddings(
   name: string,
   { model, input }: Network,
-  { compute, cache, onNote }: FeatureOptions,
+  { compute, cache, onNote, signal }: FeatureOptions,
 ): FeatureSource {
   return {
     name,
     input,
     async extract(set) {
       const { memoryFormat } = compute;
-      await using loader = evaluationLoader(set, input, { memoryFormat, cache, onNote });
+      await using loader = evaluationLoader(set, input, { memoryFormat, cache, onNote, signal });
       return await gather(loader, (images) =>
         embed(model, onDevice(images, compute.device), compute),
       );

@@ -141,6 +141,8 @@ export interface EvaluationOptions {
   /** Which part of resized images is seen; default the middle. */
   readonly place?: CropPlace | undefined;
   readonly onNote?: ((text: string) => void) | undefined;
+  /** Aborted: the epoch ends with a StoppedError before its next batch. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A set's images in order, as judging shows them to a network. */
@@ -149,11 +151,11 @@ export function evaluationLoader(
   input: NetworkInput,
   options: EvaluationOptions,
 ): Loader {
-  const { memoryFormat, cache, batchSize = evaluationBatch(input), onNote } = options;
+  const { memoryFormat, cache, batchSize = evaluationBatch(input), onNote, signal } = options;
   const fit = placed(evaluationFit(input, set), options.place);
   const { mean, std } = input;
   const plan = { mean, std, memoryFormat, seed: 0, ...(fit && { fit }) };
-  return new Loader(set, { ...plan, batchSize, keepIn: picturesFolder(cache), onNote });
+  return new Loader(set, { ...plan, batchSize, keepIn: picturesFolder(cache), onNote, signal });
 }
 
 function placed(fit: ImageFit | undefined, place: CropPlace = "center"): ImageFit | undefined {

@@ -2,7 +2,8 @@ import { classFinder, unknownClasses } from "../data/class-names.ts";
 import type { SplitSet } from "../data/imageset.ts";
 import { ThawError } from "../errors.ts";
 import { type Predictions, predictions } from "../metrics/index.ts";
-import { scope, type Tensor } from "../tensor/index.ts";
+import { inTurns } from "../platform/stop.ts";
+import type { Tensor } from "../tensor/index.ts";
 import type { ClassicalModelFile } from "./classical-model.ts";
 import { type TestResult, writeResults } from "./results.ts";
 
@@ -14,24 +15,27 @@ interface Judged {
 }
 
 /** `classicalPredictions`, written into the run's folder. */
-export function judgeClassical(
+export async function judgeClassical(
   dir: string,
   model: Pick<ClassicalModelFile, "pipeline" | "classes">,
   data: Judged,
-): TestResult {
+  signal?: AbortSignal,
+): Promise<TestResult> {
   const { classes } = model;
-  return writeResults(dir, { ...classicalPredictions(model, data), classes, set: data.set });
+  const predicted = await classicalPredictions(model, data, signal);
+  return writeResults(dir, { ...predicted, classes, set: data.set });
 }
 
 /**
  * What a classical model says of images. Labels are matched by class name. Without a loss where the model's confidence is
  * no probability.
- * @throws ThawError where the images' classes are not the model's.
+ * @throws ThawError where the images' classes are not the model's; StoppedError where the signal was aborted.
  */
-export function classicalPredictions(
+export async function classicalPredictions(
   { pipeline, classes }: Pick<ClassicalModelFile, "pipeline" | "classes">,
   { name, set, features }: Judged,
-): { readonly predictions: Predictions; readonly isProbability: boolean } {
+  signal?: AbortSignal,
+): Promise<{ readonly predictions: Predictions; readonly isProbability: boolean }> {
   const unknown = unknownClasses(set.classes, classes);
   if (unknown.length > 0) {
     throw new ThawError(`${name} has classes that the model does not know: ${unknown.join(", ")}`, {
@@ -40,10 +44,9 @@ export function classicalPredictions(
   }
   const own = set.classes.map(classFinder(classes));
   const labels = Int32Array.from(set.labels, (label) => own[label]!);
-  const confidence = scope(() => {
-    const given = pipeline.confidence(features);
-    return given.dtype === "float32" ? given.toArray("float32") : given.toArray("float64");
-  });
+  using given = await inTurns(pipeline.confidenceSteps(features), signal);
+  const confidence =
+    given.dtype === "float32" ? given.toArray("float32") : given.toArray("float64");
   const probabilities = new Float32Array(set.count * classes.length);
   const known = pipeline.classes;
   for (let row = 0; row < set.count; row++) {

@@ -19,5 +19,5 @@ export * as ops from "./ops.gen.ts";
 export { type Fit, isOutOfMemory, largestFit, limitToMachine } from "./out-of-memory.ts";
 export { Profiler, type ProfilerEvent, profile } from "./profiler.ts";
 export { getThreads, manualSeed, setNiceness, setThreads, version } from "./runtime.ts";
-export { scope, TensorScope, unscoped } from "./scope.ts";
+export { scope, scopeInSteps, TensorScope, unscoped } from "./scope.ts";
 export { Tensor } from "./tensor.ts";

@@ -1,3 +1,4 @@
+import type { Steps } from "../platform/stop.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** What a scope may return: its tensors are found in it and survive. */
@@ -14,7 +15,7 @@ type NotPromise<T> = T extends PromiseLike<unknown> ? never : T;
  * ```
  */
 export class TensorScope implements Disposable {
-  readonly #outer = current;
+  #outer = current;
   readonly #tensors = new Set<Tensor>();
   #open = true;
 
@@ -32,6 +33,16 @@ export class TensorScope implements Disposable {
 
   track(tensor: Tensor): void {
     this.#tensors.add(tensor);
+  }
+
+  /** Stays open, out of the way of other code, until it is entered again. */
+  leave(): void {
+    current = this.#outer;
+  }
+
+  enter(): void {
+    this.#outer = current;
+    current = this;
   }
 
   [Symbol.dispose](): void {
@@ -65,6 +76,29 @@ export function scope<T>(body: () => NotPromise<T>): T {
     if (result instanceof Promise) throw new TypeError("scope() takes a synchronous function");
     return opened.keep(result);
   } finally {
+    opened[Symbol.dispose]();
+  }
+}
+
+/** {@link scope} for work in pieces: frees, at its end, what all pieces have made. Between two of them it is left. */
+export function* scopeInSteps<T>(body: () => Steps<T>): Steps<T> {
+  const opened = new TensorScope();
+  let pieces: Steps<T> | undefined;
+  try {
+    pieces = body();
+    for (;;) {
+      const { done, value } = pieces.next();
+      if (done) return opened.keep(value);
+      opened.leave();
+      try {
+        yield;
+      } finally {
+        opened.enter();
+      }
+    }
+  } finally {
+    // Left early, the scopes inside are closed first.
+    pieces?.return(undefined as T);
     opened[Symbol.dispose]();
   }
 }

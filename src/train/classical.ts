@@ -3,6 +3,7 @@ import { requireTwoClasses } from "../data/checks.ts";
 import type { DatasetSplits } from "../data/imageset.ts";
 import { UsageError } from "../errors.ts";
 import { chooseCompute } from "../models/compute.ts";
+import { inTurns, onStop, type Steps, StoppedError, throwIfStopped } from "../platform/stop.ts";
 import {
   type ClassicalConfig,
   classicalStrategy,
@@ -15,7 +16,7 @@ import { openFeatures } from "../run/features.ts";
 import type { ImageShape } from "../run/input.ts";
 import { judgeClassical } from "../run/judge-classical.ts";
 import { createRun, defaultRunName } from "../run/record.ts";
-import type { Summary } from "../run/summary.ts";
+import type { RunStatus, Summary } from "../run/summary.ts";
 import { checkTracking, openTracker } from "../run/track/open.ts";
 import type { WeightsPlaces } from "../run/weights.ts";
 import {
@@ -31,7 +32,7 @@ import { recordedFor } from "./recorded-split.ts";
 
 export interface ClassicalOptions
   extends Pick<TrainEvents, "onNote">,
-    Pick<TrainOptions, "pictures"> {
+    Pick<TrainOptions, "pictures" | "signal"> {
   readonly overwrite?: boolean;
   /** Folder of what is kept between runs; default Thaw's cache. */
   readonly cache?: string;
@@ -46,6 +47,7 @@ type Scoring = NonNullable<ConstructorParameters<typeof GridSearchCV>[1]["scorin
 /**
  * Fits a classical model on pixels or embeddings, by a grid where the config has one, judges it on the test set and writes
  * the same run record as a network's.
+ * Where the signal stops it, nothing but the record is kept: it is fitted again from the beginning.
  * @throws UsageError for what cannot be trained; ThawError where the solver is given what it cannot use.
  */
 export async function trainClassical(
@@ -55,6 +57,8 @@ export async function trainClassical(
 ): Promise<TrainResult> {
   const started = performance.now();
   const note = (text: string) => options.onNote?.(text);
+  const { signal } = options;
+  throwIfStopped(signal);
   refuseUnusedClassical(config);
   checkTracking(config, process.env);
   const { train, test } = data;
@@ -68,7 +72,7 @@ export async function trainClassical(
   const places = { out: config.out, ...options.places };
   const { imgSize, cropPct, interpolation } = config;
   using source = await openFeatures(config.features, train, {
-    ...{ compute, places, onNote: note, cache: options.cache },
+    ...{ compute, places, onNote: note, cache: options.cache, signal },
     resizing: { imgSize, cropPct, interpolation },
   });
   const { input } = source;
@@ -109,10 +113,21 @@ export async function trainClassical(
     tracker.summary(summary);
     return summary;
   };
+  const end = (status: RunStatus, reason: string): Summary => {
+    const summary = summaryOf({ status, reason });
+    try {
+      return tell(summary);
+    } catch (second) {
+      note(`summary.json does not say that it ${status}: ${(second as Error).message}`);
+      return summary;
+    }
+  };
+  // At once: a second Ctrl-C leaves no time for it.
+  using _heard = onStop(signal, (stop) => void end(stop, `${stop} while it was fitted`));
   try {
     using features = await source.extract(train);
     const began = performance.now();
-    using fitted = fitModel(config, features, train.labels, options);
+    using fitted = await fitModel(config, features, train.labels, options);
     const seconds = { total: 0, train: secondsSince(began), perEpoch: null };
     const { pipeline, search } = fitted;
     const model = { pipeline, classes: train.classes, features: config.features, input };
@@ -120,7 +135,7 @@ export async function trainClassical(
     saveClassical(run.best, model, { format: "pt", model: of, data: from, run: name });
     using testFeatures = await source.extract(test);
     const judged = { name: data.name, set: test, features: testFeatures };
-    const result = judgeClassical(run.dir, model, judged);
+    const result = await judgeClassical(run.dir, model, judged, signal);
     const parameters = parameterCount(pipeline);
     const summary = tell(
       summaryOf({
@@ -133,12 +148,10 @@ export async function trainClassical(
     await options.pictures?.({ run, test, input, tracker });
     return { run, summary };
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    try {
-      tell(summaryOf({ status: "failed", reason }));
-    } catch (second) {
-      note(`summary.json does not say that it failed: ${(second as Error).message}`);
+    if (error instanceof StoppedError) {
+      return { run, summary: end(error.stop, `${error.stop} while it was fitted`) };
     }
+    end("failed", error instanceof Error ? error.message : String(error));
     throw error;
   } finally {
     await tracker.close();
@@ -159,15 +172,15 @@ interface FittedClassical extends Disposable {
   readonly search?: { readonly best: unknown; readonly results: readonly unknown[] };
 }
 
-function fitModel(
+async function fitModel(
   config: ClassicalConfig,
   features: Parameters<Pipeline["fit"]>[0],
   labels: ArrayLike<number>,
-  { onNote, onFit }: ClassicalOptions,
-): FittedClassical {
+  { onNote, onFit, signal }: ClassicalOptions,
+): Promise<FittedClassical> {
   const pipeline = makeClassical(config, (text) => onNote?.(text));
   if (config.grid === undefined) {
-    pipeline.fit(features, labels);
+    await fitOrLetGo(pipeline, pipeline.fitSteps(features, labels), signal);
     return { pipeline, [Symbol.dispose]: () => pipeline[Symbol.dispose]() };
   }
   const { model, grid, cv = 5, scoring = "accuracy" } = config;
@@ -179,7 +192,8 @@ function fitModel(
     cv,
     scoring: scoring as Scoring,
     ...(onFit && { onFit }),
-  }).fit(features, labels);
+  });
+  await fitOrLetGo(search, search.fitSteps(features, labels), signal);
   const plain = ({ splitTestScores, ...rest }: GridResult) => ({
     ...rest,
     splitTestScores: [...splitTestScores],
@@ -189,6 +203,19 @@ function fitModel(
     search: { best: search.bestParams, results: search.cvResults.map(plain) },
     [Symbol.dispose]: () => search[Symbol.dispose](),
   };
+}
+
+async function fitOrLetGo(
+  owner: Disposable,
+  steps: Steps<void>,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  try {
+    await inTurns(steps, signal);
+  } catch (error) {
+    owner[Symbol.dispose]();
+    throw error;
+  }
 }
 
 /** Numbers that prediction needs: of k-NN, those of all training rows. */

@@ -77,8 +77,11 @@ export interface TrainOptions extends TrainEvents {
   readonly pictures?: (judged: JudgedRun) => Promise<void>;
   /** Absent: nothing is measured, and nothing is lost by it. */
   readonly watch?: StepWatch | undefined;
-  /** Asked after every step: a reason to stop makes a checkpoint and ends the run early. */
-  readonly stopRequested?: () => "interrupted" | "preempted" | undefined;
+  /**
+   * Aborted: the run ends before its next step, or its next batch of validation or test images, with a checkpoint, and
+   * can be resumed. The reason may be a StoppedError; any other is an interruption.
+   */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface TrainResult {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { expectNoLeaks } from "../../test/support/no-leaks.ts";
 import { sampleSplits } from "../../test/support/sample-splits.ts";
+import { stopAfter } from "../../test/support/stop-after.ts";
 import { readSafetensors } from "../models/weights/index.ts";
 import { parseConfig } from "../run/config-load.ts";
 import { readRun, readTimings } from "../run/read.ts";
@@ -93,9 +94,7 @@ describe("a linear probe", () => {
   });
 
   test("that is interrupted ends as the uninterrupted one", async () => {
-    let steps = 0;
-    const stopRequested = () => (++steps === 3 ? "interrupted" : undefined);
-    await train(config({ name: "stopped" }), data, { cache, stopRequested });
+    await train(config({ name: "stopped" }), data, { cache, ...stopAfter(3) });
     await train(config({ name: "stopped" }), data, { cache, resume: true });
     await train(config({ name: "whole" }), data, { cache });
     expectSameBits("stopped", "whole");
@@ -144,9 +143,7 @@ describe("the frozen stages of a partly trained network", () => {
   });
 
   test("an interrupted run ends as the uninterrupted one, whatever memory is free then", async () => {
-    let steps = 0;
-    const stopRequested = () => (++steps === 6 ? "interrupted" : undefined);
-    await train(partial({ name: "part-stopped" }), data, { cache, stopRequested });
+    await train(partial({ name: "part-stopped" }), data, { cache, ...stopAfter(6) });
     await train(partial({ name: "part-stopped" }), data, { cache, resume: true });
     expectSameBits("part-stopped", "part");
   });

@@ -67,6 +67,7 @@ export async function trainOnFeatures(
       ...(isChanged && { augment }),
       ...(fit && { fit }),
       ...{ keepIn: picturesFolder(options.cache), onNote },
+      signal: options.signal,
     });
     return await cachedFeatures(loader, {
       folder: join(options.cache ?? cacheHome(), "features"),
@@ -84,13 +85,17 @@ export async function trainOnFeatures(
   };
   const loaderOf = async (
     split: "train" | "val",
-    options: { batchSize: number; shuffle: boolean },
+    how: { batchSize: number; shuffle: boolean; joinsLone?: boolean },
   ) => {
     const { features, seconds } = await featuresOf(split);
     if (split === "train") session.featureSeconds = seconds;
-    return new FeatureLoader(features, data[split].labels, { ...options, seed, memoryFormat });
+    const { labels } = data[split];
+    // Training stops between two steps, which the trainer sees to.
+    const signal = split === "val" ? options.signal : undefined;
+    return new FeatureLoader(features, labels, { ...how, seed, memoryFormat, signal });
   };
-  const train = await loaderOf("train", { batchSize, shuffle: true });
+  const { joinsLone } = session;
+  const train = await loaderOf("train", { batchSize, shuffle: true, joinsLone });
   const val = await loaderOf("val", {
     batchSize: Math.max(batchSize, evaluationBatch(input)),
     shuffle: false,

@@ -32,6 +32,16 @@ export function makeLoss(
     });
 }
 
+function inFloat32(weights: readonly number[]): Float32Array<ArrayBuffer> {
+  const rounded = Float32Array.from(weights);
+  const at = rounded.findIndex((weight) => !(weight > 0 && Number.isFinite(weight)));
+  if (at < 0) return rounded;
+  const becomes = rounded[at] === 0 ? "0" : String(rounded[at]);
+  throw new UsageError(`--class-weights: ${weights[at]} is ${becomes} in float32`, {
+    hint: "only their ratios matter: scale all weights, so that they are around 1",
+  });
+}
+
 /**
  * A weight a class, in the classes' order: as given, by name or by place, or `balanced`, n / (classes · count) of the training images as scikit-learn's.
  * Undefined where none is asked for.
@@ -45,7 +55,7 @@ export function classWeights(
   const { classes, count } = set;
   if (asked !== "balanced") {
     if (!Array.isArray(asked)) return weightsByName(asked, classes);
-    if (asked.length === classes.length) return Float32Array.from(asked);
+    if (asked.length === classes.length) return inFloat32(asked);
     throw new UsageError(`--class-weights: ${asked.length} weights for ${classes.length} classes`, {
       hint: `give one a class, by name (${classes[0]}=1,${classes[1] ?? "…"}=2) or in the order ${classes.join(", ")}`,
     });
@@ -66,18 +76,18 @@ function weightsByName(
   classes: readonly string[],
 ): Float32Array<ArrayBuffer> {
   const find = classFinder(classes);
-  const weights = new Float32Array(classes.length);
+  const weights = new Map<number, number>();
   for (const [name, weight] of Object.entries(asked)) {
     const at = find(name);
     if (at < 0) throw unknownClass("--class-weights", name, classes);
-    if (weights[at] !== 0) throw new UsageError(`--class-weights: ${classes[at]} is named twice`);
-    weights[at] = weight;
+    if (weights.has(at)) throw new UsageError(`--class-weights: ${classes[at]} is named twice`);
+    weights.set(at, weight);
   }
-  const missing = classes.filter((_, c) => weights[c] === 0);
+  const missing = classes.filter((_, c) => !weights.has(c));
   if (missing.length > 0) {
     throw new UsageError(`--class-weights: no weight of ${missing.join(", ")}`, {
       hint: "name every class with its weight; 1 is the usual one",
     });
   }
-  return weights;
+  return inFloat32(classes.map((_, c) => weights.get(c)!));
 }

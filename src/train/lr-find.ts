@@ -1,13 +1,14 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { setImmediate } from "node:timers/promises";
 import type { DatasetSplits } from "../data/imageset.ts";
-import type { Batch, BatchSource } from "../data/loader.ts";
+import { type Batch, type BatchSource, discardBatch } from "../data/loader.ts";
 import { writeDurably } from "../platform/durable.ts";
+import { throwIfStopped } from "../platform/stop.ts";
 import type { TrainConfig } from "../run/config.ts";
 import { type LrFind, lrFindFolder, lrFindSubject } from "../run/lr-find.ts";
 import { freezeStages } from "../transfer/index.ts";
 import { trainOnFeatures } from "./features.ts";
+import { trainFirstStep } from "./first-step.ts";
 import { rangeRate, SmoothLoss, steepest, trimmed, valley } from "./lr-suggest.ts";
 import { trainStepInMemory } from "./out-of-memory.ts";
 import { transferOf } from "./plan.ts";
@@ -40,7 +41,7 @@ export async function findLearningRate(
   const { config, input, compute, session } = rehearsal;
   const { range = RANGE, onStep, ...rest } = options;
   await trainOnFeatures(session, config, data, input, compute, rest);
-  const { points, stopped } = await test(rehearsal, range, onStep);
+  const { points, stopped } = await test(rehearsal, range, onStep, options.signal);
   const looked = trimmed(points, range.steps);
   const found: LrFind = {
     subject: lrFindSubject(asked),
@@ -62,6 +63,7 @@ async function test(
   { config, compute, session }: Rehearsal,
   range: LrFind["range"],
   onStep: LrFindOptions["onStep"],
+  signal: AbortSignal | undefined,
 ): Promise<{ points: LrFind["points"]; stopped?: string }> {
   const { model, network, optimizer, train, loss: lossOf, scaler } = session;
   const { clipGrad, gradAccumSteps = 1 } = config;
@@ -72,12 +74,17 @@ async function test(
   let lowest = Number.POSITIVE_INFINITY;
   const update: { loss: number; batches: number } = { loss: 0, batches: 0 };
   for await (const batch of endless(train)) {
+    if (signal?.aborted) {
+      discardBatch(batch);
+      throwIfStopped(signal);
+    }
     const lr = rangeRate(points.length, range);
     const isLast = ++update.batches === gradAccumSteps;
     try {
       const accumulation = { batches: gradAccumSteps, isLast };
       const step = { ...compute, lr, loss: lossOf, clipGrad, scaler, accumulation };
-      const done = trainStepInMemory(network, optimizer, batch, step, gradAccumSteps);
+      const make = points.length === 0 ? trainFirstStep : trainStepInMemory;
+      const done = make(network, optimizer, batch, step, gradAccumSteps);
       update.loss += done.loss / gradAccumSteps;
     } catch (error) {
       if (!(error instanceof DivergedError)) throw error;
@@ -94,8 +101,6 @@ async function test(
       return { points, stopped: `the loss is ${FAR} times its lowest at ${lr.toPrecision(2)}` };
     }
     if (points.length === range.steps) break;
-    // Signals are heard between steps.
-    await setImmediate();
   }
   return { points };
 }

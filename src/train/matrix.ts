@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { csvOptionsOf } from "../data/folders/csv-columns.ts";
 import type { DatasetSplits } from "../data/imageset.ts";
 import { ThawError } from "../errors.ts";
+import { type Stop, StoppedError, stopOf } from "../platform/stop.ts";
 import { valSizeOf } from "../run/classical-config.ts";
 import { loadConfig } from "../run/config-load.ts";
 import type { MatrixMember } from "../run/matrix-member.ts";
@@ -32,7 +33,7 @@ export interface MatrixOutcome {
   readonly skipped: number;
   readonly failed: readonly { readonly name: string; readonly error: Error }[];
   /** Why the matrix was left early. */
-  readonly stopped?: "interrupted" | "preempted";
+  readonly stopped?: Stop;
 }
 
 /**
@@ -70,11 +71,14 @@ export async function trainMatrix(
       await options.onTrained?.(result);
       finished.push(result.run.dir);
     } catch (cause) {
+      if (cause instanceof StoppedError) {
+        return { finished, skipped, failed, stopped: cause.stop };
+      }
       const error = cause instanceof Error ? cause : new ThawError(String(cause));
       failed.push({ name, error });
       options.onFailed?.(name, error);
     }
-    const stopped = options.stopRequested?.();
+    const stopped = stopOf(options.signal);
     if (stopped !== undefined) return { finished, skipped, failed, stopped };
   }
   return { finished, skipped, failed };

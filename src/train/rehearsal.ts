@@ -21,7 +21,7 @@ export interface Rehearsal extends AsyncDisposable {
   readonly load: LoadReport | undefined;
 }
 
-export type RehearsalOptions = Pick<TrainOptions, "openWeights" | "cache"> &
+export type RehearsalOptions = Pick<TrainOptions, "openWeights" | "cache" | "signal"> &
   Pick<TrainEvents, "onWeights" | "onNote" | "onFeatures">;
 
 /**

@@ -3,12 +3,19 @@ import { fingerprintWithout } from "../data/recorded.ts";
 import { ThawError, UsageError } from "../errors.ts";
 import { amxState, cpuInfo } from "../libtorch/index.ts";
 import type { ComputeChoice } from "../models/compute.ts";
-import { type Fingerprint, fingerprintDifferences, newestVerified } from "../run/checkpoint.ts";
+import { borrowTensorData } from "../models/weights/tensors.ts";
+import { firstUnusable } from "../models/weights/unusable.ts";
+import {
+  type Checkpoint,
+  type Fingerprint,
+  fingerprintDifferences,
+  newestVerified,
+} from "../run/checkpoint.ts";
 import { canonicalJson, configDigest, type TrainConfig } from "../run/config.ts";
 import { readRun } from "../run/read.ts";
 import type { RunRecord } from "../run/record.ts";
 import { readSplit } from "../run/split-file.ts";
-import { getThreads, version } from "../tensor/index.ts";
+import { getThreads, scope, version } from "../tensor/index.ts";
 import type { Session } from "./session.ts";
 import { describeTeacher } from "./teacher.ts";
 
@@ -62,6 +69,7 @@ export function resumeSession(
     if (config.exact) throw new ThawError(`--exact: ${text}`);
     note(text);
   }
+  refuseUnusable(checkpoint);
   session.load(checkpoint.tensors, checkpoint.state);
   run.rewind(checkpoint);
   return true;
@@ -90,6 +98,26 @@ function otherConfig(run: RunRecord, config: TrainConfig): UsageError {
 export function earlierEpochs(environment: Readonly<Record<string, unknown>>): readonly number[] {
   const value = environment["earlierEpochs"];
   return Array.isArray(value) ? value.filter((one) => typeof one === "number") : [];
+}
+
+/** @throws ThawError for a checkpoint with a value that training cannot go on from. */
+function refuseUnusable({ path, tensors }: Checkpoint): void {
+  const unusable = scope(() => {
+    const all = [...tensors]
+      .filter(([, { dtype }]) => /F\d\d$/.test(dtype))
+      .map(([name, data]) => [name, borrowTensorData(data)] as const);
+    const isState = ([name]: (typeof all)[number]) => name.startsWith("optimizer.");
+    return (
+      firstUnusable(all.filter((one) => !isState(one))) ??
+      // Squares of gradients may be large.
+      firstUnusable(all.filter(isState), Number.MAX_VALUE)
+    );
+  });
+  if (unusable === undefined) return;
+  throw new ThawError(
+    `${path}: ${unusable.name} has ${unusable.what}, which training cannot go on from`,
+    { hint: "remove this file: the run then resumes from the checkpoint before it" },
+  );
 }
 
 /** Without --exact, which changes no number: it may be given when a run is resumed. */

@@ -29,6 +29,7 @@ import { buildModel, copyModel } from "./build-model.ts";
 import { ModelEma } from "./ema.ts";
 import type { TrainOptions } from "./events.ts";
 import { trainingFit } from "./input.ts";
+import { joinsLoneImage, normsOfOneValue } from "./lone-images.ts";
 import { classWeights, makeLoss } from "./loss.ts";
 import { makeOptimizer, makeSchedule, transferOf } from "./plan.ts";
 import type { Loss } from "./step.ts";
@@ -64,6 +65,8 @@ export class Session implements AsyncDisposable {
   readonly model: Classifier;
   readonly optimizer: Optimizer;
   readonly schedule: Schedule;
+  /** Does an epoch's last image join the batch before it, where it would be one of its own? */
+  readonly joinsLone: boolean;
   train: BatchSource;
   val: BatchSource;
   /** What is trained by the batches: the model, or its head where they are features. */
@@ -98,7 +101,7 @@ export class Session implements AsyncDisposable {
     data: DatasetSplits,
     input: NetworkInput,
     compute: ComputeChoice,
-    { cache, onNote }: Pick<TrainOptions, "cache" | "onNote"> = {},
+    { cache, onNote, signal }: Pick<TrainOptions, "cache" | "onNote" | "signal"> = {},
   ) {
     const { seed, dropout } = config;
     const { train, val } = data;
@@ -110,7 +113,10 @@ export class Session implements AsyncDisposable {
     this.network = this.model;
     this.#headDropout = dropout ?? 0;
     try {
-      freezeStages(this.model, transferOf(config), 1);
+      const transfer = transferOf(config);
+      freezeStages(this.model, transfer, 1);
+      const norms = () => normsOfOneValue(this.model, transfer, input, compute);
+      this.joinsLone = joinsLoneImage(config, train.count, input, norms, onNote);
       this.#teacher = openTeacher(config, data, input, compute);
     } catch (error) {
       this.model[Symbol.dispose]();
@@ -132,6 +138,7 @@ export class Session implements AsyncDisposable {
     const mix = mixOf(config);
     this.train = new Loader(train, {
       ...{ mean, std, memoryFormat, seed, batchSize, shuffle: true },
+      joinsLone: this.joinsLone,
       augment: augmentationOf(config),
       ...(fit && { fit }),
       ...(mix && { mix }),
@@ -139,7 +146,7 @@ export class Session implements AsyncDisposable {
     });
     this.schedule = makeSchedule(config, updatesPerEpoch(this.train.batches, gradAccumSteps));
     this.val = evaluationLoader(val, input, {
-      ...{ memoryFormat, cache, onNote },
+      ...{ memoryFormat, cache, onNote, signal },
       batchSize: Math.max(batchSize, evaluationBatch(input)),
     });
   }

@@ -2,7 +2,6 @@ import type { Batch } from "../data/loader.ts";
 import { ThawError } from "../errors.ts";
 import type { Classifier } from "../models/index.ts";
 import { type Compute, forward, onDevice } from "../models/predict.ts";
-import type { Module } from "../nn/index.ts";
 import {
   clipGradNorm,
   type GradScaler,
@@ -10,7 +9,7 @@ import {
   setLearningRate,
   unscaleGradients,
 } from "../optim/index.ts";
-import { inference, ops, scope, type Tensor } from "../tensor/index.ts";
+import { ops, scope, type Tensor } from "../tensor/index.ts";
 import type { Accumulation } from "./accumulation.ts";
 import type { StepWatch } from "./events.ts";
 
@@ -56,6 +55,22 @@ export interface StepResult {
 
 /** The loss or its gradient stopped being a number. */
 export class DivergedError extends ThawError {}
+
+/** The error of a run that has finished so many epochs. */
+export function divergedAt(
+  what: string,
+  { step, lr, finished }: { step: number; lr: number; finished: number },
+  cause?: Error,
+): DivergedError {
+  const kept = finished > 0 ? "the last good checkpoint is kept; " : "";
+  return new DivergedError(
+    `training diverged: ${what} at step ${step} (epoch ${finished + 1}), learning rate ${lr.toPrecision(3)}`,
+    {
+      hint: `${kept}try a lower --lr, a warm-up (--warmup-epochs 1) or --clip-grad 1`,
+      cause,
+    },
+  );
+}
 
 /** A scale below it lets no gradient of fp16 overflow that a step could be taken with. */
 const SMALLEST_SCALE = 2 ** -14;
@@ -115,20 +130,6 @@ function update(
   inspect?.();
   optimizer.zeroGrad();
   return norm;
-}
-
-/** Name of the first parameter or buffer that holds NaN or infinity. One pass over the weights. */
-export function firstNonFinite(model: Module): string | undefined {
-  const floats = [...model.stateDict()].filter(([, { dtype }]) => dtype.includes("float"));
-  return inference(() =>
-    scope(() => {
-      // Of an infinite order: a sum of squares may overflow where no value does.
-      const tensors = floats.map(([, tensor]) => tensor);
-      const largest = ops.foreachNormScalar(tensors, { ord: Number.POSITIVE_INFINITY });
-      const values = ops.toDtype(ops.stack(largest), "float32").toArray("float32");
-      return floats[values.findIndex((value) => !Number.isFinite(value))]?.[0];
-    }),
-  );
 }
 
 function clip(parameters: readonly Tensor[], maxNorm: number | undefined): number | undefined {

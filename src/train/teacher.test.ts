@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { expectNoLeaks } from "../../test/support/no-leaks.ts";
 import { sampleSplits } from "../../test/support/sample-splits.ts";
+import { stopAfter } from "../../test/support/stop-after.ts";
 import type { MemorySplits } from "../data/imageset.ts";
 import { UsageError } from "../errors.ts";
 import { chooseCompute } from "../models/index.ts";
@@ -120,10 +121,8 @@ const outcome = (name: string): string[] =>
   );
 
 test("a student that is interrupted ends as the uninterrupted one, and not as without a teacher", async () => {
-  let steps = 0;
-  const stopRequested = () => (++steps === 6 ? "interrupted" : undefined);
   await train(config({ name: "whole" }), data);
-  await train(config({ name: "parts" }), data, { stopRequested });
+  await train(config({ name: "parts" }), data, stopAfter(6));
   await train(config({ name: "parts" }), data, { resume: true });
   await train(config({ name: "alone", teacher: undefined }), data);
   expect(outcome("parts")).toEqual(outcome("whole"));
@@ -131,11 +130,9 @@ test("a student that is interrupted ends as the uninterrupted one, and not as wi
 });
 
 test("a teacher that was trained anew in between is told, and refused by --exact", async () => {
-  let steps = 0;
-  const stopRequested = () => (++steps === 6 ? "interrupted" : undefined);
   const own = { name: "own-teacher", teacher: undefined, epochs: 1 };
   await train(config(own), data);
-  await train(config({ name: "of-two", teacher: "own-teacher" }), data, { stopRequested });
+  await train(config({ name: "of-two", teacher: "own-teacher" }), data, stopAfter(6));
   await train(config({ ...own, seed: 9 }), data, { overwrite: true });
   const resumed = config({ name: "of-two", teacher: "own-teacher" });
   const exact = train({ ...resumed, exact: true }, data, { resume: true });

@@ -13,6 +13,7 @@ import { FakeMlflow } from "../../test/support/fake-mlflow.ts";
 import { serve } from "../../test/support/file-server.ts";
 import { expectNoLeaks } from "../../test/support/no-leaks.ts";
 import { sampleSplits } from "../../test/support/sample-splits.ts";
+import { stopAfter } from "../../test/support/stop-after.ts";
 import { Linear } from "../nn/index.ts";
 import { parseConfig } from "../run/config-load.ts";
 import { readRun, readSteps } from "../run/read.ts";
@@ -77,10 +78,7 @@ describe("a training for TensorBoard", () => {
   });
 
   it("that is interrupted and resumed says every step once", async () => {
-    let asked = 0;
-    await train(configOf(), data, {
-      stopRequested: () => (++asked === 3 ? "interrupted" : undefined),
-    });
+    await train(configOf(), data, stopAfter(3));
     await train(configOf(), data, { resume: true });
     expect(eventFiles()).toHaveLength(2);
     const loss = scalars(eventFiles(), "Loss/step");

@@ -4,6 +4,7 @@ import type { DatasetSplits } from "../data/imageset.ts";
 import type { RecordedSplit } from "../data/recorded.ts";
 import { UsageError } from "../errors.ts";
 import { type ComputeChoice, chooseCompute } from "../models/compute.ts";
+import { throwIfStopped } from "../platform/stop.ts";
 import { changesImages } from "../run/augmentation.ts";
 import type { TrainConfig } from "../run/config.ts";
 import { flagOf } from "../run/config-flags.ts";
@@ -21,11 +22,11 @@ import {
   version,
 } from "../tensor/index.ts";
 import type { TrainOptions, TrainResult } from "./events.ts";
-import { trainOnFeatures } from "./features.ts";
 import { trainingInput, withInput } from "./input.ts";
 import { asksForMore, extendRun } from "./more-epochs.ts";
 import { goOnWithout, recordedFor } from "./recorded-split.ts";
 import { digestOf, engineFingerprint, refuseOtherConfig, resumeSession } from "./resume.ts";
+import { checkLabels } from "./sanity/batch.ts";
 import { Session } from "./session.ts";
 import { describeWeights, openStartWeights, startFrom } from "./start-weights.ts";
 import { describeTeacher } from "./teacher.ts";
@@ -43,8 +44,10 @@ export async function train(
   options: TrainOptions = {},
 ): Promise<TrainResult> {
   const started = performance.now();
+  throwIfStopped(options.signal);
   refuseEmpty(data);
   requireTwoClasses(data.train, data.name);
+  refuseLabels(data);
   checkTracking(asked, process.env);
   const open = () => (options.openWeights ?? openStartWeights)(asked);
   // A run that is resumed has its numbers in a checkpoint, and what its network sees in its config.
@@ -57,6 +60,7 @@ export async function train(
   const fingerprint = engineFingerprint(compute);
   resetPeakMemory();
   limitToMachine();
+  throwIfStopped(options.signal);
   // Before the record: what cannot be built must not have replaced a run.
   await using session = new Session(config, data, input, compute, options);
   if (weights !== undefined && !options.resume) {
@@ -95,7 +99,6 @@ export async function train(
     }
     const warning = options.resume ? undefined : lrWarning(asked);
     if (warning !== undefined) note(warning);
-    await trainOnFeatures(session, config, data, input, compute, options);
     const fromStep = session.progress.step;
     const tracker = openTracker(config, run, { fromStep, onNote: note });
     const parts = { config, data, input, compute, run, tracker, session };
@@ -134,6 +137,16 @@ function refuseEmpty({ name, train, val, test }: DatasetSplits): void {
       hint: "the best epoch is chosen by the validation images and judged on the test images: leave some in each",
     });
   }
+}
+
+/** Before the record, which a step that fails would leave behind. */
+function refuseLabels({ name, train, val, test }: DatasetSplits): void {
+  const check = checkLabels({ training: train, validation: val, test });
+  if (check.status !== "failed") return;
+  throw new UsageError(
+    `${name}: ${check.detail}`,
+    check.hint === undefined ? {} : { hint: check.hint },
+  );
 }
 
 function newRecord(

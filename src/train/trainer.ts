@@ -1,9 +1,11 @@
 import type { DatasetSplits } from "../data/imageset.ts";
-import type { Batch } from "../data/loader.ts";
+import { type Batch, discardBatch } from "../data/loader.ts";
 import { accuracy, logLoss, predictions } from "../metrics/index.ts";
 import type { ComputeChoice } from "../models/compute.ts";
 import { freeze } from "../models/index.ts";
 import { predictProbabilities } from "../models/predict.ts";
+import { firstUnusable } from "../models/weights/unusable.ts";
+import { onStop, type Stop, StoppedError, throwIfStopped } from "../platform/stop.ts";
 import { type Fingerprint, type Json, saveCheckpoint, saveModel } from "../run/checkpoint.ts";
 import type { TrainConfig } from "../run/config.ts";
 import { evaluationLoader, type NetworkInput } from "../run/input.ts";
@@ -11,20 +13,24 @@ import { measureLatency } from "../run/latency.ts";
 import { loadBestModel } from "../run/load-model.ts";
 import { readRun } from "../run/read.ts";
 import type { RunRecord } from "../run/record.ts";
-import type { EpochLine, RunStatus, StepLine, Summary } from "../run/summary.ts";
+import type { EpochLine, RunStatus, StepLine, Summary, TimingLine } from "../run/summary.ts";
 import type { Tracker } from "../run/track/tracker.ts";
 import { getThreads } from "../tensor/index.ts";
 import { freezeStages } from "../transfer/index.ts";
 import { type Accumulation, accumulationAt } from "./accumulation.ts";
 import { countEpoch, isOver } from "./best.ts";
 import type { TrainOptions } from "./events.ts";
+import { trainOnFeatures } from "./features.ts";
+import { trainFirstStep } from "./first-step.ts";
 import { histogramsAreDue, parameterHistograms } from "./histograms.ts";
 import { trainingFit } from "./input.ts";
+import { modelMetadata } from "./model-metadata.ts";
 import { trainStepInMemory } from "./out-of-memory.ts";
 import { transferOf } from "./plan.ts";
 import { digestOf } from "./resume.ts";
 import type { Session } from "./session.ts";
-import { DivergedError, firstNonFinite, NORM_EVERY, type StepResult } from "./step.ts";
+import { DivergedError, divergedAt, NORM_EVERY, type StepResult } from "./step.ts";
+import { imagesDone, stepProgress } from "./step-progress.ts";
 import { leftOutOf, type Outcome, parameterCounts, summarise } from "./summary.ts";
 import { Watch } from "./watch.ts";
 import { watched } from "./watched.ts";
@@ -60,6 +66,8 @@ export class Trainer {
   readonly #leftOut: Summary["leftOut"];
   /** Seconds of an epoch that was left before its end. */
   #openSeconds = 0;
+  /** Where the newest checkpoint stands. */
+  #savedAt: string | undefined;
 
   constructor(parts: TrainerParts) {
     this.#config = parts.config;
@@ -73,41 +81,73 @@ export class Trainer {
     this.#started = parts.started;
     this.#fingerprint = parts.fingerprint;
     this.#leftOut = leftOutOf(parts.run);
+    // Steps that are done when a process begins come from a checkpoint.
+    if (this.#session.progress.step > 0) this.#savedAt = this.#position;
     this.#watch = new Watch(parts.data.train.classes.length, readRun(parts.run.dir).epochs);
   }
 
+  /** To the end, or to where the signal stops it. @throws what training throws, which the record then has. */
   async fit(): Promise<Summary> {
     const { progress, ema, model } = this.#session;
     // The average starts from the weights that the run starts from.
     if (progress.step === 0) ema?.set(model);
-    this.#announce();
     this.#writeSummary("running");
-    this.#options.watch?.begin(model);
+    // At once: a second Ctrl-C leaves no time for it.
+    using _heard = onStop(this.#options.signal, (stop) => this.#recordEnd(stop, this.#where(stop)));
     try {
-      while (progress.epoch < this.#config.epochs && !this.#stoppedEarly()) {
-        const stop = await this.#epoch();
-        if (stop !== undefined)
-          return this.#writeSummary(stop, { reason: `${stop} in epoch ${progress.epoch + 1}` });
-      }
-      return await this.#finish();
+      return await this.#train().catch((error: unknown) => {
+        if (error instanceof StoppedError) return this.#stop(error.stop);
+        throw error;
+      });
     } catch (error) {
-      this.#recordFailure(error);
+      this.#recordEnd("failed", error instanceof Error ? error.message : String(error));
       throw error;
     }
   }
 
-  #recordFailure(error: unknown): void {
-    const reason = error instanceof Error ? error.message : String(error);
+  async #train(): Promise<Summary> {
+    const { progress, model } = this.#session;
+    const parts = [this.#config, this.#data, this.#input, this.#compute] as const;
+    await trainOnFeatures(this.#session, ...parts, this.#options);
+    this.#announce();
+    // Whatever ends the first epoch, there is something to go on from.
+    if (progress.step === 0) this.#checkpoint();
+    this.#options.watch?.begin(model);
+    while (progress.epoch < this.#config.epochs && !this.#stoppedEarly()) await this.#epoch();
+    return await this.#finish();
+  }
+
+  /** Leaves a checkpoint of where the run stands. */
+  #stop(stop: Stop): Summary {
+    this.#refuseNonFinite();
+    if (this.#savedAt !== this.#position) this.#checkpoint();
+    return this.#writeSummary(stop, { reason: this.#where(stop) });
+  }
+
+  #where(stop: Stop): string {
+    const { epoch } = this.#session.progress;
+    return this.#stoppedEarly() || epoch >= this.#config.epochs
+      ? `${stop} after the last epoch`
+      : `${stop} in epoch ${epoch + 1}`;
+  }
+
+  /** What a run's state is known by. */
+  get #position(): string {
+    const { epoch, step, batch } = this.#session.progress;
+    return `${epoch}/${step}/${batch}`;
+  }
+
+  #recordEnd(status: RunStatus, reason: string): void {
     try {
-      this.#writeSummary("failed", { reason });
+      this.#writeSummary(status, { reason });
     } catch (second) {
       // On a full disk the summary fails as well: what made training fail is the error to report.
       this.#note(`summary.json still says "running": ${(second as Error).message}`);
     }
   }
 
-  /** One epoch, or the rest of it. Returns why it was left early, after a checkpoint. */
-  async #epoch(): Promise<"interrupted" | "preempted" | undefined> {
+  /** One epoch, or the rest of it. @throws StoppedError where it is left early. */
+  async #epoch(): Promise<void> {
     const { progress, train, model, network } = this.#session;
     const epoch = progress.epoch + 1;
     const from = progress.batch;
@@ -115,11 +155,16 @@ export class Trainer {
     const waited = train.waited;
     const { gradAccumSteps = 1 } = this.#config;
     const update = { loss: 0, images: 0 };
-    let lr = 0;
     freezeStages(model, transferOf(this.#config), epoch);
     network.train();
     for await (const batch of watched(train.epoch(epoch, from), this.#options.watch)) {
-      lr = this.#config.lr * this.#session.schedule.at(progress.step);
+      // Gradients that are not stepped with yet are in no checkpoint: the update is finished first.
+      if (this.#options.signal?.aborted && progress.batch % gradAccumSteps === 0) {
+        discardBatch(batch);
+        this.#openSeconds = seconds(began);
+        throwIfStopped(this.#options.signal);
+      }
+      const lr = this.#config.lr * this.#session.schedule.at(progress.step);
       const part = accumulationAt(progress.batch, train.batches, gradAccumSteps);
       const { loss, correct, updates, gradNorm } = this.#step(batch, lr, part);
       progress.batch++;
@@ -139,24 +184,14 @@ export class Trainer {
         this.#warn(this.#watch.step(step, mean));
         Object.assign(update, { loss: 0, images: 0 });
       }
-      this.#reportStep(epoch, from, began);
-      // Gradients that are not stepped with yet are in no checkpoint.
-      if (!updates) continue;
-      const stop = this.#options.stopRequested?.();
-      // At an epoch's last step the epoch is finished first: its checkpoint is the better one.
-      if (stop !== undefined && progress.batch < train.batches) {
-        this.#openSeconds = seconds(began);
-        this.#refuseNonFinite(lr);
-        this.#checkpoint();
-        return stop;
-      }
+      const place = { epoch, epochs: this.#config.epochs, from };
+      this.#options.onStep?.(stepProgress(progress, train, place, seconds(began)));
     }
     const spent = { train: seconds(began), dataWait: train.waited - waited };
-    await this.#endEpoch(epoch, lr, spent, train.count - from * train.batchSize);
-    if (this.#isLast()) return undefined;
-    const stop = this.#options.stopRequested?.();
-    if (stop !== undefined && !this.#isCheckpointDue()) this.#checkpoint();
-    return stop;
+    this.#openSeconds = spent.train;
+    // Of an epoch whose validation alone was left, no image is trained on again.
+    await this.#endEpoch(epoch, spent, Math.max(0, train.count - from * train.batchSize));
+    this.#openSeconds = 0;
   }
 
   #step(batch: Batch, lr: number, accumulation: Accumulation): StepResult {
@@ -170,7 +205,8 @@ export class Trainer {
         watch: this.#options.watch,
         inspect: this.#histograms(),
       };
-      return trainStepInMemory(network, optimizer, batch, options, gradAccumSteps);
+      const step = progress.step === 0 ? trainFirstStep : trainStepInMemory;
+      return step(network, optimizer, batch, options, gradAccumSteps);
     } catch (error) {
       if (!(error instanceof DivergedError)) throw error;
       throw this.#diverged(error.message, progress.step + 1, lr, error);
@@ -188,28 +224,33 @@ export class Trainer {
    * Before anything is kept. A step's gradient is looked at where it is clipped only: else the loss of
    * the next step shows that it was no number, and here there is none.
    */
-  #refuseNonFinite(lr: number): void {
-    const name = firstNonFinite(this.#session.model);
-    if (name === undefined) return;
-    throw this.#diverged(`${name} is no longer finite`, this.#session.progress.step, lr);
+  #refuseNonFinite(): void {
+    const found = firstUnusable(this.#session.model.stateDict(), Number.MAX_VALUE);
+    if (found === undefined) return;
+    const { step } = this.#session.progress;
+    throw this.#diverged(`${found.name} is no longer finite`, step, this.#lastRate());
   }
 
-  #diverged(what: string, step: number, lr: number, cause?: Error): DivergedError {
-    const epoch = this.#session.progress.epoch + 1;
-    const kept = this.#session.progress.epoch > 0 ? "the last good checkpoint is kept; " : "";
-    return new DivergedError(
-      `training diverged: ${what} at step ${step} (epoch ${epoch}), learning rate ${lr.toPrecision(3)}`,
-      {
-        hint: `${kept}try a lower --lr, a warm-up (--warmup-epochs 1) or --clip-grad 1`,
-        cause,
-      },
+  /** Of the newest step. */
+  #lastRate(): number {
+    return (
+      this.#config.lr * this.#session.schedule.at(Math.max(0, this.#session.progress.step - 1))
     );
   }
 
-  async #endEpoch(epoch: number, lr: number, spent: Spent, images: number): Promise<void> {
+  #diverged(what: string, step: number, lr: number, cause?: Error): DivergedError {
+    return divergedAt(what, { step, lr, finished: this.#session.progress.epoch }, cause);
+  }
+
+  async #endEpoch(
+    epoch: number,
+    spent: Pick<TimingLine, "train" | "dataWait">,
+    images: number,
+  ): Promise<void> {
     const { progress, schedule, train } = this.#session;
     const began = performance.now();
-    this.#refuseNonFinite(lr);
+    const lr = this.#lastRate();
+    this.#refuseNonFinite();
     const { loss: valLoss, accuracy: valAccuracy } = await this.#validate(epoch, lr);
     const validation = seconds(began);
     const line: EpochLine = {
@@ -238,7 +279,11 @@ export class Trainer {
     this.#run.appendEpoch(line);
     this.#run.appendTiming(timing);
     this.#tracker.epoch(line, timing);
-    if (isBest) saveModel(this.#run.best, this.#session.modelTensors(), this.#modelMetadata());
+    if (isBest) {
+      const { classes } = this.#data.train;
+      const metadata = modelMetadata(this.#run.name, this.#config, classes, this.#input);
+      saveModel(this.#run.best, this.#session.modelTensors(), metadata);
+    }
     if (this.#isCheckpointDue()) this.#checkpoint();
     this.#writeSummary("running");
     this.#options.onEpoch?.(line, timing, isBest);
@@ -269,8 +314,8 @@ export class Trainer {
     const { model } = loadBestModel(this.#run.dir, this.#compute);
     using _owned = model;
     freeze(model, [channels, height, width], this.#compute);
-    const { cache, onNote } = this.#options;
-    const plan = { memoryFormat: this.#compute.memoryFormat, cache, onNote };
+    const { cache, onNote, signal } = this.#options;
+    const plan = { memoryFormat: this.#compute.memoryFormat, cache, onNote, signal };
     await using loader = evaluationLoader(test, this.#input, plan);
     const batches = loader.epoch(1);
     const probabilities = await predictProbabilities(model, batches, test.count, this.#compute);
@@ -304,26 +349,13 @@ export class Trainer {
     const info = {
       step: progress.step,
       epoch: progress.epoch,
-      samplePosition: progress.batch * this.#config.batchSize,
+      samplePosition: imagesDone(progress, this.#session.train),
       configDigest: digestOf(this.#config),
       fingerprint: this.#fingerprint,
       state: state as unknown as Json,
     };
     saveCheckpoint(this.#run.checkpoints, info, tensors, this.#options.onNote);
-  }
-
-  /** What is needed to use the model file by itself. */
-  #modelMetadata(): Record<string, string> {
-    const { model, data } = this.#config;
-    const { classes } = this.#data.train;
-    return {
-      format: "pt",
-      model,
-      classes: JSON.stringify(classes),
-      input: JSON.stringify(this.#input),
-      data,
-      run: this.#run.name,
-    };
+    this.#savedAt = this.#position;
   }
 
   #writeSummary(
@@ -344,36 +376,15 @@ export class Trainer {
 
   #announce(): void {
     const { train, val, test } = this.#data;
+    const { name: run, dir } = this.#run;
     this.#options.onStart?.({
-      run: this.#run.name,
-      dir: this.#run.dir,
+      ...{ run, dir, compute: this.#compute, threads: getThreads(), input: this.#input },
       ...parameterCounts(this.#session),
-      compute: this.#compute,
-      threads: getThreads(),
-      input: this.#input,
       fit: trainingFit(this.#config, this.#input, train),
       counts: { train: train.count, val: val.count, test: test.count },
       resumedEpoch: this.#session.progress.epoch,
     });
     for (const note of this.#data.notes) this.#note(note);
-  }
-
-  #reportStep(epoch: number, from: number, began: number): void {
-    if (!this.#options.onStep) return;
-    const { progress, train } = this.#session;
-    const { epochs } = this.#config;
-    const perStep = seconds(began) / (progress.batch - from);
-    const images = Math.min(progress.batch * train.batchSize, train.count);
-    const stepsLeft = train.batches - progress.batch + (epochs - epoch) * train.batches;
-    this.#options.onStep({
-      epoch,
-      epochs,
-      step: progress.batch,
-      steps: train.batches,
-      loss: progress.lossSum / images,
-      imagesPerSecond: (images - from * train.batchSize) / seconds(began),
-      secondsLeft: stepsLeft * perStep,
-    });
   }
 
   #warn(text: string | undefined): void {
@@ -383,12 +394,6 @@ export class Trainer {
   #note(text: string): void {
     this.#options.onNote?.(text);
   }
-}
-
-/** Seconds of an epoch's steps, and those of them that went by waiting for batches. */
-interface Spent {
-  readonly train: number;
-  readonly dataWait: number;
 }
 
 const seconds = (since: number): number => (performance.now() - since) / 1000;

@@ -1,5 +1,7 @@
+import { batchCount, batchRows, type EpochPlan } from "../data/epoch-batches.ts";
 import type { Batch, BatchSource } from "../data/loader.ts";
 import { epochOrder } from "../data/random.ts";
+import { Turns } from "../platform/stop.ts";
 import {
   inMemoryFormat,
   type MemoryFormat,
@@ -13,9 +15,13 @@ export interface FeatureLoaderOptions {
   readonly batchSize: number;
   /** A new order every epoch, the one that a {@link Loader} of the images would have. */
   readonly shuffle?: boolean;
+  /** A last batch of one image joins the one before it. */
+  readonly joinsLone?: boolean;
   readonly seed: number;
   /** Of features that are maps. */
   readonly memoryFormat?: MemoryFormat;
+  /** Aborted: the epoch ends with a StoppedError before its next batch. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Batches of features [n, width], or maps [n, C, H, W], in place of images, another of their views each epoch. */
@@ -40,17 +46,24 @@ export class FeatureLoader implements BatchSource {
   }
 
   get batches(): number {
-    return Math.ceil(this.count / this.batchSize);
+    return batchCount(this.#plan);
+  }
+
+  get #plan(): EpochPlan {
+    const { count, batchSize } = this;
+    return { count, batchSize, joinsLone: this.#options.joinsLone };
   }
 
   /** An epoch's batches in order, from the batch `from` on; the receiver disposes them. */
   async *epoch(epoch: number, from = 0): AsyncGenerator<Batch> {
-    const { shuffle = false, seed, memoryFormat = "contiguous" } = this.#options;
+    const { shuffle = false, seed, memoryFormat = "contiguous", signal } = this.#options;
     const order = epochOrder(this.count, epoch, { shuffle, seed });
     const views = this.#features.size(0) / this.count;
     const first = ((epoch - 1) % views) * this.count;
+    const turns = new Turns(signal);
     for (let index = from; index < this.batches; index++) {
-      const rows = order.slice(index * this.batchSize, (index + 1) * this.batchSize);
+      await turns.next();
+      const rows = batchRows(order, index, this.#plan);
       yield unscoped(() => {
         using picked = Tensor.from(rows, [rows.length]);
         using ofView = Tensor.from(

@@ -74,7 +74,7 @@ async function run(matrix: Matrix, options: Options): Promise<RecipeOutcome> {
       if (weights !== undefined) announce(weights);
       return weights;
     },
-    stopRequested: () => interrupt.requested,
+    signal: interrupt.signal,
     onFit: (fit) => say(describeFit(fit)),
     onMember: ({ name, state, member }, position, total) => {
       const what = { finished: "is finished", begun: "goes on", new: member.config.model }[state];

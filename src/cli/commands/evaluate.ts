@@ -24,6 +24,7 @@ import { isClassicalRun, judgeClassicalRun } from "../classical.ts";
 import type { CliCommand } from "../command.ts";
 import { addConfigFlags, csvFlags } from "../config-flags.ts";
 import { refuseUnused } from "../flag-rules.ts";
+import { Interrupt } from "../interrupt.ts";
 import { openForWeights } from "../labelled.ts";
 import { printJson, printText, say } from "../output.ts";
 import { describeResizing, note, percent } from "../progress.ts";
@@ -177,7 +178,10 @@ async function judgeRun(name: string, options: Options): Promise<TestResult> {
   await ensureNative();
   const data = await openDataOfRun(dir, options, ["test"]);
   const compute = chooseCompute(config);
-  const result = await evaluateRun(dir, data, compute, { onNote: note, pictures: drawRun });
+  using interrupt = new Interrupt("stopping; the run is as it was");
+  const result = await evaluateRun(dir, data, compute, {
+    ...{ onNote: note, pictures: drawRun, signal: interrupt.signal },
+  });
   const folder = folderBeside(dir, data) ?? dir;
   const report = () => readFileSync(join(folder, "classification_report.txt"), "utf8");
   const { leftOut = [] } = data;
@@ -213,10 +217,12 @@ async function judgeWeights(options: Options): Promise<TestResult> {
     );
   }
   const compute = chooseCompute({ device: device.parse(undefined), precision: parsed.data });
+  using interrupt = new Interrupt("stopping");
+  const { signal } = interrupt;
   if (isClassicalModel(weights.model)) {
     const judged = { name: data.name, set: firstOf(data.set, options.limit) };
     const answer = await evaluateClassicalWeights(judged, weights, compute, {
-      ...{ places: { out, ...weightsPlaces(options) }, asked: options, onNote: note },
+      ...{ places: { out, ...weightsPlaces(options) }, asked: options, onNote: note, signal },
     });
     say(`  ${weights.model} of ${answer.features} on ${data.name}, ${data.what}`);
     const told = { weights: weights.path, model: weights.model, data: data.name };
@@ -226,7 +232,7 @@ async function judgeWeights(options: Options): Promise<TestResult> {
   }
   const { split: _, ...asked } = options;
   const question = { ...asked, weights };
-  const answer = await evaluateWeights(data, question, compute, { onNote: note });
+  const answer = await evaluateWeights(data, question, compute, { onNote: note, signal });
   const { mean, std, from } = answer.normalization;
   const resizing = describeResizing(answer.input);
   say(weightsTable(answer.load, weights.reference));

@@ -6,6 +6,7 @@ import { writeExplanations } from "../../report/index.ts";
 import { findRun } from "../../run/record.ts";
 import { isClassicalRun } from "../classical.ts";
 import type { CliCommand } from "../command.ts";
+import { Interrupt } from "../interrupt.ts";
 import { printJson, say } from "../output.ts";
 import { addRunDataFlags, openDataOfRun, type RunDataFlags } from "../run-data.ts";
 import { mirrorHelp } from "../weights.ts";
@@ -35,7 +36,9 @@ export const explain: CliCommand = {
         }
         await ensureNative();
         const data = await openDataOfRun(dir, options, ["test"]);
-        const explained = await explainRun(dir, data, { perClass });
+        using interrupt = new Interrupt("stopping");
+        const { signal } = interrupt;
+        const explained = await explainRun(dir, data, { perClass, signal });
         const files = await writeExplanations(dir, basename(dir), data.test, explained);
         if (!json) {
           say(`${explained.images.length} images by ${explained.method}: ${files[1]}`);

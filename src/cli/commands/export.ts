@@ -5,6 +5,7 @@ import { findRun } from "../../run/record.ts";
 import { readSplit } from "../../run/split-file.ts";
 import type { CliCommand } from "../command.ts";
 import { refuseUnused } from "../flag-rules.ts";
+import { Interrupt } from "../interrupt.ts";
 import { printJson, say } from "../output.ts";
 import { note, percent } from "../progress.ts";
 import { addRunDataFlags, openDataOfRun, type RunDataFlags } from "../run-data.ts";
@@ -86,7 +87,9 @@ export const exportCommand: CliCommand = {
         await ensureNative();
         const needs = int8 ? undefined : ([comparedSplit(dir)] as const);
         const data = await openDataOfRun(dir, options, needs);
+        using interrupt = new Interrupt("stopping; nothing is exported");
         const { folder, report } = await exportRun(dir, data, {
+          signal: interrupt.signal,
           ...rest,
           precision: half ? "fp16" : int8 ? "int8" : "fp32",
           places: {

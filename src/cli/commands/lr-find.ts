@@ -1,6 +1,7 @@
 import { drawLrFind } from "../../report/index.ts";
 import { findLearningRate } from "../../train/index.ts";
 import type { CliCommand } from "../command.ts";
+import { Interrupt } from "../interrupt.ts";
 import { printJson, say } from "../output.ts";
 import { counter, note } from "../progress.ts";
 import { addTrainFlags, type ConfiguredOptions, openConfigured } from "../train-flags.ts";
@@ -13,8 +14,10 @@ export const lrFind: CliCommand = {
       const { config, data, openWeights } = await openConfigured(options);
       const steps = counter("step");
       const features = counter("features");
+      using interrupt = new Interrupt("stopping");
       const { found, dir } = await findLearningRate(config, data, {
         openWeights,
+        signal: interrupt.signal,
         onNote: note,
         onWeights: (load, from) => say(weightsTable(load, from)),
         onFeatures: ({ done, total }) => features.draw(done, total),

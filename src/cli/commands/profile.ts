@@ -126,7 +126,7 @@ async function run(options: Options): Promise<void> {
     ...{ models, images, precision, device, into, batchSizes: batchSize },
     window: { warmup, seconds, timed: options.steps, traced: trace },
     trainStep: options.mode === "train" ? trainStep : undefined,
-    stopRequested: () => interrupt.requested !== undefined,
+    signal: interrupt.signal,
     onNote: note,
     onStep: ({ done, total }) => steps.draw(done, total),
   });

@@ -1,6 +1,7 @@
 import { ExitCode } from "../../errors.ts";
 import { checkSanity } from "../../train/index.ts";
 import type { CliCommand } from "../command.ts";
+import { Interrupt } from "../interrupt.ts";
 import { printJson, say } from "../output.ts";
 import { counter, note } from "../progress.ts";
 import { describeCheck } from "../sanity-check.ts";
@@ -13,8 +14,10 @@ export const sanity: CliCommand = {
     command.action(async (options: ConfiguredOptions) => {
       const { config, data, openWeights } = await openConfigured(options);
       const progress = counter("learning one batch by heart, image");
+      using interrupt = new Interrupt("stopping");
       const report = await checkSanity(config, data, {
         openWeights,
+        signal: interrupt.signal,
         onNote: note,
         onWeights: (load, from) => say(weightsTable(load, from)),
         onStep: ({ correct, of }) => progress.draw(correct, of),

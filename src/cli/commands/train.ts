@@ -99,7 +99,7 @@ export const train: CliCommand = {
         resume: options.resume !== undefined,
         overwrite: options.overwrite === true,
         openWeights: async (asked) => weights ?? openWeights(asked),
-        stopRequested: () => interrupt.requested,
+        signal: interrupt.signal,
         pictures: drawRun,
       });
       if (options.resume !== undefined) {

@@ -2,6 +2,7 @@ import type { DatasetSplits } from "../../data/imageset.ts";
 import { Loader } from "../../data/loader.ts";
 import { chooseCompute } from "../../models/index.ts";
 import { VisionTransformer } from "../../models/vit.ts";
+import { Turns } from "../../platform/stop.ts";
 import { evaluationFit, type NetworkInput } from "../../run/input.ts";
 import { loadBestModel } from "../../run/load-model.ts";
 import { ops, scope, type Tensor } from "../../tensor/index.ts";
@@ -33,12 +34,13 @@ const BATCH = 16;
 /**
  * Explains a run's best model on the first `perClass` test images of every class, in fp32: a vision transformer by
  * attention rollout, all else by Grad-CAM of the last feature map.
+ * @param signal Aborted: ends with a StoppedError before the next images.
  * @throws ThawError where the run has no model yet, or the images are not for it.
  */
 export async function explainRun(
   dir: string,
   data: DatasetSplits,
-  { perClass }: { readonly perClass: number },
+  { perClass, signal }: { readonly perClass: number; readonly signal?: AbortSignal },
 ): Promise<Explanations> {
   const compute = chooseCompute({ device: "auto", precision: "fp32" });
   const { model, classes, input } = loadBestModel(dir, compute);
@@ -56,7 +58,9 @@ export async function explainRun(
   const explain = (images: Tensor) =>
     isViT ? attentionRollout(model, images) : gradCam(model, images);
   const images: Explanation[] = [];
+  const turns = new Turns(signal);
   for (let from = 0; from < rows.length; from += BATCH) {
+    await turns.next();
     const some = rows.subarray(from, from + BATCH);
     const batch = await loader.batchOf(some, 1);
     using pixels = batch.images;

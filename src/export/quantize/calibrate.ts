@@ -1,7 +1,7 @@
 import type { SplitSet } from "../../data/imageset.ts";
 import { ThawError } from "../../errors.ts";
 import type { NetworkInput } from "../../run/input.ts";
-import { arrayOf, batchesOf, spread } from "../feed.ts";
+import { arrayOf, type BatchOptions, batchesOf, spread } from "../feed.ts";
 import { type Graph, int, type Node, type ValueInfo } from "../graph.ts";
 import { encodeModel } from "../onnx/encode.ts";
 import { OnnxSession } from "../session.ts";
@@ -23,7 +23,14 @@ export async function calibrate(
   graph: Graph,
   values: readonly string[],
   set: SplitSet,
-  { input, images, cache }: { input: NetworkInput; images: number; cache?: string | undefined },
+  {
+    input,
+    images,
+    ...options
+  }: Pick<BatchOptions, "cache" | "signal"> & {
+    readonly input: NetworkInput;
+    readonly images: number;
+  },
 ): Promise<ReadonlyMap<string, Range>> {
   if (set.count === 0) {
     throw new ThawError("--int8: there are no images to calibrate with", {
@@ -34,7 +41,8 @@ export async function calibrate(
   await using session = await OnnxSession.open(bytesOf(watched));
   const sums = new Map(values.map((name) => [name, { min: 0, max: 0 }]));
   let batches = 0;
-  for await (const batch of batchesOf(spread(set, images), input, { batchSize: BATCH, cache })) {
+  const some = spread(set, images);
+  for await (const batch of batchesOf(some, input, { batchSize: BATCH, ...options })) {
     const said = await session.run(arrayOf(batch.images));
     for (const [value, { min, max }] of outputs) {
       const sum = sums.get(value)!;

@@ -16,6 +16,7 @@ export interface QuantizeOptions {
   /** Share of right answers that may be lost. */
   readonly maxDrop: number;
   readonly cache?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
   readonly onNote?: ((text: string) => void) | undefined;
 }
 
@@ -36,18 +37,18 @@ const SENSITIVITY_IMAGES = 8;
  * then twice as many, until the loss is half of what may be lost, as a test set may say more than validation does.
  */
 export async function quantizeChecked(graph: Graph, options: QuantizeOptions): Promise<Quantized> {
-  const { calibration, metadata, cache, validation, maxDrop, onNote } = options;
+  const { calibration, metadata, cache, signal, validation, maxDrop, onNote } = options;
   const layers = layersOf(graph);
   const judged = spread(validation, VALIDATION_IMAGES);
   const all = planQuantization(graph, new Set());
   const { input } = metadata;
   const images = CALIBRATION_IMAGES;
-  const ranges = await calibrate(graph, all.values, calibration, { input, images, cache });
+  const ranges = await calibrate(graph, all.values, calibration, { input, images, cache, signal });
   const without = (float: readonly string[]): Graph =>
     quantize(graph, planQuantization(graph, new Set(float)), ranges);
   const accuracy = async (of: Graph): Promise<number> => {
     await using session = await OnnxSession.open(bytesOf(of));
-    const hits = await hitsOf(session, judged, metadata, { cache });
+    const hits = await hitsOf(session, judged, metadata, { cache, signal });
     return hits.filter(Boolean).length / hits.length;
   };
   const before = await accuracy(graph);
@@ -70,11 +71,12 @@ export async function quantizeChecked(graph: Graph, options: QuantizeOptions): P
 async function bySensitivity(
   graph: Graph,
   ranges: ReadonlyMap<string, Range>,
-  { calibration, metadata: { input }, cache }: QuantizeOptions,
+  { calibration, metadata: { input }, cache, signal }: QuantizeOptions,
 ): Promise<readonly string[]> {
   const batches: OrtArray[] = [];
   const set = spread(calibration, SENSITIVITY_IMAGES);
-  for await (const { images } of batchesOf(set, input, { cache })) batches.push(arrayOf(images));
+  for await (const { images } of batchesOf(set, input, { cache, signal }))
+    batches.push(arrayOf(images));
   const answers = async (of: Graph): Promise<Float32Array[]> => {
     await using session = await OnnxSession.open(bytesOf(of));
     const said: Float32Array[] = [];

@@ -1,4 +1,5 @@
 import { classFinder } from "../../data/class-names.ts";
+import { ThawError } from "../../errors.ts";
 import { noGrad, ops, scope, Tensor } from "../../tensor/index.ts";
 import type { Classifier } from "../spec.ts";
 import { adaptInputChannels } from "./input-channels.ts";
@@ -7,6 +8,7 @@ import { isDerived, isOptional, type Placed, placeUnder } from "./prefix.ts";
 import type { WeightsFile } from "./read.ts";
 import type { TensorData } from "./safetensors.ts";
 import { borrowTensorData } from "./tensors.ts";
+import { firstUnusable } from "./unusable.ts";
 
 /** A tensor that was changed to fit. */
 export interface Adaptation {
@@ -57,8 +59,8 @@ type Step =
  * to none of its modules is left out. The first convolution is adapted to the images' channels as timm
  * does, position embeddings and the like by the model's own `adapt`, the rows of the head by class name.
  * @throws ThawError where anything but the head is missing, left over, or of a shape or dtype that cannot be adapted: it
- * says which known model the weights look like; and where the model's names are found under several prefixes. Nothing is
- * copied then.
+ * says which known model the weights look like; where the model's names are found under several prefixes; and where a value
+ * is NaN, infinite or far too large to compute with, by its tensor's name. Nothing is copied then.
  */
 export function loadWeights(
   model: Classifier,
@@ -86,13 +88,13 @@ export function loadWeights(
     if (misfit.missing.length + misfit.unexpected.length + misfit.shapes.length > 0) {
       throw mismatch(misfit, file, { ...options, prefix });
     }
+    const values = [...steps].flatMap(([name, step]): [string, Tensor][] => {
+      if (step.kind === "reinitialize") return [];
+      return [[name, step.kind === "adapt" ? step.tensor : borrowTensorData(tensors.get(name)!)]];
+    });
+    refuseUnusable(values, options.from);
     noGrad(() => {
-      for (const [name, step] of steps) {
-        if (step.kind === "reinitialize") continue;
-        const value = step.kind === "adapt" ? step.tensor : borrowTensorData(tensors.get(name)!);
-        ops.copy_(own.get(name)!, value);
-        if (step.kind === "load") value.dispose();
-      }
+      for (const [name, value] of values) ops.copy_(own.get(name)!, value);
     });
     const { leftOut = [] } = options.file ?? {};
     return {
@@ -121,6 +123,18 @@ function place(
   const own = model.stateDict();
   const head = [...own].filter(([, t]) => t === model.head.weight || t === model.head.bias);
   return placeUnder(file, own, new Set(head.map(([name]) => name)), from);
+}
+
+function refuseUnusable(
+  values: readonly (readonly [string, Tensor])[],
+  from = "the weights",
+): void {
+  const unusable = firstUnusable(values);
+  if (unusable === undefined) return;
+  const { name, what } = unusable;
+  throw new ThawError(`${from}: ${name} has ${what}, which nothing can be computed with`, {
+    hint: "the file is damaged, or comes from a training that diverged: take other weights, or an earlier checkpoint",
+  });
 }
 
 interface StepContext {

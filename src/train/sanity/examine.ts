@@ -1,12 +1,14 @@
-import { setImmediate } from "node:timers/promises";
 import type { Batch } from "../../data/loader.ts";
 import type { Normalization } from "../../data/transforms/normalize.ts";
 import type { Classifier } from "../../models/index.ts";
 import type { Compute } from "../../models/predict.ts";
 import { crossEntropy, Dropout, DropPath } from "../../nn/index.ts";
 import type { GradScaler, Optimizer } from "../../optim/index.ts";
+import { Turns } from "../../platform/stop.ts";
 import { ops } from "../../tensor/index.ts";
-import { DivergedError, type Loss, trainStep } from "../step.ts";
+import { CannotBeginError, trainFirstStep } from "../first-step.ts";
+import { trainStepInMemory } from "../out-of-memory.ts";
+import { DivergedError, type Loss } from "../step.ts";
 import { checkInputs, contradictions, number } from "./batch.ts";
 import { checkInitialLoss } from "./initial-loss.ts";
 import { failed, listed, passed, type SanityCheck, skipped } from "./report.ts";
@@ -33,6 +35,8 @@ export interface SanitySubject {
   readonly headIsTrained?: string;
   /** Steps at most until the batch is known by heart; default 200. */
   readonly maxSteps?: number;
+  /** Aborted: ends with a StoppedError before the next step. */
+  readonly signal?: AbortSignal | undefined;
   readonly onStep?: (step: { step: number; loss: number; correct: number; of: number }) => void;
 }
 
@@ -70,6 +74,7 @@ const byLabels: Loss = (logits, { labels }) => crossEntropy(logits, labels);
 async function learnByHeart(subject: SanitySubject, watch: GradientWatch): Promise<SanityCheck> {
   const { model, batch, compute, lr, scaler, maxSteps = 200 } = subject;
   let [first, loss, correct, learnt] = [Number.NaN, Number.NaN, 0, 0];
+  const turns = new Turns(subject.signal);
   for (let step = 1; step <= maxSteps; step++) {
     const rate = lr * Math.min(1, step / WARMUP);
     const options = { ...compute, lr: rate, loss: byLabels, clipGrad: undefined, scaler };
@@ -78,8 +83,12 @@ async function learnByHeart(subject: SanitySubject, watch: GradientWatch): Promi
     const labels = ops.detach(batch.labels);
     try {
       const given = { ...batch, images, labels };
-      ({ loss, correct } = trainStep(model, watch, given, options));
+      const make = step === 1 ? trainFirstStep : trainStepInMemory;
+      ({ loss, correct } = make(model, watch, given, options, 1));
     } catch (error) {
+      if (error instanceof CannotBeginError) {
+        return failed("overfit", error.message, [], error.hint ?? "");
+      }
       if (!(error instanceof DivergedError)) throw error;
       return failed(
         "overfit",
@@ -92,8 +101,7 @@ async function learnByHeart(subject: SanitySubject, watch: GradientWatch): Promi
     subject.onStep?.({ step, loss, correct, of: batch.size });
     if (correct === batch.size && learnt === 0) learnt = step;
     if (learnt > 0 && step >= WATCHED) break;
-    // Signals are heard between steps.
-    await setImmediate();
+    await turns.next();
   }
   const course = `loss ${number(first)} → ${number(loss)}`;
   if (learnt > 0) {

@@ -1,6 +1,7 @@
 /** What is looked at, in this order. */
 export type SanityCheckName =
   | "labels"
+  | "batch norms"
   | "inputs"
   | "initial loss"
   | "gradients"

@@ -49,7 +49,28 @@ describe("a run that is in order passes", () => {
     expect(report.ok).toBe(true);
     expect(statuses(report)).toEqual({
       ...{ labels: "passed", inputs: "passed", "initial loss": "passed" },
+      "batch norms": more.model?.startsWith("vit") ? "skipped" : "passed",
       ...{ gradients: "passed", frozen: "skipped", overfit: "passed" },
+    });
+  });
+
+  test("batches of one image are found where a batch norm cannot have them, and only there", async () => {
+    const find = async (more: Partial<TrainConfigInput>, of = data) =>
+      (await checkSanity(configOf({ batchSize: 1, ...more }), of, { maxSteps: 1 })).checks.find(
+        ({ check }) => check === "batch norms",
+      );
+    const small = await find({ model: "mobilenetv3_small_100" });
+    expect(small).toMatchObject({
+      status: "failed",
+      culprits: expect.arrayContaining(["blocks.5.0.bn1"]),
+    });
+    expect(small!.hint).toContain("--batch-size 2 or more");
+    expect(await find({ model: "simple_cnn" })).toMatchObject({ status: "passed" });
+    const odd = sampleSplits({ train: 33, val: 24, test: 24 });
+    const lone = await find({ model: "mobilenetv3_small_100", batchSize: 16 }, odd);
+    expect(lone).toMatchObject({
+      status: "passed",
+      detail: expect.stringContaining("joins the batch"),
     });
   });
 

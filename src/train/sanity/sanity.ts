@@ -1,13 +1,16 @@
+import { leavesOne } from "../../data/epoch-batches.ts";
 import type { DatasetSplits } from "../../data/imageset.ts";
 import type { Batch } from "../../data/loader.ts";
+import { BatchNorm2d } from "../../nn/index.ts";
 import type { TrainConfig } from "../../run/config.ts";
 import { freezeStages, trainedStages } from "../../transfer/index.ts";
+import { LONE_HINT, normsOfOneValue } from "../lone-images.ts";
 import { transferOf } from "../plan.ts";
 import { type Rehearsal, type RehearsalOptions, rehearse } from "../rehearsal.ts";
 import type { Session } from "../session.ts";
 import { checkLabels } from "./batch.ts";
 import { examineModel, type SanitySubject } from "./examine.ts";
-import { type SanityCheck, type SanityReport, skipped } from "./report.ts";
+import { failed, listed, passed, type SanityCheck, type SanityReport, skipped } from "./report.ts";
 
 /** Images of the batch that is learnt by heart. */
 const IMAGES = 32;
@@ -32,22 +35,56 @@ export async function checkSanity(
   const { train, val, test } = splits;
   const labels = checkLabels({ training: train, validation: val, test });
   if (labels.status === "failed") {
-    const rest = ["inputs", "initial loss", "gradients", "frozen", "overfit"] as const;
+    const rest = [
+      "batch norms",
+      "inputs",
+      "initial loss",
+      "gradients",
+      "frozen",
+      "overfit",
+    ] as const;
     return reportOf([
       labels,
       ...rest.map((check) => skipped(check, "there is nothing to train on with such labels")),
     ]);
   }
-  const batchSize = Math.min(IMAGES, train.count);
+  const { count } = train;
+  const batchSize = Math.min(leavesOne({ count, batchSize: IMAGES }) ? IMAGES + 1 : IMAGES, count);
   // The labels alone are learnt by heart, and a recipe trains the teacher only later.
   const asked = { ...config, batchSize, teacher: undefined };
   await using rehearsal = await rehearse(asked, splits, options, "plain");
-  return reportOf([labels, ...(await examineBatch(rehearsal, options))]);
+  const norms = checkBatchNorms(rehearsal, config, train.count);
+  return reportOf([labels, norms, ...(await examineBatch(rehearsal, options))]);
+}
+
+/** By the batches that training will have, not by the one that is learnt here. */
+function checkBatchNorms(
+  { input, compute, session }: Rehearsal,
+  config: TrainConfig,
+  count: number,
+): SanityCheck {
+  const { batchSize } = config;
+  const { model } = session;
+  if (!model.namedModules().some(([, module]) => module instanceof BatchNorm2d)) {
+    return skipped("batch norms", "the model has none");
+  }
+  if (!leavesOne({ count, batchSize })) {
+    return passed("batch norms", "every batch has more than one image");
+  }
+  const norms = normsOfOneValue(model, transferOf(config), input, compute);
+  if (norms.length === 0) {
+    return passed("batch norms", "a batch of one image gives them more than one value per channel");
+  }
+  if (batchSize > 1) {
+    return passed("batch norms", "an epoch's last image, alone, joins the batch before it");
+  }
+  const what = `batches of one image give ${listed(norms)} one value per channel, which has no variance`;
+  return failed("batch norms", what, norms, LONE_HINT);
 }
 
 async function examineBatch(
   { config, input, compute, session, load }: Rehearsal,
-  { maxSteps, onStep }: SanityOptions,
+  { maxSteps, onStep, signal }: SanityOptions,
 ): Promise<SanityCheck[]> {
   const { model, optimizer } = session;
   const transfer = transferOf(config);
@@ -64,6 +101,7 @@ async function examineBatch(
     ...(isKept && {
       headIsTrained: "the head comes from the weights, and knows something already",
     }),
+    signal,
     ...(maxSteps !== undefined && { maxSteps }),
     ...(onStep && { onStep }),
   });
