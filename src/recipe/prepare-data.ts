@@ -60,7 +60,7 @@ async function prepare(
   };
   const prepared = await prepareImages(listing, {
     ...choice,
-    command: prepareCommand({ source, classes, mirror, ...choice }),
+    command: prepareCommand({ source, classes, mirror, csv, ...choice }),
     onProgress: () => throwIfStopped(signal),
   });
   for (const text of prepared.notes) onNote?.(text);

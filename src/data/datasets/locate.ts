@@ -80,9 +80,7 @@ async function listPath(
   if (isTemporary(basename(path))) {
     throw new UsageError(
       `--data ${data}: is a file that Thaw had not finished when it was stopped`,
-      {
-        hint: "run the command that made it again; this file can be deleted",
-      },
+      { hint: "run the command that made it again; this file can be deleted" },
     );
   }
   const packed = /\.(zip|tar|tgz|txz|tar\.gz|tar\.xz)$/i;

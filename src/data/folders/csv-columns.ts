@@ -1,6 +1,6 @@
 import { nearest, UsageError } from "../../errors.ts";
-import type { SplitName } from "./listing.ts";
 import { isImageName } from "./names.ts";
+import { splitOfWord } from "./split-names.ts";
 
 /** Which columns of a CSV mean what, where their names do not say so. */
 export interface CsvOptions {
@@ -47,21 +47,6 @@ const labelNames = [
 ];
 const splitColumns = ["split", "subset", "partition"];
 
-const splitNames: ReadonlyMap<string, SplitName> = new Map([
-  ["train", "train"],
-  ["training", "train"],
-  ["val", "val"],
-  ["valid", "val"],
-  ["validation", "val"],
-  ["test", "test"],
-  ["testing", "test"],
-]);
-export const knownSplits: readonly string[] = [...splitNames.keys()];
-
-export function splitOf(cell: string): SplitName | undefined {
-  return splitNames.get(cell.toLowerCase());
-}
-
 const folded = (name: string) => name.toLowerCase().replaceAll(/[\s_-]/g, "");
 
 /**
@@ -86,7 +71,7 @@ export function findColumns(
     finder.only(
       splitColumns.find((name) => {
         const value = first?.[names.indexOf(name)];
-        return name === "split" ? names.includes(name) : value && splitOf(value) !== undefined;
+        return name === "split" ? names.includes(name) : value && splitOfWord(value) !== undefined;
       }),
     );
   const label = finder.given("--label-column", options.labelColumn) ?? finder.label(path, split);

@@ -40,7 +40,10 @@ test.each([
   ["path,label\n1.jpg,cat\nno.jpg,dog\n", "line 3: there is no file"],
   ["path,label\n1.jpg,cat\n./1.jpg,dog\n", "line 3: ./1.jpg stands in line 2 already"],
   ["path,label\n1.jpg,\n", "line 2: a path and a label are wanted"],
-  ["path,label,split\n1.jpg,cat,dev\n", 'line 2: the split "dev" is none of train, training, val'],
+  [
+    "path,label,split\n1.jpg,cat,holdout\n",
+    'line 2: the split "holdout" is none of train, training, trainval, val',
+  ],
   ["1.jpg,cat\n2.jpg,dog\n", 'its first row is "1.jpg,cat"'],
   ["path,label\n", "lists no images"],
   ["", 'its first row is ""'],

@@ -4,9 +4,10 @@ import { UsageError } from "../../errors.ts";
 import { type CsvRow, csvRows } from "../formats/csv.ts";
 import { fromCell } from "../formats/spreadsheet.ts";
 import { decodeText } from "../formats/text.ts";
-import { type CsvOptions, findColumns, knownSplits, oneHotClass, splitOf } from "./csv-columns.ts";
+import { type CsvOptions, findColumns, oneHotClass } from "./csv-columns.ts";
 import { CsvPaths } from "./csv-paths.ts";
 import { type ListedFile, type Listing, makeListing } from "./listing.ts";
+import { knownSplits, splitOfWord } from "./split-names.ts";
 
 /** Largest file, in bytes: more rows than anybody has images. */
 const MAX_BYTES = 256 * 2 ** 20;
@@ -51,7 +52,7 @@ export function listCsv(file: string, options: CsvOptions = {}): Listing {
       files.push(listed);
       continue;
     }
-    const split = splitOf(fields[columns.split]!.trim());
+    const split = splitOfWord(fields[columns.split]!.trim());
     if (split === undefined) {
       const given = JSON.stringify(fields[columns.split]);
       throw wrong(`the split ${given} is none of ${knownSplits.join(", ")}`);

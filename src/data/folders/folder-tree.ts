@@ -58,7 +58,12 @@ function read(
     if (above.has(real)) return { ...own, imageCount: 0 };
     inside = new Set([...above, real]);
     entries = readdirSync(absolute, { withFileTypes: true });
+    refuseUndecodable(
+      absolute,
+      entries.map(({ name }) => name),
+    );
   } catch (cause) {
+    if (cause instanceof UsageError) return { ...own, imageCount: 0, unreadable: cause };
     const message = `${absolute}: cannot be listed: ${(cause as Error).message}`;
     return { ...own, imageCount: 0, unreadable: new UsageError(message, { cause }) };
   }

@@ -110,7 +110,7 @@ function tablesIn(tree: FolderTree): string[] {
   const tables: string[] = [];
   const visit = ({ path, others, folders }: FolderTree, depth: number): void => {
     for (const { name } of others) {
-      if (/^[^.].*\.csv$/i.test(name)) tables.push(path === "" ? name : `${path}/${name}`);
+      if (/^[^.].*\.[ct]sv$/i.test(name)) tables.push(path === "" ? name : `${path}/${name}`);
     }
     if (depth < TABLE_DEPTH) for (const folder of folders) visit(folder, depth + 1);
   };

@@ -155,6 +155,7 @@ function splitsIn(root: FolderTree, options: LayoutOptions): Splits | undefined 
 function candidatesIn(root: FolderTree): Candidate[] {
   const named = root.folders.flatMap((folder) => {
     const name = splitFolderName(folder.name);
+    if (name !== undefined && folder.unreadable) throw folder.unreadable;
     return name === undefined ? [] : [{ ...name, folder }];
   });
   const known: Known = { wrappers: new Set(), classes: new Set() };

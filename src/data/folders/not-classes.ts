@@ -23,6 +23,7 @@ export function refuseNotClasses(
   shown: Shown,
   split?: SplitName,
 ): readonly string[] {
+  for (const { unreadable } of root.folders) if (unreadable) throw unreadable;
   const found = withImages(root);
   if (found.length === 0) throw noImages(root, shown);
   const names = found.map(({ name }) => name);

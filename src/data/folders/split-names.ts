@@ -17,6 +17,14 @@ const splitWords: Readonly<Record<string, SplitName>> = {
   testing: "test",
 };
 
+/** The split that a word names, in any letter case, or undefined. */
+export function splitOfWord(word: string): SplitName | undefined {
+  return splitOf(word.toLowerCase());
+}
+
+/** All words that name a split. */
+export const knownSplits: readonly string[] = Object.keys(splitWords);
+
 /** Words that say nothing about which split or class a folder holds. */
 const fillers = new Set(
   ["set", "sets", "data", "dataset", "datasets", "folder", "dir", "split", "the", "all"].concat(

@@ -58,7 +58,7 @@ export const prepare: CliCommand = {
         const prepared = await prepareImages(listing, {
           ...options,
           overwrite: options.overwrite === true,
-          command: prepareCommand({ source, ...options }),
+          command: prepareCommand({ source, csv: options, ...options }),
           onProgress: progress.draw,
         });
         progress.clear();
