@@ -23,6 +23,8 @@ export interface DataLocation extends CsvOptions {
   readonly onProgress?: ((progress: DatasetProgress) => void) | undefined;
   /** Folders that are called so are classes, even where they look like splits; others are still listed. */
   readonly classes?: readonly string[] | undefined;
+  /** False: images of a prepared folder may be missing or changed, since the caller looks for each itself. Default true. */
+  readonly requireWhole?: boolean | undefined;
   /** Default `cacheHome()`. */
   readonly cache?: string | undefined;
 }
@@ -43,7 +45,7 @@ export const builtinDatasetNames: readonly string[] = [
  * @throws UsageError where there is no such thing; ThawError if no source has it whole.
  */
 export async function locateData(location: DataLocation): Promise<Source> {
-  const { data, onProgress } = location;
+  const { data, onProgress, requireWhole } = location;
   const cache = location.cache ?? cacheHome();
   const options = {
     cacheFolder: join(cache, "datasets", data),
@@ -57,7 +59,7 @@ export async function locateData(location: DataLocation): Promise<Source> {
     const flag = `--${key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
     throw new UsageError(`${flag}: --data ${data} is no CSV`, { hint: "leave it out" });
   }
-  if (isCsv) return { kind: "files", listing: listCsv(resolve(data), csv) };
+  if (isCsv) return { kind: "files", listing: listCsv(resolve(data), { ...csv, requireWhole }) };
   if (isBuiltin(data)) {
     return { kind: "memory", ...(await loadBuiltin(builtinDatasets[data], options)) };
   }
@@ -71,11 +73,11 @@ export async function locateData(location: DataLocation): Promise<Source> {
 async function listPath(
   data: string,
   cache: string,
-  { onProgress, classes }: Pick<DataLocation, "onProgress" | "classes">,
+  { onProgress, classes, requireWhole }: Omit<DataLocation, "data" | "cache" | "mirror">,
 ): Promise<Listing> {
   const path = resolve(data);
   if (statSync(path).isDirectory()) {
-    return withManifest(listImageFolder(path, { shown: data, classes }));
+    return withManifest(listImageFolder(path, { shown: data, classes }), { requireWhole });
   }
   if (isTemporary(basename(path))) {
     throw new UsageError(
@@ -94,7 +96,8 @@ async function listPath(
     onBytes: (received) =>
       onProgress?.({ phase: "unpack", file: basename(path), received, total: undefined }),
   });
-  const listing = withManifest(listImageFolder(folder, { name, shown: data, classes }));
+  const found = listImageFolder(folder, { name, shown: data, classes });
+  const listing = withManifest(found, { requireWhole });
   return { ...listing, notes: [...notes, ...listing.notes] };
 }
 

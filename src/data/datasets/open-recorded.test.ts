@@ -1,10 +1,20 @@
-import { cpSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { writeTiny, writeTinyFolder } from "../../../test/support/tiny-images.ts";
+import { listImageFolder } from "../folders/image-folder.ts";
 import { imagesDigest } from "../images-digest.ts";
 import type { DatasetSplits } from "../imageset.ts";
+import { prepareImages } from "../prepare/prepare.ts";
 import { type RecordedSplit, recordSplit } from "../recorded.ts";
 import { openDataset } from "./open.ts";
 import { openRecorded, type RecordedChoice } from "./open-recorded.ts";
@@ -151,4 +161,39 @@ test("classes that are several folders, called as the user calls them, are found
   });
   expect([again.fingerprint, again.leftOut]).toEqual([opened.fingerprint, undefined]);
   expect(again.train.classes).toEqual(opened.train.classes);
+});
+
+test("a prepared folder's run names and leaves out what is missing or has changed, whatever the manifest says", async () => {
+  const out = join(root, "prepared");
+  const listing = listImageFolder(join(root, "original"));
+  await prepareImages(listing, { out, seed: 1, minSize: 8 });
+  const prepared = await openDataset({ data: out, seed: 1, cache });
+  const own = await recordSplit(prepared, cache);
+  const [gone, changed] = namesOf(prepared, "test");
+  const size = statSync(join(out, changed!)).size;
+  // Prepared images may be links to the originals.
+  for (const file of [gone!, changed!]) rmSync(join(out, file));
+  writeFileSync(join(out, changed!), Buffer.alloc(size, 7));
+  const choice = { data: out, run: "a", cache, needs: ["test"] as const };
+  await expect(openRecorded(own, choice)).rejects.toThrow(
+    new RegExp(`2 of the \\d+ test images of a: ${gone} is missing, ${changed} has other content`),
+  );
+  const data = await openRecorded(own, { ...choice, skipMissing: true });
+  expect(data.leftOut?.map(({ file }) => file)).toEqual([gone, changed]);
+});
+
+test("a CSV's run names and leaves out an image that is missing", async () => {
+  const csv = join(photos, "list.csv");
+  const rows = ["cat", "dog"].flatMap((name) =>
+    Array.from({ length: 14 }, (_, i) => `${name}/${i}.png,${name}`),
+  );
+  writeFileSync(csv, `path,label\n${rows.join("\n")}\n`);
+  const listed = await openDataset({ data: csv, seed: 1, cache });
+  const own = await recordSplit(listed, cache);
+  const [gone] = namesOf(listed, "test");
+  rmSync(join(photos, gone!));
+  const choice = { data: csv, run: "a", cache, needs: ["test"] as const };
+  await expect(openRecorded(own, choice)).rejects.toThrow(`${gone} is missing`);
+  const data = await openRecorded(own, { ...choice, skipMissing: true });
+  expect([data.test.count, data.leftOut?.length]).toEqual([listed.test.count - 1, 1]);
 });

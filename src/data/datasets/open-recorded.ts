@@ -1,4 +1,3 @@
-import { statSync } from "node:fs";
 import { ThawError } from "../../errors.ts";
 import { cacheHome } from "../../libtorch/home.ts";
 import type { FileImageSet } from "../fileset.ts";
@@ -61,7 +60,7 @@ export async function openRecorded(
       },
     );
   }
-  const source = await locateData(choice);
+  const source = await locateData({ ...choice, requireWhole: false });
   if (source.kind !== (recorded.kind === "rows" ? "memory" : "files")) throw otherData(choice);
   return recorded.kind === "rows"
     ? openRows(recorded, source as LoadedDataset, choice)
@@ -238,15 +237,7 @@ async function byContent(
 }
 
 async function digestsOf(files: readonly ListedFile[], cache: string): Promise<string[]> {
-  const readable = files.map(({ path, stamp }) => ({
-    path,
-    stamp: stamp ?? (statSync(path, { throwIfNoEntry: false }) ? "stat" : "sha256:gone"),
-  }));
-  const set = {
-    files: readable.map(({ path }) => path),
-    stamps: readable.map(({ stamp }) => stamp),
-  };
-  return (await contentDigests([set], cache))[0]!;
+  return (await contentDigests([{ files: files.map(({ path }) => path) }], cache))[0]!;
 }
 
 function missing(

@@ -12,13 +12,21 @@ import { knownSplits, splitOfWord } from "./split-names.ts";
 /** Largest file, in bytes: more rows than anybody has images. */
 const MAX_BYTES = 256 * 2 ** 20;
 
+export interface CsvListOptions extends CsvOptions {
+  /** False: rows whose image is not there are passed over. Default true. */
+  readonly requireWhole?: boolean | undefined;
+}
+
 /**
  * Lists the images of a CSV: a header, then a row an image with its path, its label and, if need be, its split. It may be
  * in any encoding that `decodeText` reads, with commas, semicolons, tabs or bars between the fields; other columns are not
  * read. Paths are from the CSV's folder or a folder below it.
  * @throws UsageError that names the line of whatever is wrong.
  */
-export function listCsv(file: string, options: CsvOptions = {}): Listing {
+export function listCsv(
+  file: string,
+  { requireWhole = true, ...options }: CsvListOptions = {},
+): Listing {
   const { text, notes } = readText(file);
   const rows = csvRows(...dialect(text, file));
   const header = rows.next().value?.fields ?? [];
@@ -44,6 +52,10 @@ export function listCsv(file: string, options: CsvOptions = {}): Listing {
       );
     }
     const found = paths.find(written, wrong);
+    if (found === undefined) {
+      if (requireWhole) throw paths.missing(written, wrong);
+      continue;
+    }
     const before = lineOf.get(found.path);
     if (before !== undefined) throw wrong(`${written} stands in line ${before} already`);
     lineOf.set(found.path, line);

@@ -44,9 +44,13 @@ export class CsvPaths {
 
   /**
    * The file of a cell: a path, one with backslashes, a name in some folder below, or a name without its extension.
+   * Undefined where there is none.
    * @param wrong Makes the error that names the line.
    */
-  find(written: string, wrong: (what: string, hint?: string) => UsageError): FoundImage {
+  find(
+    written: string,
+    wrong: (what: string, hint?: string) => UsageError,
+  ): FoundImage | undefined {
     const cell = written.trim();
     if (/^[a-z][a-z0-9+.-]+:\/\//i.test(cell)) {
       throw wrong(`${cell} is an address, not a file`, "download the images, and give their paths");
@@ -67,16 +71,19 @@ export class CsvPaths {
       }
     }
     const found = this.#search(cell.replaceAll("\\", "/"), wrong);
-    if (found === undefined) {
-      throw wrong(
-        `there is no file ${resolve(this.#base, cell)}`,
-        this.#isNamed
-          ? "paths are from the folder that --image-folder names"
-          : "paths are from the CSV's own folder; --image-folder names another",
-      );
-    }
+    if (found === undefined) return undefined;
     this.#elsewhere.add(folderOf(found.below));
     return { path: found.path, name: this.#nameOf(found.path) };
+  }
+
+  /** The error for a cell of which no file was found. */
+  missing(written: string, wrong: (what: string, hint?: string) => UsageError): UsageError {
+    return wrong(
+      `there is no file ${resolve(this.#base, written.trim())}`,
+      this.#isNamed
+        ? "paths are from the folder that --image-folder names"
+        : "paths are from the CSV's own folder; --image-folder names another",
+    );
   }
 
   notes(): string[] {

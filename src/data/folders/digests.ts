@@ -16,12 +16,12 @@ const MOST_KEPT = 2_000_000;
 type Kept = Record<string, readonly [string, string]>;
 
 /**
- * sha256 of each file's bytes, in hex. Files with a sha256 stamp are not read; of the others the digest is kept in Thaw's
- * cache under the file's size, times and inode, so that a file is read again only after a change.
+ * sha256 of each file's bytes, in hex. It is kept in Thaw's cache under the file's size, times and inode, so that a file is
+ * read again only after a change. What a manifest says of a file is not taken for it: the file may have changed since.
  * @throws ThawError that names a file that cannot be read.
  */
 export async function contentDigests(
-  sets: readonly Pick<FileImageSet, "files" | "stamps">[],
+  sets: readonly Pick<FileImageSet, "files">[],
   cache: string,
 ): Promise<string[][]> {
   const total = sets.reduce((sum, { files }) => sum + files.length, 0);
@@ -29,14 +29,9 @@ export async function contentDigests(
   const kept = total < WORTH_KEEPING ? (Object.create(null) as Kept) : readKept(path);
   let isNew = false;
   const digests = sets.map(({ files }) => new Array<string>(files.length));
-  for (const [s, { files, stamps }] of sets.entries()) {
+  for (const [s, { files }] of sets.entries()) {
     await inParallel(files.length, async (i) => {
       const file = files[i]!;
-      const [kind, known] = stamps[i]!.split(":") as [string, string];
-      if (kind === "sha256") {
-        digests[s]![i] = known;
-        return;
-      }
       const state = stateOf(file);
       const before = kept[file];
       if (before !== undefined && before[0] === state) {

@@ -67,10 +67,6 @@ function read(
     const message = `${absolute}: cannot be listed: ${(cause as Error).message}`;
     return { ...own, imageCount: 0, unreadable: new UsageError(message, { cause }) };
   }
-  refuseUndecodable(
-    absolute,
-    entries.map((entry) => entry.name),
-  );
   for (const entry of entries) {
     const file = join(absolute, entry.name);
     const kind = kindOf(file, entry);

@@ -63,9 +63,12 @@ export function readManifest(folder: string): Manifest | undefined {
 /**
  * Holds a folder that was prepared against its manifest, stamps its files with their sha256, and calls its classes as
  * they were called: a folder's name has not every letter.
- * @throws ThawError where prepared images are missing or of another size.
+ * @throws ThawError where prepared images are missing or of another size, unless `requireWhole` is false.
  */
-export function withManifest(found: Listing): Listing {
+export function withManifest(
+  found: Listing,
+  { requireWhole = true }: { readonly requireWhole?: boolean | undefined } = {},
+): Listing {
   const manifest = readManifest(found.root);
   if (manifest === undefined) return found;
   const named = withClassNames({ ...found, isFixed: true }, manifest);
@@ -77,7 +80,10 @@ export function withManifest(found: Listing): Listing {
     const entry = known.get(file.name);
     known.delete(file.name);
     if (entry === undefined) unknown.push(file.name);
-    else if (statSync(file.path).size !== entry.bytes) changed.push(file.name);
+    else if (statSync(file.path).size !== entry.bytes) {
+      changed.push(file.name);
+      return file;
+    }
     return entry === undefined ? file : { ...file, stamp: `sha256:${entry.sha256}` };
   });
   const fail = (names: readonly string[], what: string) => {
@@ -89,8 +95,10 @@ export function withManifest(found: Listing): Listing {
       },
     );
   };
-  fail([...known.keys()], "are not there any more");
-  fail(changed, "have changed");
+  if (requireWhole) {
+    fail([...known.keys()], "are not there any more");
+    fail(changed, "have changed");
+  }
   if (unknown.length === 0) return { ...listing, files };
   const note = `warning: ${unknown.length} images are not in ${MANIFEST}: ${someOf(unknown)}`;
   return { ...listing, files, notes: [...listing.notes, note] };
