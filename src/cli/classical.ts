@@ -131,7 +131,14 @@ function tell(summary: Summary, dir: string): void {
   say(
     `test accuracy ${percent(test.accuracy)} (95 % interval ${interval} %), macro-F1 ${macroF1Text(test)}, ${test.n} images`,
   );
+  if (summary.unusable !== undefined) say(unusableLine(summary.unusable));
   say(`everything is in ${dir}`);
+}
+
+/** Said beside a result that was made without some of the images. */
+export function unusableLine(count: number): string {
+  const what = count === 1 ? "1 image" : `${count} images`;
+  return `${what} could not be used: left out, environment.json has the names`;
 }
 
 /** A line for one fit of a grid. */

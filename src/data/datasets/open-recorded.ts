@@ -7,6 +7,7 @@ import { contentDigests } from "../folders/digests.ts";
 import type { ListedFile, Listing, SplitName } from "../folders/listing.ts";
 import { someOf } from "../folders/names.ts";
 import { statStamp } from "../folders/stamp.ts";
+import type { PixelRange } from "../images/levels.ts";
 import {
   type DatasetSplits,
   type ImageSet,
@@ -22,7 +23,7 @@ import {
   splitNames,
 } from "../recorded.ts";
 import { withClasses } from "../splits.ts";
-import { channelStatistics } from "../statistics.ts";
+import { usableStatistics } from "../statistics.ts";
 import type { LoadedDataset } from "./load.ts";
 import { type DataLocation, locateData, type Source } from "./locate.ts";
 import { imagenet } from "./open.ts";
@@ -32,8 +33,11 @@ export interface RecordedChoice extends DataLocation {
   readonly run: string;
   /** As the run's config has them: they may unite what are folders of their own. */
   readonly classes?: readonly string[] | undefined;
+  readonly pixelRange?: PixelRange | undefined;
   /** The splits that are wanted; the others come back empty, and their images may be missing. */
   readonly needs: readonly SplitName[];
+  /** Files that the run could not decode and did without: they are not new. */
+  readonly unusable?: readonly string[] | undefined;
   /** Go on without images that are missing or have changed. Default: they are an error. */
   readonly skipMissing?: boolean | undefined;
   /** Told of images that were renamed, and of those that were added. */
@@ -91,7 +95,7 @@ function openRows(
   return {
     ...{ kind: "memory", name: source.name, fingerprint, notes: source.notes },
     ...sets,
-    ...channelStatistics(sets.train),
+    ...usableStatistics(sets.train).statistics,
     origin: { kind: "rows", content, of },
   };
 }
@@ -103,7 +107,7 @@ async function openFiles(
 ): Promise<DatasetSplits> {
   const { classes, splits, channels } = recorded;
   const cache = choice.cache ?? cacheHome();
-  const found = await findImages(recorded, listing, choice.needs, cache);
+  const found = await findImages(recorded, listing, choice, cache);
   const { leftOut } = found;
   for (const text of found.notes) choice.onNote?.(text);
   if (leftOut.length > 0 && choice.skipMissing !== true) throw missing(recorded, leftOut, choice);
@@ -119,6 +123,7 @@ async function openFiles(
       classes,
       stamps: images.map(({ file }) => file.stamp ?? statStamp(file.path)),
       names: images.map(({ image }) => image.file),
+      pixelRange: choice.pixelRange,
     };
   });
   const empty = choice.needs.find((split) => splits[split].length > 0 && sets[split].count === 0);
@@ -141,7 +146,7 @@ async function openFiles(
     ImageSet,
     ImageSet,
   ];
-  const statistics = train.count > 0 ? channelStatistics(train) : imagenet;
+  const statistics = train.count > 0 ? usableStatistics(train).statistics : imagenet;
   return { ...base, kind: "memory", train, val, test, ...statistics };
 }
 
@@ -156,7 +161,7 @@ interface Found {
 async function findImages(
   { splits, classes }: Of<"files">,
   listing: Listing,
-  needs: readonly SplitName[],
+  { needs, unusable = [] }: RecordedChoice,
   cache: string,
 ): Promise<Found> {
   const byName = new Map(listing.files.map((file) => [file.name, file]));
@@ -182,6 +187,7 @@ async function findImages(
   const notes: string[] = [];
   const lost = wanted.filter(({ image }) => !files.has(image));
   const known = new Set(splitNames.flatMap((split) => splits[split].map(({ file }) => file)));
+  for (const file of unusable) known.add(file);
   const others = listing.files.filter(({ name }) => !known.has(name));
   let added = others.length;
   if (lost.length > 0) {

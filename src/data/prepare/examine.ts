@@ -38,13 +38,18 @@ export interface Examination {
   readonly summary?: PixelSummary;
 }
 
+export interface ExamineOptions {
+  /** Thumbnails and sums of the pixels, too. */
+  readonly summaries: boolean;
+}
+
 /** Examines files one after the other. What cannot be read or decoded is an answer, no error. */
 export class Examiner {
-  readonly #summaries: boolean;
+  readonly #options: ExamineOptions;
   #scratch: PixelBuffer | undefined = new PixelBuffer();
 
-  constructor(options: { readonly summaries: boolean }) {
-    this.#summaries = options.summaries;
+  constructor(options: ExamineOptions) {
+    this.#options = options;
   }
 
   async examine(path: string): Promise<Examination> {
@@ -53,7 +58,9 @@ export class Examiner {
     this.#scratch = undefined;
     try {
       const file = await readFile(path);
-      const image = await decodeImage(file, "", scratch && { scratch });
+      // That a training will need a range of an image is no fault of it.
+      const options = { pixelRange: "extent", ...(scratch && { scratch }) } as const;
+      const image = await decodeImage(file, "", options);
       const { width, height, format, mode } = image;
       const examined: Examined = {
         kind: "image",
@@ -65,7 +72,7 @@ export class Examiner {
         sha256: createHash("sha256").update(file).digest("hex"),
         pixels: pixelHash(image),
       };
-      return this.#summaries ? { examined, summary: summarise(image) } : { examined };
+      return this.#options.summaries ? { examined, summary: summarise(image) } : { examined };
     } catch (error) {
       return { examined: { kind: "damaged", reason: reasonOf(error as Error) } };
     } finally {
