@@ -69,7 +69,7 @@ test("images that were added are not used, and are counted", async () => {
   await writeTiny(join(photos, "cat/new.png"), { width: 80, height: 70, seed: 99 });
   const data = await open();
   expect(namesOf(data, "train")).toEqual(namesOf(before, "train"));
-  expect(notes).toEqual(["1 images were added since the run was trained, and are not used"]);
+  expect(notes).toEqual(["1 image was added since the run was trained, and is not used"]);
 });
 
 test("an image that was renamed is found by its content", async () => {
@@ -77,7 +77,7 @@ test("an image that was renamed is found by its content", async () => {
   const data = await open();
   expect(data.test.count).toBe(before.test.count);
   expect(data.fingerprint).toBe(before.fingerprint);
-  expect(notes[0]).toContain(`1 images have another name: ${testImage()} → `);
+  expect(notes[0]).toContain(`1 image has another name: ${testImage()} → `);
 });
 
 test.each([

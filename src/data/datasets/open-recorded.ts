@@ -6,6 +6,7 @@ import { loadSmall } from "../folders/decode-small.ts";
 import { contentDigests } from "../folders/digests.ts";
 import type { ListedFile, Listing, SplitName } from "../folders/listing.ts";
 import { someOf } from "../folders/names.ts";
+import { countOf } from "../folders/not-classes.ts";
 import { statStamp } from "../folders/stamp.ts";
 import type { PixelRange } from "../images/levels.ts";
 import {
@@ -206,7 +207,8 @@ async function findImages(
     added -= [...renamed.values()].filter(({ name }) => !known.has(name)).length;
     if (renamed.size > 0) {
       const names = [...renamed].map(([{ file }, { name }]) => `${file} → ${name}`);
-      notes.push(`${names.length} images have another name: ${someOf(names, 3)}`);
+      const have = names.length === 1 ? "has" : "have";
+      notes.push(`${countOf(names.length)} ${have} another name: ${someOf(names, 3)}`);
     }
   }
   const leftOut = lost
@@ -217,7 +219,9 @@ async function findImages(
       why: wrong.get(image) ?? "is missing",
     }));
   if (added > 0)
-    notes.push(`${added} images were added since the run was trained, and are not used`);
+    notes.push(
+      `${countOf(added)} ${added === 1 ? "was" : "were"} added since the run was trained, and ${added === 1 ? "is" : "are"} not used`,
+    );
   return { files, leftOut, notes };
 }
 

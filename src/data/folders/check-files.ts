@@ -10,6 +10,7 @@ import type { CheckWorkerData } from "./check-worker.ts";
 import type { SplitName } from "./listing.ts";
 import { splitOrder } from "./manifest.ts";
 import { someOf } from "./names.ts";
+import { countOf } from "./not-classes.ts";
 import { statStamp } from "./stamp.ts";
 
 /** What happens where an image cannot be used. */
@@ -200,7 +201,7 @@ function unusableNotes(unusable: readonly Unusable[], parts: readonly SplitName[
   });
   const named = someOf(unusable.map(({ file, reason }) => `${file} (${reason})`));
   return [
-    `warning: ${unusable.length} images cannot be used and are left out${parts.length === 1 ? "" : ` (${counts.join(", ")})`}: ${named}`,
+    `warning: ${countOf(unusable.length)} cannot be used and ${unusable.length === 1 ? "is" : "are"} left out${parts.length === 1 ? "" : ` (${counts.join(", ")})`}: ${named}`,
   ];
 }
 

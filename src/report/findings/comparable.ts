@@ -1,4 +1,5 @@
 import { basename } from "node:path";
+import { countOf } from "../../data/folders/not-classes.ts";
 import { evaluationIn } from "../../run/evaluation.ts";
 import { list } from "../format.ts";
 import type { Finished } from "../test-sets.ts";
@@ -27,6 +28,7 @@ export function comparability(
       "The test images are the same, but the runs did not train on as many images of one source.",
     );
   }
+  notes.push(...order.flatMap(incomplete));
   const taught = new Map<string, string[]>();
   for (const run of order) {
     const teachers = list(teachersOf(run, order));
@@ -45,6 +47,24 @@ export function comparability(
   }
   if (differs((run) => [run.environment["cpu"], run.environment["threads"], run.summary.device])) {
     notes.push("Times were measured on different machines or thread counts and do not compare.");
+  }
+  return notes;
+}
+
+/** Which images of its data a run did without, so that nobody takes its figures for those of all. */
+function incomplete({ name, summary: { leftOut, unusable } }: Finished): string[] {
+  const notes: string[] = [];
+  if (leftOut !== undefined) {
+    const { train, val, test } = leftOut;
+    const parts = list([`${train} training`, `${val} validation`, `${test} test`]);
+    notes.push(
+      `${name} went on without ${parts} images, which were missing or had changed: its split.json names them.`,
+    );
+  }
+  if (unusable !== undefined) {
+    notes.push(
+      `${name} left out ${countOf(unusable)} that could not be decoded: its environment.json says which.`,
+    );
   }
   return notes;
 }

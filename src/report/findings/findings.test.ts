@@ -72,6 +72,18 @@ describe("findings", () => {
     ).toContain("different machines or thread counts");
   });
 
+  it("say which images a run did without", () => {
+    const less = resnet({ summary: { leftOut: { train: 5, val: 0, test: 1 }, unusable: 1 } });
+    const said = findings(all(less));
+    expect(said).toContain(
+      "resnet went on without 5 training, 0 validation and 1 test images, which were missing or had changed: its split.json names them.",
+    );
+    expect(said).toContain(
+      "resnet left out 1 image that could not be decoded: its environment.json says which.",
+    );
+    expect(findings(all(cnn())).join()).not.toContain("without");
+  });
+
   it("say who had a teacher", () => {
     const taught = resnet({ config: { teacher: "runs/vit-s42" } });
     expect(findings(all(cnn(), taught))[0]).toBe(
