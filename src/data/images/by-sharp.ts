@@ -1,13 +1,17 @@
 import type { Metadata, Sharp, SharpInput, SharpOptions } from "sharp";
+import { DamagedFileError } from "../formats/damaged.ts";
 import { checkPixels, type DecodedImage, damaged } from "./decoded.ts";
 import type { Orientation } from "./jpeg-markers.ts";
+import { type PixelRange, type SampleKind, type Samples, toLevels } from "./levels.ts";
 import { orient } from "./orient.ts";
+import { significantWhite } from "./png-chunks.ts";
 import type { ImageFormat } from "./sniff.ts";
+import { type TiffHeader, tiffHeader } from "./tiff-header.ts";
 
 type SharpModule = (input: SharpInput, options: SharpOptions) => Sharp;
 
 /** libvips' loaders of the formats that `sniffFormat` knows. */
-export const USED_LOADERS = ["Jpeg", "Png", "Webp", "Nsgif", "Heif"] as const;
+export const USED_LOADERS = ["Jpeg", "Png", "Webp", "Nsgif", "Heif", "Tiff"] as const;
 
 /**
  * Every other loader of libvips, in sharp's build or in a system's: they are not for strangers'
@@ -16,7 +20,7 @@ export const USED_LOADERS = ["Jpeg", "Png", "Webp", "Nsgif", "Heif"] as const;
  */
 export const REFUSED_LOADERS = [
   ..."Analyze Csv Dcraw Fits Jp2k Jxl Magick Magick7 Mat Matrix Nifti Openexr Openslide".split(" "),
-  ..."Pdf Ppm Rad Raw Svg Tiff Uhdr Vips".split(" "),
+  ..."Pdf Ppm Rad Raw Svg Uhdr Vips".split(" "),
 ] as const;
 
 let loading: Promise<SharpModule> | undefined;
@@ -32,12 +36,17 @@ async function loadSharp(): Promise<SharpModule> {
 
 const TIMEOUT_SECONDS = 60;
 
+export interface SharpDecodeOptions {
+  readonly maxPixels: number;
+  readonly pixelRange?: PixelRange | undefined;
+}
+
 /** Decodes by libvips, without its colour management: Pillow's `convert("RGB")` has none. */
 export async function decodeBySharp(
-  bytes: Uint8Array,
+  file: Uint8Array,
   format: ImageFormat,
   where: string,
-  maxPixels: number,
+  { maxPixels, pixelRange }: SharpDecodeOptions,
 ): Promise<DecodedImage> {
   loading ??= loadSharp();
   const sharp = await loading;
@@ -50,23 +59,97 @@ export async function decodeBySharp(
       throw damaged(where, (cause as Error).message.replaceAll(/\s*\n\s*/g, "; "), cause);
     }
   };
+  const tiff = format === "tiff" ? tiffHeader(file) : undefined;
+  if (tiff !== undefined) refuseOddSamples(tiff, where);
+  const bytes = tiff?.firstPage ?? file;
   const header = await attempt(() => sharp(bytes, options).metadata());
-  checkPixels(header.width, header.pageHeight ?? header.height, where, maxPixels);
+  checkPixels(header.width, header.pageHeight ?? header.height, where, maxPixels, bytes.length);
   const image = sharp(bytes, { ...options, limitInputPixels: maxPixels }).timeout({
     seconds: TIMEOUT_SECONDS,
   });
   const inks = header.space === "cmyk";
+  // What has more than 8 bits comes as it is, and is brought to 8 here.
+  const isDeep = !inks && (header.depth !== "uchar" || tiff?.kind === "signed");
+  const space = inks ? "cmyk" : isDeep ? header.space! : "srgb";
   const { data, info } = await attempt(() =>
     image
-      .pipelineColourspace(inks ? "cmyk" : "srgb")
-      .toColourspace(inks ? "cmyk" : "srgb")
-      .raw({ depth: "uchar" })
+      .pipelineColourspace(space)
+      .toColourspace(space)
+      .raw({ depth: isDeep ? header.depth! : "uchar" })
       .toBuffer({ resolveWithObject: true }),
   );
   const { width, height, channels } = info;
-  const pixels = inks ? cmykToRgb(data) : toRgb(data, channels, width * height);
+  const deep = isDeep
+    ? levels(data, channels, { file, header, tiff, pixelRange }, where)
+    : undefined;
+  const eight = deep?.pixels ?? data;
+  const pixels = inks ? cmykToRgb(eight) : toRgb(eight, channels, width * height);
   const upright = orient({ width, height, pixels }, orientationOf(header));
-  return { ...upright, format, mode: modeOf(header, format) };
+  return {
+    ...upright,
+    format,
+    mode: modeOf(header, format, tiff),
+    ...(deep && { depth: deep.depth }),
+    ...(tiff && { pages: tiff.pages }),
+  };
+}
+
+/** libvips' own words for them are of no use to anybody. */
+function refuseOddSamples({ bits, kind }: TiffHeader, where: string): void {
+  const isRead = kind === "float" ? bits === 32 : [1, 2, 4, 8, 16, 32].includes(bits);
+  if (isRead && kind !== "other") return;
+  const what = {
+    float: "floating-point ",
+    signed: "signed ",
+    unsigned: "",
+    other: "complex or unknown ",
+  };
+  throw new DamagedFileError(
+    `${where}: cannot be decoded: a TIFF with ${what[kind]}samples of ${bits} bits`,
+    { hint: "save it with 8 or 16 bits a sample" },
+  );
+}
+
+interface DeepFile {
+  readonly file: Uint8Array;
+  readonly header: Metadata;
+  readonly tiff: TiffHeader | undefined;
+  readonly pixelRange: PixelRange | undefined;
+}
+
+function levels(
+  data: Buffer,
+  channels: number,
+  { file, header, tiff, pixelRange }: DeepFile,
+  where: string,
+): ReturnType<typeof toLevels> {
+  const kind = tiff === undefined || tiff.kind === "other" ? "unsigned" : tiff.kind;
+  const samples = samplesOf(data, header.depth!, kind);
+  const said =
+    samples instanceof Uint16Array
+      ? header.format === "png"
+        ? significantWhite(file, samples)
+        : tiff?.said
+      : undefined;
+  const bits = samples.BYTES_PER_ELEMENT * 8;
+  return toLevels({ samples, kind, bits, channels, said, given: pixelRange }, where);
+}
+
+/** libvips' buffer as what it holds; signed integers were read as unsigned ones. */
+function samplesOf(data: Buffer, depth: string, kind: SampleKind): Samples {
+  const isSigned = kind === "signed";
+  const own = { uchar: Int8Array, float: Float32Array };
+  const whole = isSigned
+    ? { ushort: Int16Array, uint: Int32Array }
+    : { ushort: Uint16Array, uint: Uint32Array };
+  const Type = { ...own, ...whole }[depth as "uchar" | "float" | "ushort" | "uint"];
+  // A typed array begins at a multiple of its elements' size.
+  const aligned = data.byteOffset % Type.BYTES_PER_ELEMENT === 0 ? data : Uint8Array.from(data);
+  return new Type(
+    aligned.buffer as ArrayBuffer,
+    aligned.byteOffset,
+    data.length / Type.BYTES_PER_ELEMENT,
+  );
 }
 
 /** EXIF's orientation, else XMP's, as Pillow reads them. */
@@ -106,10 +189,13 @@ function cmykToRgb(data: Uint8Array): Uint8Array {
   return pixels;
 }
 
-function modeOf(header: Metadata, format: ImageFormat): string {
-  if (header.isPalette || format === "gif") return "P";
+function modeOf(header: Metadata, format: ImageFormat, tiff: TiffHeader | undefined): string {
+  if (header.isPalette || format === "gif" || tiff?.hasPalette) return "P";
   if (header.space === "cmyk") return "CMYK";
   if (header.channels >= 3) return header.hasAlpha ? "RGBA" : "RGB";
+  if (tiff?.bits === 1) return "1";
+  if (tiff?.kind === "float") return "F";
+  if (header.depth === "uint" || tiff?.kind === "signed") return "I";
   if (header.depth === "ushort") return "I;16";
   return header.hasAlpha ? "LA" : "L";
 }

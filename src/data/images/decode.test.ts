@@ -44,7 +44,7 @@ function difference({ pixels, width, height }: DecodedImage, expected: Expected)
 }
 
 /** Formats that Thaw names and refuses, whatever Pillow makes of them. */
-const refused = /\.(bmp|ico|tiff?|jp2|heif)$/;
+const refused = /\.(ico|jp2|heif)$/;
 
 describe("images made by Pillow", () => {
   it.each(Object.entries(own))("%s", async (name, expected) => {
@@ -73,19 +73,18 @@ describe("images made by Pillow", () => {
   it.each(["plain.jpg", "grey.jpg", "cmyk.jpg", "exif-6.jpg"])(
     "%s by sharp, the fallback",
     async (name) => {
-      const image = await decodeBySharp(read(name), "jpeg", name, MAX_PIXELS);
+      const image = await decodeBySharp(read(name), "jpeg", name, { maxPixels: MAX_PIXELS });
       // Another libjpeg, with another way to make colour planes larger.
       expect(difference(image, own[name]!)).toBeLessThanOrEqual(name === "cmyk.jpg" ? 3 : 2);
-      await expect(decodeBySharp(read("cut.jpg"), "jpeg", "cut.jpg", MAX_PIXELS)).rejects.toThrow(
-        /^cut.jpg: cannot be decoded/,
-      );
+      await expect(
+        decodeBySharp(read("cut.jpg"), "jpeg", "cut.jpg", { maxPixels: MAX_PIXELS }),
+      ).rejects.toThrow(/^cut.jpg: cannot be decoded/);
     },
   );
 
   it("says what a file is that is no image", async () => {
     const message = async (name: string) =>
       (await decodeImage(read(name), name).catch((error) => error)).message;
-    expect(await message("picture.bmp")).toBe("picture.bmp: this is BMP");
     expect(await message("text.jpg")).toBe("text.jpg: this is not an image");
     expect(await message("empty.jpg")).toBe("empty.jpg: cannot be decoded: the file is empty");
     expect(await message("cut.jpg")).toBe("cut.jpg: cannot be decoded: the file is cut short");
@@ -123,7 +122,7 @@ describe("libvips", () => {
     const block = vi.spyOn(sharp, "block");
     vi.resetModules();
     const again = await import("./by-sharp.ts");
-    await again.decodeBySharp(read("grey.png"), "png", "grey.png", MAX_PIXELS);
+    await again.decodeBySharp(read("grey.png"), "png", "grey.png", { maxPixels: MAX_PIXELS });
     const blocked = block.mock.calls.flatMap(([{ operation }]) => operation);
     expect(blocked).toContain("VipsForeignLoadSvg");
     const parents = ["VipsObject", "VipsOperation", "VipsForeign", "VipsForeignLoad"];
@@ -204,6 +203,8 @@ describe.skipIf(!existsSync(archive))("every file of nasty-images.tar.gz", () =>
     "other-formats/hopper.avif": "decoded",
     "other-formats/rot1mir0.avif": "decoded",
     "other-formats/transparency.avif": "decoded",
+    // Its runs lead out of the picture.
+    "broken/badrle.bmp": "refused",
   };
 
   it("is decoded as Pillow does, or refused with a reason that names it", async () => {

@@ -1,12 +1,17 @@
 import { turboJpeg } from "../../tensor/index.ts";
 import { DamagedFileError } from "../formats/damaged.ts";
+import { decodeBmp } from "./bmp.ts";
 import { decodeBySharp } from "./by-sharp.ts";
 import { checkPixels, type DecodedImage, damaged, MAX_PIXELS } from "./decoded.ts";
 import { hasEndOfImage, jpegOrientation } from "./jpeg-markers.ts";
+import type { PixelRange } from "./levels.ts";
+import { decodeNetpbm } from "./netpbm.ts";
 import { orient } from "./orient.ts";
-import { hasPngEnd, type ImageFormat, sniffFormat } from "./sniff.ts";
+import { hasPngEnd } from "./png-chunks.ts";
+import { type ImageFormat, sniffFormat } from "./sniff.ts";
 
 export { type DecodedImage, MAX_PIXELS } from "./decoded.ts";
+export type { PixelRange } from "./levels.ts";
 
 export interface DecodeOptions {
   /**
@@ -18,6 +23,8 @@ export interface DecodeOptions {
   readonly maxPixels?: number;
   /** Where the pixels may go if there is room; they are then valid until it is used again. */
   readonly scratch?: PixelBuffer;
+  /** What becomes black and white in files of more than 8 bits a sample; others stay as they are. */
+  readonly pixelRange?: PixelRange | undefined;
 }
 
 /** Memory that is used again for picture after picture: fresh pages cost as much as a resize. */
@@ -31,8 +38,8 @@ export class PixelBuffer {
 }
 
 /**
- * Decodes a JPEG, PNG, WebP, GIF or AVIF (the first frame of an animation), turned upright by its
- * EXIF orientation, as Pillow decodes it.
+ * Decodes a JPEG, PNG, WebP, GIF, AVIF, TIFF, BMP, PBM, PGM or PPM (the first frame of an animation, the first page),
+ * turned upright by its EXIF orientation, as Pillow decodes it.
  * @throws DamagedFileError that names `where` for bytes that are cut short or are no such image;
  * ThawError for one with too many pixels.
  */
@@ -44,8 +51,10 @@ export async function decodeImage(
   const format = formatOf(bytes, where);
   if (format === "png" && !hasPngEnd(bytes)) throw damaged(where, "the file is cut short");
   if (format === "jpeg" && turboJpeg() !== undefined) return decodeJpegSync(bytes, where, options);
-  const { maxPixels = MAX_PIXELS } = options;
-  return decodeBySharp(bytes, format, where, maxPixels);
+  const { maxPixels = MAX_PIXELS, pixelRange } = options;
+  if (format === "bmp") return { ...decodeBmp(bytes, where, maxPixels), format };
+  if (format === "ppm") return { ...decodeNetpbm(bytes, where, { maxPixels, pixelRange }), format };
+  return decodeBySharp(bytes, format, where, { maxPixels, pixelRange });
 }
 
 /** Can `bytes` be decoded by {@link decodeJpegSync}? */
@@ -65,7 +74,7 @@ export function decodeJpegSync(
   const { jpegHeader, decodeJpeg } = turboJpeg()!;
   const { maxPixels = MAX_PIXELS, scratch } = options;
   const { width: fullWidth, height: fullHeight, mode } = attempt(where, () => jpegHeader(bytes));
-  checkPixels(fullWidth, fullHeight, where, maxPixels);
+  checkPixels(fullWidth, fullHeight, where, maxPixels, bytes.length);
   const orientation = jpegOrientation(bytes);
   const [width, height] = reduced(fullWidth, fullHeight, orientation >= 5, options.atLeast);
   const length = width * height * 3;
@@ -75,13 +84,16 @@ export function decodeJpegSync(
   return { ...orient({ width, height, pixels }, orientation), format: "jpeg", mode };
 }
 
+/** For people. */
+const READ = "JPEG, PNG, WebP, GIF, AVIF, TIFF, BMP, PBM, PGM and PPM";
+
 function formatOf(bytes: Uint8Array, where: string): ImageFormat {
   if (bytes.length === 0) throw damaged(where, "the file is empty");
   const found = sniffFormat(bytes);
   if (found !== undefined && "format" in found) return found.format;
   const what = found === undefined ? "not an image" : found.refused;
   throw new DamagedFileError(`${where}: this is ${what}`, {
-    hint: "JPEG, PNG, WebP, GIF and AVIF are read: convert the file, or remove it",
+    hint: `${READ} are read: convert the file, or remove it`,
   });
 }
 

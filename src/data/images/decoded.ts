@@ -1,5 +1,6 @@
 import { ThawError } from "../../errors.ts";
 import { DamagedFileError } from "../formats/damaged.ts";
+import type { Depth } from "./levels.ts";
 import type { ImageFormat } from "./sniff.ts";
 
 export interface DecodedImage {
@@ -11,18 +12,42 @@ export interface DecodedImage {
   readonly format: ImageFormat;
   /** The file's colours in Pillow's words: "RGB", "L", "CMYK", "P", "RGBA", "I;16", … */
   readonly mode: string;
+  /** Of files with more than 8 bits a sample. */
+  readonly depth?: Depth;
+  /** Of a TIFF: how many there are; the first is decoded. */
+  readonly pages?: number;
 }
 
 /** Pillow warns above this number: a quarter of a gigabyte in RGB. */
 export const MAX_PIXELS = 89_478_485;
 
-/** @throws ThawError for a picture of more than `most` pixels. */
-export function checkPixels(width: number, height: number, where: string, most: number): void {
-  if (width * height <= most) return;
-  throw new ThawError(
-    `${where}: ${width} × ${height} pixels are more than the ${most.toLocaleString("en-US")} that are decoded`,
-    { hint: "a small file that claims to be so large may be meant to exhaust memory" },
-  );
+/** A picture that is larger than this has to be in a file of some size. */
+const LARGE = 2 ** 24;
+/** No photograph, and no drawing that is not empty, has so many for each of its bytes. */
+const MOST_PIXELS_A_BYTE = 10_000;
+
+/**
+ * Holds what a header claims against limits, before anything is decoded.
+ * @param bytes Size of the file.
+ * @throws ThawError for a picture of more than `most` pixels, and for a large one in a file of a few bytes.
+ */
+export function checkPixels(
+  width: number,
+  height: number,
+  where: string,
+  most: number,
+  bytes: number,
+): void {
+  const count = width * height;
+  const size = `${where}: ${width} × ${height} pixels`;
+  const hint = "a small file that claims to be so large may be meant to exhaust memory";
+  if (count > most) {
+    const limit = most.toLocaleString("en-US");
+    throw new ThawError(`${size} are more than the ${limit} that are decoded`, { hint });
+  }
+  if (count > LARGE && count > bytes * MOST_PIXELS_A_BYTE) {
+    throw new ThawError(`${size} in a file of ${bytes} bytes are not decoded`, { hint });
+  }
 }
 
 export function damaged(where: string, why: string, cause?: unknown): DamagedFileError {
