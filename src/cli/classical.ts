@@ -131,7 +131,13 @@ function tell(summary: Summary, dir: string): void {
   say(
     `test accuracy ${percent(test.accuracy)} (95 % interval ${interval} %), macro-F1 ${macroF1Text(test)}, ${test.n} images`,
   );
+  if (summary.unusable !== undefined) say(unusableLine(summary.unusable));
   say(`everything is in ${dir}`);
+}
+
+/** Said beside a result that was made without some of the images. */
+export function unusableLine(count: number): string {
+  return `${count} images could not be used and were left out; environment.json names them`;
 }
 
 /** A line for one fit of a grid. */

@@ -9,13 +9,27 @@ import { downloadProgress } from "./progress.ts";
 type DataChoice = Pick<TrainConfig, "data" | "seed"> &
   Partial<
     CsvOptions &
-      Pick<TrainConfig, "classes" | "perClass" | "trainSize" | "valSize" | "testSize" | "testFrom">
+      Pick<
+        TrainConfig,
+        | "classes"
+        | "perClass"
+        | "trainSize"
+        | "valSize"
+        | "testSize"
+        | "testFrom"
+        | "pixelRange"
+        | "onBadImage"
+      >
   >;
 
-/** Opens the data that a config names; a download is told on stderr. */
+/**
+ * Opens the data that a config names; a download is told on stderr.
+ * @param reads Splits whose images will be read; default all.
+ */
 export async function openConfiguredData(
   config: DataChoice,
   mirror?: string,
+  reads?: readonly ("train" | "val" | "test")[],
 ): Promise<DatasetSplits> {
   return openDataset({
     data: config.data,
@@ -27,6 +41,9 @@ export async function openConfiguredData(
     valSize: valSizeOf(config),
     testSize: config.testSize,
     testFrom: config.testFrom,
+    pixelRange: config.pixelRange,
+    onBadImage: config.onBadImage,
+    reads,
     mirror,
     onProgress: downloadProgress(),
   });

@@ -1,8 +1,10 @@
 import { resolve } from "node:path";
 import { builtinDatasetNames } from "../data/datasets/index.ts";
 import { type LabelledImages, openLabelled } from "../data/datasets/labelled.ts";
+import type { OnBadImage } from "../data/folders/check-files.ts";
 import { type CsvOptions, csvOptionsOf } from "../data/folders/csv-columns.ts";
 import type { SplitName } from "../data/folders/listing.ts";
+import type { PixelRange } from "../data/images/levels.ts";
 import type { DatasetSplits } from "../data/imageset.ts";
 import { ThawError } from "../errors.ts";
 import { trainConfigSchema } from "../run/config.ts";
@@ -20,6 +22,8 @@ export interface LabelledChoice extends CsvOptions {
   /** The weights as a person named them. */
   readonly reference?: string | undefined;
   readonly out: string;
+  readonly onBadImage?: OnBadImage | undefined;
+  readonly pixelRange?: PixelRange | undefined;
 }
 
 /**
@@ -36,7 +40,9 @@ export async function openForWeights(
   const split = choice.split ?? (isBuiltin ? "test" : "all");
   const dir = runOfWeights(reference, out);
   const csv = csvOptionsOf(choice);
-  const location = { ...csv, data, mirror, onProgress: downloadProgress() };
+  const { onBadImage, pixelRange } = choice;
+  const how = { onBadImage, pixelRange };
+  const location = { ...csv, ...how, data, mirror, onProgress: downloadProgress() };
   const labelled =
     isBuiltin && split !== "all" && split !== "test"
       ? undefined
@@ -50,14 +56,19 @@ export async function openForWeights(
 
 /** A split that the source does not have: the run's own where these are its images; else one that is drawn. */
 async function drawn(choice: LabelledChoice, split: SplitName, dir: string | undefined) {
-  const { data, mirror } = choice;
+  const { data, mirror, onBadImage, pixelRange } = choice;
   const own = dir === undefined ? undefined : await ofRun(dir, data, split, mirror);
   if (own !== undefined) {
     return { name: own.name, set: own[split], split, what: `the ${split} images of the run` };
   }
   const splits = await openConfiguredData(
-    { data, ...csvOptionsOf(choice), seed: trainConfigSchema.shape.seed.parse(undefined) },
+    {
+      ...{ data, onBadImage, ...csvOptionsOf(choice) },
+      ...(pixelRange && { pixelRange: [pixelRange[0], pixelRange[1]] }),
+      seed: trainConfigSchema.shape.seed.parse(undefined),
+    },
     mirror,
+    [split],
   );
   for (const text of splits.notes) note(text);
   return { name: splits.name, set: splits[split], split, what: split };

@@ -65,7 +65,8 @@ export function downloadProgress(): (progress: Progress) => void {
   let told = "";
   return ({ phase, received, total, file }) => {
     const share = total ? `: ${Math.floor((10 * received) / total) * 10} %` : "";
-    const doing = phase === "decode" ? "decoding" : total ? "fetching" : "unpacking";
+    const own = { check: "checking", decode: "decoding", unpack: undefined, download: undefined };
+    const doing = (phase && own[phase]) ?? (total ? "fetching" : "unpacking");
     const line = `${doing} ${file}${share}`;
     if (line !== told) say(line);
     told = line;

@@ -1,3 +1,5 @@
+import type { PixelRange } from "./images/levels.ts";
+
 /** Images that stay in their files and are decoded when a batch needs them. */
 export interface FileImageSet {
   /** [count], absolute paths. */
@@ -12,4 +14,6 @@ export interface FileImageSet {
   readonly names?: readonly string[];
   /** [count], the row of each image in the source's own split (absent: row i is image i). */
   readonly indices?: Int32Array;
+  /** What is black and white in files of more than 8 bits a sample; default what they say themselves. */
+  readonly pixelRange?: PixelRange | undefined;
 }

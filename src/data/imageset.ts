@@ -1,6 +1,8 @@
 import { ThawError } from "../errors.ts";
 import type { FileImageSet } from "./fileset.ts";
+import type { Unusable } from "./folders/check-files.ts";
 import type { SplitName } from "./folders/listing.ts";
+import type { PixelRange } from "./images/levels.ts";
 
 /** Images of one size held in memory as uint8, with one label each. */
 export interface ImageSet {
@@ -15,6 +17,8 @@ export interface ImageSet {
   readonly classes: readonly string[];
   /** [count], the row of each image in the source's own split (absent: row i is image i). */
   readonly indices?: Int32Array;
+  /** What became black and white of files of more than 8 bits a sample, where that was given. */
+  readonly pixelRange?: PixelRange | undefined;
 }
 
 /** One split, in memory or in files. */
@@ -33,6 +37,8 @@ interface SplitsInfo {
   readonly origin?: SplitOrigin;
   /** Of a run's split: the images that are not in these sets, because they are missing or have changed. */
   readonly leftOut?: readonly LeftOut[];
+  /** Images that are in no set, because they cannot be decoded. */
+  readonly unusable?: readonly Unusable[];
 }
 
 /** Which images of its source each split has: rows of a whole that is in memory, or files. */

@@ -63,6 +63,9 @@ export interface BatchSource extends AsyncDisposable {
   epoch(epoch: number, from?: number): AsyncGenerator<Batch>;
 }
 
+/** A batch could not be made: a file is damaged, gone or changed. Nothing that was trained is lost by it. */
+export class BatchError extends ThawError {}
+
 /** Batches that are under way while the step trains: one ready, one for unevenness, and one a thread. */
 const SPARE = 2;
 
@@ -101,8 +104,8 @@ export class Loader implements BatchSource {
       if (fit === undefined) throw new ThawError("images in files need a fit: to which size?");
       this.#held = [];
       this.#store = storeFor(set, fit, options);
-      const { files: paths, stamps, labels, indices } = set;
-      const files = { files: paths, stamps, labels, ...(indices && { indices }) };
+      const { files: paths, stamps, labels, indices, pixelRange } = set;
+      const files = { files: paths, stamps, labels, ...(indices && { indices }), pixelRange };
       const count = options.workers ?? Math.min(8, availableParallelism());
       this.#threads = Array.from({ length: Math.max(1, count) }, () => {
         const watch = new Int32Array(new SharedArrayBuffer(8));
@@ -174,7 +177,7 @@ export class Loader implements BatchSource {
     if ("error" in reply) {
       const { error, hint } = reply;
       const text = `batch ${index} of epoch ${epoch}: ${error}`;
-      throw new ThawError(text, hint === undefined ? {} : { hint });
+      throw new BatchError(text, hint === undefined ? {} : { hint });
     }
     const { mix, seed } = this.#options;
     return unscoped(() => {

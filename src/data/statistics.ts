@@ -1,3 +1,4 @@
+import { ThawError } from "../errors.ts";
 import { type ImageSet, imageBytes } from "./imageset.ts";
 
 export interface ChannelStatistics {
@@ -35,10 +36,49 @@ export function channelStatistics(set: ImageSet): ChannelStatistics {
     }
   }
   const n = count * plane;
+  // In whole numbers: rounding leaves of a constant channel's variance what is no deviation.
+  const isConstant = (channel: number) =>
+    BigInt(n) * BigInt(squares[channel]!) === BigInt(sums[channel]!) ** 2n;
   const mean = [...sums].map((sum) => (n === 0 ? 0 : sum / n / 255));
   const std = mean.map((m, channel) => {
-    const variance = n === 0 ? 0 : squares[channel]! / n / (255 * 255) - m * m;
+    if (isConstant(channel)) return 0;
+    const variance = squares[channel]! / n / (255 * 255) - m * m;
     return Math.sqrt(Math.max(0, variance));
   });
   return { mean, std };
+}
+
+/** What batches are normalised with: the deviation of a channel that is the same everywhere counts as 1. */
+export function usableStatistics(set: ImageSet): {
+  readonly statistics: ChannelStatistics;
+  readonly notes: readonly string[];
+} {
+  const { mean, std } = channelStatistics(set);
+  const names = std.length === 3 ? ["red", "green", "blue"] : std.map((_, i) => `channel ${i}`);
+  const constant = std.flatMap((deviation, i) =>
+    deviation === 0 ? [`${names[i]} is ${Math.round(255 * mean[i]!)}`] : [],
+  );
+  if (constant.length === 0 || set.count === 0) return { statistics: { mean, std }, notes: [] };
+  return {
+    statistics: { mean, std: std.map((deviation) => (deviation === 0 ? 1 : deviation)) },
+    notes: [
+      `warning: in every training image ${constant.join(" and ")} at every pixel: its deviation of 0 is taken as 1`,
+    ],
+  };
+}
+
+/** @throws ThawError where all images are the same, so that nothing can tell their classes apart. */
+export function refuseIdentical(set: ImageSet): void {
+  const size = imageBytes(set);
+  const { images, count } = set;
+  if (count < 2) return;
+  const first = Buffer.from(images.buffer, images.byteOffset, size);
+  for (let row = 1; row < count; row++) {
+    if (first.compare(images, row * size, (row + 1) * size) !== 0) return;
+  }
+  const isFlat = first.every((value) => value === first[0]);
+  const what = isFlat ? `of one value, ${first[0]} at every pixel` : "the same picture";
+  throw new ThawError(`all ${count} training images are ${what}: nothing can be learned`, {
+    hint: "look at the data: the images may be masks, or damaged",
+  });
 }

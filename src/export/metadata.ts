@@ -20,6 +20,7 @@ const inputSchema = z
     std: z.array(z.number().positive()),
     interpolation: z.enum(["bilinear", "bicubic"]).optional(),
     cropPct: z.number().positive().max(1).optional(),
+    pixelRange: z.tuple([z.number(), z.number()]).optional(),
   })
   .refine(({ channels, mean, std }) => mean.length === channels && std.length === channels, {
     message: "mean and std are not of its channels",

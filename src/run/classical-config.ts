@@ -8,6 +8,7 @@ import {
   describe,
   type Label,
   labelOf,
+  pixelRangeProblems,
   readDocument,
   refused,
   testSizeProblems,
@@ -37,6 +38,8 @@ const shared = trainConfigSchema.pick({
   valSize: true,
   testSize: true,
   testFrom: true,
+  onBadImage: true,
+  pixelRange: true,
   imgSize: true,
   cropPct: true,
   interpolation: true,
@@ -155,7 +158,7 @@ export function resolveClassicalConfig(document: Document, label: Label): Classi
       ([key, models]) =>
         `${label([key])}: only for ${models.join(", ")}, and the model is ${config.model}`,
     );
-  problems.push(...testSizeProblems(config, label));
+  problems.push(...testSizeProblems(config, label), ...pixelRangeProblems(config, label));
   for (const key of ["cv", "scoring"] as const) {
     if (config[key] !== undefined && config.grid === undefined) {
       problems.push(`${label([key])}: goes with a grid, and there is none`);

@@ -168,7 +168,19 @@ function contradictions(config: TrainConfig, label: Label): string[] {
     const [from, to] = config[key] ?? [0, 0];
     if (from > to) problems.push(`${label([key])}: ${from} to ${to} is no range`);
   }
+  problems.push(...pixelRangeProblems(config, label));
   return problems;
+}
+
+export function pixelRangeProblems(
+  { pixelRange }: Pick<TrainConfig, "pixelRange">,
+  label: Label,
+): string[] {
+  if (pixelRange === undefined || pixelRange[0] < pixelRange[1]) return [];
+  const [black, white] = pixelRange;
+  return [
+    `${label(["pixelRange"])}: ${black} to ${white} is no range: black comes first, then white`,
+  ];
 }
 
 /** What is wrong at a place, what is allowed there, and what may have been meant. */

@@ -29,6 +29,18 @@ export const trainConfigSchema = z.strictObject({
     .describe(
       "split of the data that the test images are of; train: test-size of its images are held out, the same for every seed; default test",
     ),
+  onBadImage: z
+    .enum(["fail", "skip"])
+    .optional()
+    .describe(
+      "where images cannot be decoded: name them and stop (fail), or leave them out, a tenth of all at most (skip); default fail",
+    ),
+  pixelRange: z
+    .tuple([z.number(), z.number()])
+    .optional()
+    .describe(
+      "values that become black and white, of images of more than 8 bits a sample, as 0,4095; default what the file says, else all of 16 bits",
+    ),
   model: z.string().min(1).describe("name of the model, as `simple_cnn` or `resnet18`"),
   weights: z
     .string()
@@ -348,11 +360,13 @@ export function completeConfig(parsed: Parsed): TrainConfig {
 }
 
 /**
- * SHA-256 of what decides the numbers of a run: all of its config but name, place and who is told of it. Key order does
- * not count. A checkpoint carries it, so that a run is not resumed with another config.
+ * SHA-256 of what decides the numbers of a run: all of its config but name, place, who is told of it, and what happens to
+ * images that cannot be decoded. Key order does not count. A checkpoint carries it, so that a run is not resumed with
+ * another config.
  */
 export function configDigest(config: Readonly<Record<string, unknown>>): string {
-  const { name: _name, out: _out, track: _track, logHistograms: _log, ...rest } = config;
+  const { name: _name, out: _out, track: _track, logHistograms: _log, ...others } = config;
+  const { onBadImage: _bad, ...rest } = others;
   return createHash("sha256").update(canonicalJson(rest)).digest("hex");
 }
 

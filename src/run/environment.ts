@@ -19,7 +19,12 @@ export interface Environment {
   readonly threads: number;
   readonly precision: string;
   readonly device: string;
-  readonly dataset: { readonly name: string; readonly fingerprint: string };
+  readonly dataset: {
+    readonly name: string;
+    readonly fingerprint: string;
+    /** Images that could not be decoded and were left out. */
+    readonly unusable?: readonly unknown[] | undefined;
+  };
   /** Commit of the folder the command ran in, null outside of a repository. `dirty`: with changes not committed. */
   readonly git: { readonly commit: string; readonly dirty: boolean } | null;
   /** libtorch's version and build, as the engine tells them. */

@@ -112,7 +112,12 @@ function pixelInput(set: SplitSet, resizing: GivenResizing = {}): ImageShape {
     });
   }
   const { cropPct = 1, interpolation = "bilinear" } = resizing;
-  return { channels: channelsOf(set), height: side, width: side, cropPct, interpolation };
+  const {
+    mean: _mean,
+    std: _std,
+    ...shape
+  } = inputOf(set, { mean: [], std: [] }, { height: side, width: side, cropPct, interpolation });
+  return shape;
 }
 
 /** The rows that `embed` makes of every batch, one below the other. */

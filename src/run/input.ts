@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { ImageFit } from "../data/files/fit.ts";
+import type { PixelRange } from "../data/images/levels.ts";
 import type { Interpolation } from "../data/images/picture.ts";
 import type { SplitSet } from "../data/imageset.ts";
 import { Loader } from "../data/loader.ts";
@@ -22,6 +23,8 @@ export interface NetworkInput {
   readonly interpolation?: Interpolation | undefined;
   /** Share of the resized image's shorter side that the centre crop keeps. */
   readonly cropPct?: number | undefined;
+  /** What is black and white in files of more than 8 bits a sample; default what they say themselves. */
+  readonly pixelRange?: PixelRange | undefined;
 }
 
 /** Of what size images are for a network, or for a classical model, and how they become so. */
@@ -100,10 +103,13 @@ export function inputOf(
   resizing: Resizing | undefined,
 ): NetworkInput {
   const { mean, std } = normalization;
-  if (resizing !== undefined) return { channels: channelsOf(set), ...resizing, mean, std };
+  const ranged = set.pixelRange && { pixelRange: set.pixelRange };
+  if (resizing !== undefined) {
+    return { channels: channelsOf(set), ...resizing, mean, std, ...ranged };
+  }
   if ("files" in set) throw new UsageError("images in files have to be resized to one size");
   const { channels, height, width } = set;
-  return { channels, height, width, mean, std };
+  return { channels, height, width, mean, std, ...ranged };
 }
 
 /**

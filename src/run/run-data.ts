@@ -43,8 +43,8 @@ export async function openRunData(
   const csv = /\.[ct]sv$/i.test(data) ? csvOptionsOf(config) : undefined;
   const recorded = readSplit(dir);
   if (recorded !== undefined) {
-    const { classes } = config;
-    const how = { run: name, needs, skipMissing, onNote };
+    const { classes, pixelRange } = config;
+    const how = { run: name, needs, skipMissing, onNote, pixelRange };
     return openRecorded(recorded, { ...location, ...csv, data, classes, ...how });
   }
   const { seed, classes, perClass, trainSize, testSize, testFrom } = inRecordedOrder(config, dir);
@@ -54,6 +54,7 @@ export async function openRunData(
     ...{ data, seed, classes, perClass, trainSize, testSize, testFrom },
     valSize: valSizeOf(config),
     draw: "shuffle",
+    reads: needs,
   });
   const { fingerprint } = (environment["dataset"] ?? {}) as { fingerprint?: string };
   if (fingerprint === undefined || fingerprint === opened.fingerprint) return opened;

@@ -11,6 +11,8 @@ export const summarySchema = z.looseObject({
   model: z.string(),
   strategy: z.string(),
   dataset: z.string(),
+  /** Images that could not be decoded and were left out; `environment.json` names them. */
+  unusable: z.int().min(1).optional(),
   /** Class names in the order of the model's outputs. */
   classes: z.array(z.string()),
   seed: z.number(),

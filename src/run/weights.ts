@@ -29,6 +29,7 @@ const inputSchema = z.object({
   std: z.array(z.number()),
   interpolation: trainConfigSchema.shape.interpolation,
   cropPct: trainConfigSchema.shape.cropPct,
+  pixelRange: trainConfigSchema.shape.pixelRange,
 });
 
 /** Weights to start from or to judge, and what their file says of itself. */

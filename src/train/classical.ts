@@ -93,7 +93,7 @@ export async function trainClassical(
         threads: getThreads(),
         precision,
         device: compute.device,
-        dataset: { name: data.name, fingerprint: data.fingerprint },
+        dataset: { name: data.name, fingerprint: data.fingerprint, unusable: data.unusable },
         engine: { ...version() },
       }),
     },
@@ -102,6 +102,7 @@ export async function trainClassical(
   const tracker = openTracker(config, run, { onNote: note });
   const summaryOf = (more: Pick<Summary, "status"> & Partial<Summary>): Summary => ({
     ...{ model: config.model, strategy, dataset: data.name, classes: [...train.classes] },
+    ...(data.unusable && { unusable: data.unusable.length }),
     ...{ seed: config.seed, epochs: 0, parameters: 0, trainableParameters: 0 },
     ...{ best: null, test: null, imagesPerSecond: null },
     ...{ peakMemoryBytes: memory().peakBytes, precision, device: compute.device },

@@ -2,7 +2,7 @@ import type { DatasetSplits } from "../data/imageset.ts";
 import { ofEach } from "../data/recorded.ts";
 import type { ComputeChoice } from "../models/compute.ts";
 import type { TrainConfig } from "../run/config.ts";
-import { readTimings } from "../run/read.ts";
+import { readRun, readTimings } from "../run/read.ts";
 import type { RunRecord } from "../run/record.ts";
 import { readSplit } from "../run/split-file.ts";
 import type { RunStatus, Summary } from "../run/summary.ts";
@@ -40,6 +40,7 @@ export function summarise(
     model: config.model,
     strategy: config.strategy,
     dataset: data.name,
+    ...unusableOf(run),
     classes: [...data.train.classes],
     seed: config.seed,
     status: outcome.status,
@@ -63,6 +64,12 @@ export function summarise(
 }
 
 /** How many images of each split the run went on without. */
+/** Of the run's environment: a run that is resumed opens the images that it kept, and they can be used. */
+function unusableOf({ dir }: RunRecord): Pick<Summary, "unusable"> {
+  const { dataset } = readRun(dir).environment as { dataset?: { unusable?: readonly unknown[] } };
+  return dataset?.unusable === undefined ? {} : { unusable: dataset.unusable.length };
+}
+
 export function leftOutOf({ dir }: RunRecord): Summary["leftOut"] {
   const { leftOut = [] } = readSplit(dir) ?? {};
   if (leftOut.length === 0) return undefined;

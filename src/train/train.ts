@@ -167,7 +167,7 @@ function newRecord(
         threads: getThreads(),
         precision: compute.precision,
         device: compute.device,
-        dataset: { name: data.name, fingerprint: data.fingerprint },
+        dataset: { name: data.name, fingerprint: data.fingerprint, unusable: data.unusable },
         engine: { ...version() },
       }),
       ...origin,

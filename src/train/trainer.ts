@@ -24,6 +24,7 @@ import { trainOnFeatures } from "./features.ts";
 import { trainFirstStep } from "./first-step.ts";
 import { histogramsAreDue, parameterHistograms } from "./histograms.ts";
 import { trainingFit } from "./input.ts";
+import { keepSteps } from "./keep-steps.ts";
 import { modelMetadata } from "./model-metadata.ts";
 import { trainStepInMemory } from "./out-of-memory.ts";
 import { transferOf } from "./plan.ts";
@@ -100,8 +101,9 @@ export class Trainer {
         throw error;
       });
     } catch (error) {
-      this.#recordEnd("failed", error instanceof Error ? error.message : String(error));
-      throw error;
+      const told = keepSteps(error, this.#session, this.#config, () => this.#checkpoint());
+      this.#recordEnd("failed", told.message);
+      throw told;
     }
   }
 
@@ -292,12 +294,8 @@ export class Trainer {
 
   async #validate(epoch: number, lr: number): Promise<{ loss: number; accuracy: number }> {
     const { val, judged } = this.#session;
-    const probabilities = await predictProbabilities(
-      judged,
-      val.epoch(epoch),
-      val.count,
-      this.#compute,
-    );
+    const batches = val.epoch(epoch);
+    const probabilities = await predictProbabilities(judged, batches, val.count, this.#compute);
     if (probabilities.some(Number.isNaN)) {
       throw this.#diverged("validation gives NaN", this.#session.progress.step, lr);
     }

@@ -60,6 +60,8 @@ interface Options
   imgSize?: number;
   cropPct?: number;
   interpolation?: "bilinear" | "bicubic";
+  pixelRange?: [number, number];
+  onBadImage?: "fail" | "skip";
   precision?: string;
   failUnder?: number;
   json?: true;
@@ -68,7 +70,7 @@ interface Options
 /** Only for weights: a run has them in its config. */
 const weightsOnly = [
   ...["model", "split", "limit", "mean", "std"],
-  ...["imgSize", "cropPct", "interpolation"],
+  ...["imgSize", "cropPct", "interpolation", "pixelRange", "onBadImage"],
   ...["pathColumn", "labelColumn", "splitColumn", "imageFolder"],
 ] as (keyof Options)[];
 
@@ -113,6 +115,12 @@ export const evaluate: CliCommand = {
         "bilinear or bicubic; default the weights'",
         flag("interpolation").parse,
       )
+      .option(
+        "--pixel-range <black,white>",
+        "values that are black and white, of images of more than 8 bits; default the weights'",
+        flag("pixelRange").parse,
+      )
+      .option("--on-bad-image <what>", flag("onBadImage").description, flag("onBadImage").parse)
       .option("--precision <name>", "auto, fp32 or bf16; default the run's own")
       .option("--tta <views>", "judge several views of each image: flip or ten-crop", parseTta)
       .option("--ensemble <vote>", "judge several runs as one, by soft or hard vote", parseVote)
@@ -206,10 +214,15 @@ async function judgeWeights(options: Options): Promise<TestResult> {
   announce(weights);
   await ensureNative();
   const { device, precision } = trainConfigSchema.shape;
+  const { onBadImage, pixelRange = weights.input?.pixelRange } = options;
   const data = await openForWeights({
     ...csvOptionsOf(options),
     ...{ data: name, split: options.split, mirror, out, reference: options.weights },
+    ...{ onBadImage, pixelRange },
   });
+  if (options.pixelRange !== undefined && data.set.pixelRange === undefined) {
+    throw new UsageError(`--pixel-range: ${data.name} has images of 8 bits`);
+  }
   const parsed = precision.safeParse(options.precision);
   if (!parsed.success) {
     throw new UsageError(
@@ -289,7 +302,7 @@ function refuseMixtures(run: string | undefined, options: Options): void {
 }
 
 function checkResizing(options: Options): void {
-  for (const key of ["imgSize", "cropPct", "interpolation"] as const) {
+  for (const key of ["imgSize", "cropPct", "interpolation", "pixelRange"] as const) {
     if (trainConfigSchema.shape[key].safeParse(options[key]).success) continue;
     const { flag, allowed } = configFlags().find(({ attribute }) => attribute === key)!;
     throw new UsageError(`${flag}: ${options[key]} given; allowed: ${allowed}`);

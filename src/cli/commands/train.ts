@@ -13,7 +13,7 @@ import { resumedConfig } from "../../run/resumed-config.ts";
 import type { Summary } from "../../run/summary.ts";
 import { checkTracking } from "../../run/track/open.ts";
 import { train as trainModel } from "../../train/index.ts";
-import { asksForClassical, trainClassically, trainFlags } from "../classical.ts";
+import { asksForClassical, trainClassically, trainFlags, unusableLine } from "../classical.ts";
 import type { CliCommand } from "../command.ts";
 import { addConfigFlags } from "../config-flags.ts";
 import { openConfiguredData } from "../dataset.ts";
@@ -140,7 +140,7 @@ function resolve({ config, resume, ...options }: Options): TrainConfig {
 }
 
 function describe(summary: Summary, dir: string): string {
-  const { status, test, seconds, best, reason, leftOut } = summary;
+  const { status, test, seconds, best, reason, leftOut, unusable } = summary;
   if (status === "interrupted" || status === "preempted") {
     return `${reason}; go on with: thaw train --resume ${dir}`;
   }
@@ -154,6 +154,7 @@ function describe(summary: Summary, dir: string): string {
       : [
           `left out, as missing or changed: ${leftOut.train} training, ${leftOut.val} validation and ${leftOut.test} test images`,
         ]),
+    ...(unusable === undefined ? [] : [unusableLine(unusable)]),
     `everything is in ${dir}`,
   ].join("\n");
 }

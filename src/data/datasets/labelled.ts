@@ -1,6 +1,8 @@
+import { join } from "node:path";
 import { UsageError } from "../../errors.ts";
 import { cacheHome } from "../../libtorch/home.ts";
 import type { FileImageSet } from "../fileset.ts";
+import { checkFiles } from "../folders/check-files.ts";
 import { loadSmall } from "../folders/decode-small.ts";
 import { contentDigests } from "../folders/digests.ts";
 import { fileSet, type Listing, type SplitName } from "../folders/listing.ts";
@@ -8,6 +10,7 @@ import type { ImageSet, SplitSet } from "../imageset.ts";
 import { splitNames } from "../recorded.ts";
 import type { LoadedDataset } from "./load.ts";
 import { type DataLocation, locateData } from "./locate.ts";
+import type { DatasetSpec } from "./open.ts";
 
 /** Images with labels, to evaluate a model on: no training images are needed. */
 export interface LabelledImages {
@@ -20,13 +23,17 @@ export interface LabelledImages {
   readonly ids: readonly string[];
 }
 
+export interface LabelledLocation
+  extends DataLocation,
+    Pick<DatasetSpec, "pixelRange" | "onBadImage"> {}
+
 /**
  * All labelled images of a source, or those of one of its own splits. Undefined where the source has no splits of its own
  * and one is asked for.
  * @throws UsageError where the source has splits, and not this one.
  */
 export async function openLabelled(
-  location: DataLocation,
+  location: LabelledLocation,
   split: SplitName | "all",
 ): Promise<LabelledImages | undefined> {
   const source = await locateData(location);
@@ -37,7 +44,7 @@ export async function openLabelled(
 async function ofFiles(
   listing: Listing,
   split: SplitName | "all",
-  { data, cache = cacheHome(), onProgress }: DataLocation,
+  { data, cache = cacheHome(), onProgress, pixelRange, onBadImage = "fail" }: LabelledLocation,
 ): Promise<LabelledImages | undefined> {
   const { name, notes } = listing;
   const counts: Partial<Record<SplitName, number>> = {};
@@ -53,14 +60,26 @@ async function ofFiles(
         .join(" and ")}; all takes every image`,
     });
   }
-  const files: FileImageSet = fileSet(listing, split === "all" ? undefined : split);
-  if (files.count === 0) throw new UsageError(`--data ${data}: there are no images`);
+  const listed: FileImageSet = fileSet(listing, split === "all" ? undefined : split);
+  if (listed.count === 0) throw new UsageError(`--data ${data}: there are no images`);
+  const none = { ...listed, files: [], stamps: [], labels: new Int32Array(), count: 0 };
+  const checked = await checkFiles(
+    { train: none, val: none, test: pixelRange === undefined ? listed : { ...listed, pixelRange } },
+    {
+      root: listing.root,
+      cache: join(cache, "checked"),
+      ...{ onBadImage, parts: ["test"], pixelRange },
+      onProgress: (received, total) =>
+        onProgress?.({ phase: "check", file: name, received, total }),
+    },
+  );
+  const files = checked.sets.test;
   const [ids] = await contentDigests([files], cache);
   const [small] =
     (await loadSmall([files], cache, (received, total) =>
       onProgress?.({ phase: "decode", file: name, received, total }),
     )) ?? [];
-  return { name, set: small ?? files, counts, notes, ids: ids! };
+  return { name, set: small ?? files, counts, notes: [...notes, ...checked.notes], ids: ids! };
 }
 
 function ofMemory(

@@ -8,6 +8,7 @@ import { contentDigests } from "../folders/digests.ts";
 import type { ListedFile, Listing, SplitName } from "../folders/listing.ts";
 import { someOf } from "../folders/names.ts";
 import { statStamp } from "../folders/stamp.ts";
+import type { PixelRange } from "../images/levels.ts";
 import {
   type DatasetSplits,
   type ImageSet,
@@ -23,7 +24,7 @@ import {
   splitNames,
 } from "../recorded.ts";
 import { withClasses } from "../splits.ts";
-import { channelStatistics } from "../statistics.ts";
+import { usableStatistics } from "../statistics.ts";
 import type { LoadedDataset } from "./load.ts";
 import { type DataLocation, locateData, type Source } from "./locate.ts";
 import { imagenet } from "./open.ts";
@@ -33,6 +34,7 @@ export interface RecordedChoice extends DataLocation {
   readonly run: string;
   /** As the run's config has them: they may unite what are folders of their own. */
   readonly classes?: readonly string[] | undefined;
+  readonly pixelRange?: PixelRange | undefined;
   /** The splits that are wanted; the others come back empty, and their images may be missing. */
   readonly needs: readonly SplitName[];
   /** Go on without images that are missing or have changed. Default: they are an error. */
@@ -92,7 +94,7 @@ function openRows(
   return {
     ...{ kind: "memory", name: source.name, fingerprint, notes: source.notes },
     ...sets,
-    ...channelStatistics(sets.train),
+    ...usableStatistics(sets.train).statistics,
     origin: { kind: "rows", content, of },
   };
 }
@@ -120,6 +122,7 @@ async function openFiles(
       classes,
       stamps: images.map(({ file }) => file.stamp ?? statStamp(file.path)),
       names: images.map(({ image }) => image.file),
+      pixelRange: choice.pixelRange,
     };
   });
   const empty = choice.needs.find((split) => splits[split].length > 0 && sets[split].count === 0);
@@ -142,7 +145,7 @@ async function openFiles(
     ImageSet,
     ImageSet,
   ];
-  const statistics = train.count > 0 ? channelStatistics(train) : imagenet;
+  const statistics = train.count > 0 ? usableStatistics(train).statistics : imagenet;
   return { ...base, kind: "memory", train, val, test, ...statistics };
 }
 

@@ -1,22 +1,33 @@
 import { createHash } from "node:crypto";
+import { join } from "node:path";
 import { UsageError } from "../../errors.ts";
 import { cacheHome } from "../../libtorch/home.ts";
 import { checkSplits } from "../checks.ts";
 import type { FileImageSet } from "../fileset.ts";
+import { checkFiles, type FileSets, type OnBadImage } from "../folders/check-files.ts";
 import { chooseClasses } from "../folders/choose-classes.ts";
 import { loadSmall } from "../folders/decode-small.ts";
-import { fileSet, type Listing } from "../folders/listing.ts";
+import { fileSet, type Listing, type SplitName } from "../folders/listing.ts";
+import { splitOrder } from "../folders/manifest.ts";
 import { byCodePoint } from "../folders/names.ts";
 import { requireClasses } from "../folders/require-classes.ts";
 import { stampedContent } from "../folders/stamp.ts";
+import type { PixelRange } from "../images/levels.ts";
 import type { DatasetSplits, MemorySplits, SplitOrigin, SplitSet } from "../imageset.ts";
 import { inClassOrder, type SourceSets, type SplitChoice, splitSets } from "../splits.ts";
-import { channelStatistics } from "../statistics.ts";
+import { refuseIdentical, usableStatistics } from "../statistics.ts";
 import type { LoadedDataset } from "./load.ts";
 import { type DataLocation, locateData } from "./locate.ts";
 
 /** What to open, and how to split it. */
-export interface DatasetSpec extends SplitChoice, DataLocation {}
+export interface DatasetSpec extends SplitChoice, DataLocation {
+  /** What is black and white in images of more than 8 bits a sample; default what they say themselves. */
+  readonly pixelRange?: PixelRange | undefined;
+  /** Where an image cannot be decoded: an error that names it (default), or the others without it. */
+  readonly onBadImage?: OnBadImage | undefined;
+  /** Splits whose files are looked at first; default all. Those that are not will not be read. */
+  readonly reads?: readonly SplitName[] | undefined;
+}
 
 /** ImageNet's mean and deviation, by which nearly all weights for photographs were trained. */
 export const imagenet = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
@@ -28,14 +39,20 @@ export const imagenet = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225
  */
 export async function openDataset(spec: DatasetSpec): Promise<DatasetSplits> {
   const source = await locateData(spec);
-  return source.kind === "memory" ? splitLoaded(source, spec) : openListing(source.listing, spec);
+  if (source.kind === "files") return openListing(source.listing, spec);
+  // What is evaluated has the range of its model, whether it needs it or not.
+  if (spec.pixelRange === undefined || spec.reads !== undefined) return splitLoaded(source, spec);
+  throw new UsageError(`--pixel-range: ${source.name} has images of 8 bits`, {
+    hint: "leave it out: they are taken as they are",
+  });
 }
 
 /** Splits what a source has, checks it, and measures the training split. */
 export function splitLoaded(loaded: LoadedDataset, choice: SplitChoice): MemorySplits {
   const { train, val, test, notes } = splitSets(loaded, choice);
   const warnings = checkSplits({ train, val, test });
-  const { mean, std } = channelStatistics(train);
+  refuseIdentical(train);
+  const { statistics, notes: constantNotes } = usableStatistics(train);
   return {
     kind: "memory",
     name: loaded.name,
@@ -43,9 +60,8 @@ export function splitLoaded(loaded: LoadedDataset, choice: SplitChoice): MemoryS
     train,
     val,
     test,
-    mean,
-    std,
-    notes: [...loaded.notes, ...notes, ...warnings],
+    ...statistics,
+    notes: [...loaded.notes, ...notes, ...warnings, ...constantNotes],
     origin: {
       kind: "rows",
       content: loaded.contentSha256,
@@ -67,20 +83,38 @@ async function openListing(all: Listing, spec: DatasetSpec): Promise<DatasetSpli
   const draw = spec.draw ?? (listing.isFixed ? "shuffle" : "names");
   const drawn = splitSets(sets, { ...spec, classes: undefined, draw });
   const split = inClassOrder(drawn, listing.classes);
-  const origin: SplitOrigin = {
-    kind: "files",
-    sets: { train: split.train, val: split.val, test: split.test },
+  const { pixelRange, onBadImage = "fail" } = spec;
+  const ranged = (set: FileImageSet) => (pixelRange === undefined ? set : { ...set, pixelRange });
+  const files: FileSets = {
+    train: ranged(split.train),
+    val: ranged(split.val),
+    test: ranged(split.test),
   };
-  const { train, val, test } = split;
-  const notes = [...listing.notes, ...split.notes, ...checkSplits(split)];
+  // Before the files are looked at, which may take a while.
+  checkSplits(files);
   const { name } = listing;
-  const content = contentOf(listing, sets);
+  const checked = await checkFiles(files, {
+    root: listing.root,
+    cache: join(spec.cache ?? cacheHome(), "checked"),
+    onBadImage,
+    // An image that is left out must be so whatever is read.
+    parts: onBadImage === "skip" ? splitOrder : (spec.reads ?? splitOrder),
+    pixelRange,
+    onProgress: (received, total) =>
+      spec.onProgress?.({ phase: "check", file: name, received, total }),
+  });
+  const { train, val, test } = checked.sets;
+  const origin: SplitOrigin = { kind: "files", sets: checked.sets };
+  const notes = [...listing.notes, ...split.notes, ...checked.notes, ...checkSplits(checked.sets)];
+  const content = contentOf(listing, sets, pixelRange);
   const fingerprint = fingerprintOf(content, listing.classes, [train, val, test]);
+  const unusable = checked.unusable.length === 0 ? {} : { unusable: checked.unusable };
   const small = await loadSmall([train, val, test], spec.cache ?? cacheHome(), (received, total) =>
     spec.onProgress?.({ phase: "decode", file: name, received, total }),
   );
   if (small) {
     const [train, val, test] = small as [SmallSet, SmallSet, SmallSet];
+    const { statistics, notes: constantNotes } = usableStatistics(train);
     return {
       kind: "memory",
       name,
@@ -88,12 +122,14 @@ async function openListing(all: Listing, spec: DatasetSpec): Promise<DatasetSpli
       train,
       val,
       test,
-      ...channelStatistics(train),
-      notes,
+      ...unusable,
+      ...statistics,
+      notes: [...notes, ...constantNotes],
       origin,
     };
   }
-  return { kind: "files", name, fingerprint, train, val, test, ...imagenet, notes, origin };
+  const base = { kind: "files", name, fingerprint, notes, origin } as const;
+  return { ...base, train, val, test, ...imagenet, ...unusable };
 }
 
 function withoutTraining({ files }: Listing, data: string): UsageError {
@@ -117,7 +153,11 @@ export function sourceSets(listing: Listing): SourceSets<FileImageSet> {
 }
 
 /** sha256 over names, contents as far as they are known without reading, and labels. */
-function contentOf({ files }: Listing, sets: SourceSets<FileImageSet>): string {
+function contentOf(
+  { files }: Listing,
+  sets: SourceSets<FileImageSet>,
+  pixelRange: PixelRange | undefined,
+): string {
   const stampOf = new Map<string, string>();
   for (const set of [sets.train, sets.val, sets.test]) {
     set?.files.forEach((path, i) => {
@@ -125,6 +165,7 @@ function contentOf({ files }: Listing, sets: SourceSets<FileImageSet>): string {
     });
   }
   const hash = createHash("sha256");
+  if (pixelRange !== undefined) hash.update(JSON.stringify(pixelRange));
   for (const { path, name, className, split } of files) {
     hash.update(JSON.stringify([name, className, split ?? null, stampOf.get(path)]));
   }

@@ -8,7 +8,7 @@ import { type Contents, unpackVerified } from "./unpack.ts";
 
 /** Said while data are fetched and made ready. `total` is undefined where nobody knows it. */
 export interface DatasetProgress {
-  readonly phase: "download" | "unpack" | "decode";
+  readonly phase: "download" | "unpack" | "check" | "decode";
   readonly file: string;
   /** In bytes, or images where they are decoded. */
   readonly received: number;

@@ -15,7 +15,7 @@ import { fitPicture, type ImageFit } from "./fit.ts";
 import type { PictureStore } from "./pixel-store.ts";
 
 /** A split's files, as a worker gets them. */
-export type FileRows = Pick<FileImageSet, "files" | "stamps" | "labels" | "indices">;
+export type FileRows = Pick<FileImageSet, "files" | "stamps" | "labels" | "indices" | "pixelRange">;
 
 /** What a thread keeps between batches, so that it takes no fresh memory for each. */
 export class FileBatches {
@@ -91,7 +91,7 @@ export class FileBatches {
     const path = this.#files.files[row]!;
     this.#watch(row);
     const bytes = readChecked(path, this.#files.stamps[row]!);
-    const options = { scratch: this.#decoded };
+    const options = { scratch: this.#decoded, pixelRange: this.#files.pixelRange };
     try {
       return isSyncJpeg(bytes)
         ? decodeJpegSync(bytes, path, options)

@@ -54,7 +54,7 @@ export interface KeptOptions {
  * there is none or it is damaged. Undefined, which is said, where there can be none.
  */
 export function keptStore(
-  set: Pick<FileImageSet, "count" | "files" | "stamps">,
+  set: Pick<FileImageSet, "count" | "files" | "stamps" | "pixelRange">,
   fit: ImageFit,
   { folder, onNote, budget = KEPT_BUDGET }: KeptOptions,
 ): KeptSpec | undefined {
@@ -148,7 +148,7 @@ function digestOf(pixels: Uint8Array): Buffer {
 
 /** Says what the file holds: of which files, in which state, brought to one size how. */
 function headerOf(
-  { count, files, stamps }: Pick<FileImageSet, "count" | "files" | "stamps">,
+  { count, files, stamps, pixelRange }: Parameters<typeof keptStore>[0],
   { size, interpolation, crop }: ImageFit,
 ): Buffer {
   const hash = createHash("sha256");
@@ -159,8 +159,8 @@ function headerOf(
   }
   // Two decoders of JPEG may differ by a grey level.
   const jpeg = turboJpeg() === undefined ? "sharp" : "libturbojpeg";
-  const how = { size, interpolation, crop, jpeg };
-  const holds = { thaw: "pictures 1", count, ...how, files: hash.digest("hex") };
+  const how = { size, interpolation, crop, jpeg, pixelRange };
+  const holds = { thaw: "pictures 2", count, ...how, files: hash.digest("hex") };
   const header = Buffer.alloc(HEADER_BYTES, " ");
   header.write(JSON.stringify(holds));
   return header;

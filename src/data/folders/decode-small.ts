@@ -29,18 +29,20 @@ export async function loadSmall(
 ): Promise<ImageSet[] | undefined> {
   const total = sets.reduce((sum, { count }) => sum + count, 0);
   if (total < WORTH_KEEPING) return decodeSmall(sets);
-  const hash = createHash("sha256").update("small images 1");
-  for (const { files, stamps } of sets) hash.update(JSON.stringify([files, stamps]));
+  const hash = createHash("sha256").update("small images 2");
+  for (const { files, stamps, pixelRange } of sets) {
+    hash.update(JSON.stringify([files, stamps, pixelRange]));
+  }
   const path = join(cacheFolder, "decoded", `${hash.digest("hex")}.thawdata`);
   const sealed = readSealed(path, total * 3 * SMALL_SIDE * SMALL_SIDE);
   if (sealed) {
     const { channels, height, width } = sealed.header as Header;
     const size = channels * height * width;
     let at = 0;
-    return sets.map(({ labels, count, classes, indices }) => {
+    return sets.map(({ labels, count, classes, indices, pixelRange }) => {
       const images = sealed.payload.subarray(at, at + count * size);
       at += count * size;
-      const own = { labels, count, classes, ...(indices && { indices }) };
+      const own = { labels, count, classes, ...(indices && { indices }), pixelRange };
       return { images, channels, height, width, ...own };
     });
   }
@@ -66,7 +68,7 @@ export async function decodeSmall(
 ): Promise<ImageSet[] | undefined> {
   const first = sets.find(({ count }) => count > 0);
   if (first === undefined) return undefined;
-  const { width, height } = await decodeFile(first.files[0]!);
+  const { width, height } = await decodeFile(first.files[0]!, first.pixelRange);
   if (Math.max(width, height) > SMALL_SIDE) return undefined;
   const plane = width * height;
   const decoded: ImageSet[] = [];
@@ -74,11 +76,11 @@ export async function decodeSmall(
   let done = 0;
   let uniform = true;
   let grey = true;
-  for (const { files, labels, count, classes, indices } of sets) {
+  for (const { files, labels, count, classes, indices, pixelRange } of sets) {
     const images = new Uint8Array(count * 3 * plane);
     await inParallel(count, async (row) => {
       if (!uniform) return;
-      const image = await decodeFile(files[row]!);
+      const image = await decodeFile(files[row]!, pixelRange);
       uniform &&= image.width === width && image.height === height;
       if (!uniform) return;
       grey &&= isGrey(image);
@@ -95,6 +97,7 @@ export async function decodeSmall(
       width,
       classes,
       ...(indices && { indices }),
+      pixelRange,
     });
   }
   return grey ? decoded.map(firstChannel) : decoded;

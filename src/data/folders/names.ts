@@ -2,13 +2,11 @@ import { readdirSync } from "node:fs";
 import { extname } from "node:path";
 import { UsageError } from "../../errors.ts";
 
-/** torchvision's `IMG_EXTENSIONS`, and what it leaves out of the formats that are decoded here. */
-const extensions = new Set(
-  [".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp"].concat(
-    ".gif",
-    ".avif",
-  ),
-);
+/** Names under which what is decoded here is found, torchvision's `IMG_EXTENSIONS` among them; the content decides. */
+const extensions = new Set([
+  ...[".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".gif", ".avif", ".avifs"],
+  ...[".tif", ".tiff", ".bmp", ".dib", ".ppm", ".pgm", ".pbm", ".pnm"],
+]);
 
 export function isImageName(name: string): boolean {
   return extensions.has(extname(name).toLowerCase());

@@ -1,4 +1,5 @@
 import { decodeFile, isGrey } from "../folders/decode-files.ts";
+import type { PixelRange } from "../images/decode.ts";
 import { type ImageSet, imageBytes, type SplitSet } from "../imageset.ts";
 
 /** 8 bits a channel. */
@@ -19,7 +20,8 @@ export interface PngFile {
 
 /** One image of a split as a PNG file. @throws ThawError that names a file that cannot be decoded. */
 export async function pngOf(set: SplitSet, row: number): Promise<PngFile> {
-  const image = "files" in set ? await fromFile(set.files[row]!) : fromMemory(set, row);
+  const image =
+    "files" in set ? await fromFile(set.files[row]!, set.pixelRange) : fromMemory(set, row);
   const { default: sharp } = await import("sharp");
   const { pixels, width, height } = image;
   const channels = image.channels as 1 | 3;
@@ -43,8 +45,8 @@ function fromMemory(set: ImageSet, row: number): Pixels {
   return { pixels, width, height, channels };
 }
 
-async function fromFile(path: string): Promise<Pixels> {
-  const image = await decodeFile(path);
+async function fromFile(path: string, pixelRange: PixelRange | undefined): Promise<Pixels> {
+  const image = await decodeFile(path, pixelRange);
   const { width, height, pixels } = image;
   if (!isGrey(image)) return { pixels, width, height, channels: 3 };
   const grey = Uint8Array.from({ length: width * height }, (_, i) => pixels[3 * i]!);

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { isGrey } from "../folders/decode-files.ts";
 import { DamagedFileError } from "../formats/damaged.ts";
-import { type DecodedImage, decodeImage, PixelBuffer } from "../images/decode.ts";
+import { type DecodedImage, decodeImage, PixelBuffer, type PixelRange } from "../images/decode.ts";
 import { areaResize, luma, THUMB } from "../info/thumbnail.ts";
 
 /** What a file turned out to be. */
@@ -38,13 +38,20 @@ export interface Examination {
   readonly summary?: PixelSummary;
 }
 
+export interface ExamineOptions {
+  /** Thumbnails and sums of the pixels, too. */
+  readonly summaries: boolean;
+  /** What is black and white in images of more than 8 bits. */
+  readonly pixelRange?: PixelRange | undefined;
+}
+
 /** Examines files one after the other. What cannot be read or decoded is an answer, no error. */
 export class Examiner {
-  readonly #summaries: boolean;
+  readonly #options: ExamineOptions;
   #scratch: PixelBuffer | undefined = new PixelBuffer();
 
-  constructor(options: { readonly summaries: boolean }) {
-    this.#summaries = options.summaries;
+  constructor(options: ExamineOptions) {
+    this.#options = options;
   }
 
   async examine(path: string): Promise<Examination> {
@@ -53,7 +60,8 @@ export class Examiner {
     this.#scratch = undefined;
     try {
       const file = await readFile(path);
-      const image = await decodeImage(file, "", scratch && { scratch });
+      const { summaries, pixelRange } = this.#options;
+      const image = await decodeImage(file, "", { pixelRange, ...(scratch && { scratch }) });
       const { width, height, format, mode } = image;
       const examined: Examined = {
         kind: "image",
@@ -65,7 +73,7 @@ export class Examiner {
         sha256: createHash("sha256").update(file).digest("hex"),
         pixels: pixelHash(image),
       };
-      return this.#summaries ? { examined, summary: summarise(image) } : { examined };
+      return summaries ? { examined, summary: summarise(image) } : { examined };
     } catch (error) {
       return { examined: { kind: "damaged", reason: reasonOf(error as Error) } };
     } finally {

@@ -40,9 +40,9 @@ export class PictureReader {
   async read(source: string | PictureBytes): Promise<ReadPicture> {
     const [path, bytes] =
       typeof source === "string" ? [source, await contentOf(source)] : [source.name, source.bytes];
-    const { height, width, channels, interpolation } = this.#input;
+    const { height, width, channels, interpolation, pixelRange } = this.#input;
     const { whole = false } = this.#options;
-    const memory = whole ? {} : { scratch: this.#scratch };
+    const memory = { pixelRange, ...(!whole && { scratch: this.#scratch }) };
     const decoded = await decodeImage(bytes, path, memory);
     if (whole) this.#refuseStrip(path, decoded);
     const own = decoded.pixels.subarray(0, decoded.height * decoded.width * 3);
