@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { channelStatistics } from "./statistics.ts";
+import type { ImageSet } from "./imageset.ts";
+import { channelStatistics, refuseIdentical, usableStatistics } from "./statistics.ts";
 
 test("mean and population deviation of each channel, against the plain formula", () => {
   const shape = fc.record({
@@ -39,4 +40,47 @@ test("white images larger than a block do not overflow", () => {
   const images = new Uint8Array(300 * 300).fill(255);
   const set = { images, labels: Uint8Array.of(0), count: 1, channels: 1, height: 300, width: 300 };
   expect(channelStatistics({ ...set, classes: ["a"] })).toEqual({ mean: [1], std: [0] });
+});
+
+/** Two images of 20 × 20 pixels in three channels. */
+function twoImages(value: (channel: number, pixel: number, image: number) => number): ImageSet {
+  const size = 400;
+  const images = Uint8Array.from({ length: 2 * 3 * size }, (_, i) =>
+    value(Math.floor(i / size) % 3, i % size, Math.floor(i / (3 * size))),
+  );
+  const classes = ["a", "b"];
+  return {
+    images,
+    labels: Uint8Array.of(0, 1),
+    count: 2,
+    channels: 3,
+    height: 20,
+    width: 20,
+    classes,
+  };
+}
+
+test("a channel that is the same everywhere has no deviation to divide by", () => {
+  // 37: rounding would leave a deviation of 1e-9 or so.
+  const set = twoImages((channel, pixel) => [37, pixel % 200, 255][channel]!);
+  expect(channelStatistics(set).std[0]).toBe(0);
+  const { statistics, notes } = usableStatistics(set);
+  expect([statistics.std[0], statistics.std[2]]).toEqual([1, 1]);
+  expect(statistics.std[1]).toBeCloseTo(0.2264, 3);
+  expect(notes).toEqual([
+    "warning: red is 37 and blue is 255 at every pixel of the training images, or nearly: a deviation of 1 is taken for it",
+  ]);
+  expect(usableStatistics(twoImages((_, pixel) => pixel % 200)).notes).toEqual([]);
+});
+
+test("all images the same: the cause is said, whatever they show", () => {
+  expect(() => refuseIdentical(twoImages(() => 0))).toThrow(
+    "all 2 training images are of one value, 0 at every pixel: nothing can be learned",
+  );
+  expect(() => refuseIdentical(twoImages((channel, pixel) => pixel % (channel + 2)))).toThrow(
+    "all 2 training images are the same picture: nothing can be learned",
+  );
+  expect(() =>
+    refuseIdentical(twoImages((_, pixel, image) => (pixel === 399 ? image : 0))),
+  ).not.toThrow();
 });

@@ -48,6 +48,12 @@ export function channelStatistics(set: ImageSet): ChannelStatistics {
   return { mean, std };
 }
 
+/**
+ * Deviations below that, of pixel/255, are those of a channel that is the same nearly everywhere: a hundredth of a grey level.
+ * Divided by them, the few pixels that differ, or those of other images, would be all that a network sees.
+ */
+const NO_DEVIATION = 0.01 / 255;
+
 /** What batches are normalised with: the deviation of a channel that is the same everywhere counts as 1. */
 export function usableStatistics(set: ImageSet): {
   readonly statistics: ChannelStatistics;
@@ -56,13 +62,13 @@ export function usableStatistics(set: ImageSet): {
   const { mean, std } = channelStatistics(set);
   const names = std.length === 3 ? ["red", "green", "blue"] : std.map((_, i) => `channel ${i}`);
   const constant = std.flatMap((deviation, i) =>
-    deviation === 0 ? [`${names[i]} is ${Math.round(255 * mean[i]!)}`] : [],
+    deviation < NO_DEVIATION ? [`${names[i]} is ${Math.round(255 * mean[i]!)}`] : [],
   );
   if (constant.length === 0 || set.count === 0) return { statistics: { mean, std }, notes: [] };
   return {
-    statistics: { mean, std: std.map((deviation) => (deviation === 0 ? 1 : deviation)) },
+    statistics: { mean, std: std.map((deviation) => (deviation < NO_DEVIATION ? 1 : deviation)) },
     notes: [
-      `warning: in every training image ${constant.join(" and ")} at every pixel: its deviation of 0 is taken as 1`,
+      `warning: ${constant.join(" and ")} at every pixel of the training images, or nearly: a deviation of 1 is taken for it`,
     ],
   };
 }
