@@ -47,6 +47,7 @@ async function tileOf(image: SurveyedImage, caption = ""): Promise<Tile> {
     const { pixels, width, height } = await decodeImage(
       await readFile(image.at.path),
       image.at.path,
+      { pixelRange: "extent" },
     );
     return { pixels, width, height, ...text };
   }

@@ -9,7 +9,7 @@ const depthSchema = z.object({
   kind: z.enum(["unsigned", "signed", "float"]),
   bits: z.int(),
   most: z.number().nullable(),
-  from: z.enum(["given", "file", "type"]),
+  from: z.enum(["given", "extent", "file", "type"]),
 });
 
 export const goodFileSchema = z.object({

@@ -1,8 +1,8 @@
 import type { Metadata, Sharp, SharpInput, SharpOptions } from "sharp";
 import { DamagedFileError } from "../formats/damaged.ts";
-import { checkPixels, type DecodedImage, damaged } from "./decoded.ts";
+import { checkPixels, checkScans, type DecodedImage, damaged } from "./decoded.ts";
 import type { Orientation } from "./jpeg-markers.ts";
-import { type PixelRange, type SampleKind, type Samples, toLevels } from "./levels.ts";
+import { type RangeChoice, type SampleKind, type Samples, toLevels } from "./levels.ts";
 import { orient } from "./orient.ts";
 import { significantWhite } from "./png-chunks.ts";
 import type { ImageFormat } from "./sniff.ts";
@@ -38,7 +38,7 @@ const TIMEOUT_SECONDS = 60;
 
 export interface SharpDecodeOptions {
   readonly maxPixels: number;
-  readonly pixelRange?: PixelRange | undefined;
+  readonly pixelRange?: RangeChoice | undefined;
 }
 
 /** Decodes by libvips, without its colour management: Pillow's `convert("RGB")` has none. */
@@ -64,6 +64,7 @@ export async function decodeBySharp(
   const bytes = tiff?.firstPage ?? file;
   const header = await attempt(() => sharp(bytes, options).metadata());
   checkPixels(header.width, header.pageHeight ?? header.height, where, maxPixels, bytes.length);
+  if (format === "jpeg") checkScans(bytes, header.width * header.height, where);
   const image = sharp(bytes, { ...options, limitInputPixels: maxPixels }).timeout({
     seconds: TIMEOUT_SECONDS,
   });
@@ -114,7 +115,7 @@ interface DeepFile {
   readonly file: Uint8Array;
   readonly header: Metadata;
   readonly tiff: TiffHeader | undefined;
-  readonly pixelRange: PixelRange | undefined;
+  readonly pixelRange: RangeChoice | undefined;
 }
 
 function levels(

@@ -2,9 +2,9 @@ import { turboJpeg } from "../../tensor/index.ts";
 import { DamagedFileError } from "../formats/damaged.ts";
 import { decodeBmp } from "./bmp.ts";
 import { decodeBySharp } from "./by-sharp.ts";
-import { checkPixels, type DecodedImage, damaged, MAX_PIXELS } from "./decoded.ts";
+import { checkPixels, checkScans, type DecodedImage, damaged, MAX_PIXELS } from "./decoded.ts";
 import { hasEndOfImage, jpegOrientation } from "./jpeg-markers.ts";
-import type { PixelRange } from "./levels.ts";
+import type { RangeChoice } from "./levels.ts";
 import { decodeNetpbm } from "./netpbm.ts";
 import { orient } from "./orient.ts";
 import { hasPngEnd } from "./png-chunks.ts";
@@ -24,7 +24,7 @@ export interface DecodeOptions {
   /** Where the pixels may go if there is room; they are then valid until it is used again. */
   readonly scratch?: PixelBuffer;
   /** What becomes black and white in files of more than 8 bits a sample; others stay as they are. */
-  readonly pixelRange?: PixelRange | undefined;
+  readonly pixelRange?: RangeChoice | undefined;
 }
 
 /** Memory that is used again for picture after picture: fresh pages cost as much as a resize. */
@@ -75,6 +75,7 @@ export function decodeJpegSync(
   const { maxPixels = MAX_PIXELS, scratch } = options;
   const { width: fullWidth, height: fullHeight, mode } = attempt(where, () => jpegHeader(bytes));
   checkPixels(fullWidth, fullHeight, where, maxPixels, bytes.length);
+  checkScans(bytes, fullWidth * fullHeight, where);
   const orientation = jpegOrientation(bytes);
   const [width, height] = reduced(fullWidth, fullHeight, orientation >= 5, options.atLeast);
   const length = width * height * 3;

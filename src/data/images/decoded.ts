@@ -1,5 +1,6 @@
 import { ThawError } from "../../errors.ts";
 import { DamagedFileError } from "../formats/damaged.ts";
+import { hasMoreScans } from "./jpeg-markers.ts";
 import type { Depth } from "./levels.ts";
 import type { ImageFormat } from "./sniff.ts";
 
@@ -48,6 +49,23 @@ export function checkPixels(
   if (count > LARGE && count > bytes * MOST_PIXELS_A_BYTE) {
     throw new ThawError(`${size} in a file of ${bytes} bytes are not decoded`, { hint });
   }
+}
+
+/** Each scan of a JPEG goes through all of its pixels. Encoders make a dozen. */
+const MOST_SCANNED = 2 ** 31;
+/** No scan is shorter: its header alone takes so many bytes. */
+const SCAN_BYTES = 10;
+
+/** @throws ThawError for a JPEG of so many scans that it would be decoded for minutes. */
+export function checkScans(bytes: Uint8Array, pixels: number, where: string): void {
+  const most = Math.max(16, Math.floor(MOST_SCANNED / pixels));
+  if (bytes.length < most * SCAN_BYTES || !hasMoreScans(bytes, most)) return;
+  throw new ThawError(
+    `${where}: a JPEG of ${pixels} pixels in more than ${most} scans is not decoded`,
+    {
+      hint: "no encoder makes so many: it may be meant to exhaust the machine",
+    },
+  );
 }
 
 export function damaged(where: string, why: string, cause?: unknown): DamagedFileError {

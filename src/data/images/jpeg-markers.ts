@@ -54,21 +54,35 @@ function tiffOrientation(block: Uint8Array): Orientation {
   return 1;
 }
 
+/** Markers of the whole file, those between and after scans too, without stuffed zeros and restarts. */
+function* markers(bytes: Uint8Array): Generator<number> {
+  for (let at = 2; at + 1 < bytes.length; ) {
+    at = bytes.indexOf(0xff, at);
+    if (at < 0) return;
+    const marker = bytes[at + 1];
+    const isSegment =
+      marker !== undefined && marker >= 0xc0 && marker < 0xff && (marker & 0xf8) !== 0xd0;
+    if (isSegment || marker === END_OF_IMAGE) yield marker;
+    const length = isSegment ? (bytes[at + 2]! << 8) | bytes[at + 3]! : 0;
+    // Between scans come segments with a length; within them are stuffed zeros and restart markers.
+    at += length >= 2 ? 2 + length : marker === 0xff ? 1 : 2;
+  }
+}
+
 /**
  * Whether the file has its end. libjpeg invents a missing one with a warning that an earlier warning
  * can hide, so that after any warning the markers themselves are asked.
  */
 export function hasEndOfImage(bytes: Uint8Array): boolean {
-  for (let at = 2; at + 1 < bytes.length; ) {
-    at = bytes.indexOf(0xff, at);
-    if (at < 0) return false;
-    const marker = bytes[at + 1];
-    if (marker === END_OF_IMAGE) return true;
-    const isSegment =
-      marker !== undefined && marker >= 0xc0 && marker < 0xff && (marker & 0xf8) !== 0xd0;
-    const length = isSegment ? (bytes[at + 2]! << 8) | bytes[at + 3]! : 0;
-    // Between scans come segments with a length; within them are stuffed zeros and restart markers.
-    at += length >= 2 ? 2 + length : marker === 0xff ? 1 : 2;
+  for (const marker of markers(bytes)) if (marker === END_OF_IMAGE) return true;
+  return false;
+}
+
+export function hasMoreScans(bytes: Uint8Array, most: number): boolean {
+  let scans = 0;
+  for (const marker of markers(bytes)) {
+    if (marker === END_OF_IMAGE) return false;
+    if (marker === START_OF_SCAN && ++scans > most) return true;
   }
   return false;
 }

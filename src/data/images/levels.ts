@@ -15,6 +15,9 @@ export type SampleKind = "unsigned" | "signed" | "float";
 /** The values that become black and white. */
 export type PixelRange = readonly [black: number, white: number];
 
+/** Of each file its own darkest and brightest value, where it has no range: to look at it, not to train on it. */
+export type RangeChoice = PixelRange | "extent";
+
 /** What a file of more than 8 bits a sample holds, and what was made of it. */
 export interface Depth {
   readonly kind: SampleKind;
@@ -23,8 +26,8 @@ export interface Depth {
   readonly least: number;
   readonly most: number;
   readonly range: PixelRange;
-  /** `given` by the caller, said by the `file`, or the whole of its `type`. */
-  readonly from: "given" | "file" | "type";
+  /** `given` by the caller, the `extent` of its values, said by the `file`, or the whole of its `type`. */
+  readonly from: "given" | "extent" | "file" | "type";
 }
 
 interface Reading {
@@ -34,7 +37,7 @@ interface Reading {
   readonly channels: number;
   /** What the file itself says is white. */
   readonly said?: number | undefined;
-  readonly given?: PixelRange | undefined;
+  readonly given?: RangeChoice | undefined;
 }
 
 /**
@@ -46,12 +49,10 @@ export function toLevels(
   reading: Reading,
   where: string,
 ): { readonly pixels: Uint8Array; readonly depth: Depth } {
-  const { samples, kind, bits, channels, said, given } = reading;
+  const { samples, kind, bits, channels } = reading;
   const { least, most } = extent(samples, channels);
-  const own = kind === "unsigned" && bits === 16 ? ([0, said ?? 65_535] as const) : undefined;
-  const range = given ?? own;
+  const { range, from } = rangeOf(reading, [least, most]);
   if (range === undefined) throw withoutRange(where, reading, least, most);
-  const from = given !== undefined ? "given" : said !== undefined ? "file" : "type";
   const level = levelOf(range, kind);
   const pixels = new Uint8Array(samples.length);
   if (bits === 16) {
@@ -69,6 +70,16 @@ export function toLevels(
     }
   }
   return { pixels, depth: { kind, bits, least, most, range, from } };
+}
+
+function rangeOf(
+  { kind, bits, said, given }: Reading,
+  extent: PixelRange,
+): { readonly range: PixelRange | undefined; readonly from: Depth["from"] } {
+  if (given !== undefined && given !== "extent") return { range: given, from: "given" };
+  const hasOwn = kind === "unsigned" && bits === 16;
+  if (hasOwn) return { range: [0, said ?? 65_535], from: said === undefined ? "type" : "file" };
+  return { range: given === undefined ? undefined : extent, from: "extent" };
 }
 
 /** All bits of a whole number are cut to the upper 8, as Pillow and libvips do; other ranges are rounded. */

@@ -1,5 +1,5 @@
 import { checkPixels, damaged } from "./decoded.ts";
-import { type Depth, type PixelRange, toLevels } from "./levels.ts";
+import { type Depth, type RangeChoice, toLevels } from "./levels.ts";
 
 interface Decoded {
   readonly width: number;
@@ -20,7 +20,7 @@ export function decodeNetpbm(
   {
     maxPixels,
     pixelRange,
-  }: { readonly maxPixels: number; readonly pixelRange?: PixelRange | undefined },
+  }: { readonly maxPixels: number; readonly pixelRange?: RangeChoice | undefined },
 ): Decoded {
   const reader = new Tokens(bytes, where);
   const number = bytes[1]! - 0x30;

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { isGrey } from "../folders/decode-files.ts";
 import { DamagedFileError } from "../formats/damaged.ts";
-import { type DecodedImage, decodeImage, PixelBuffer, type PixelRange } from "../images/decode.ts";
+import { type DecodedImage, decodeImage, PixelBuffer } from "../images/decode.ts";
 import { areaResize, luma, THUMB } from "../info/thumbnail.ts";
 
 /** What a file turned out to be. */
@@ -41,8 +41,6 @@ export interface Examination {
 export interface ExamineOptions {
   /** Thumbnails and sums of the pixels, too. */
   readonly summaries: boolean;
-  /** What is black and white in images of more than 8 bits. */
-  readonly pixelRange?: PixelRange | undefined;
 }
 
 /** Examines files one after the other. What cannot be read or decoded is an answer, no error. */
@@ -60,8 +58,9 @@ export class Examiner {
     this.#scratch = undefined;
     try {
       const file = await readFile(path);
-      const { summaries, pixelRange } = this.#options;
-      const image = await decodeImage(file, "", { pixelRange, ...(scratch && { scratch }) });
+      // That a training will need a range of an image is no fault of it.
+      const options = { pixelRange: "extent", ...(scratch && { scratch }) } as const;
+      const image = await decodeImage(file, "", options);
       const { width, height, format, mode } = image;
       const examined: Examined = {
         kind: "image",
@@ -73,7 +72,7 @@ export class Examiner {
         sha256: createHash("sha256").update(file).digest("hex"),
         pixels: pixelHash(image),
       };
-      return summaries ? { examined, summary: summarise(image) } : { examined };
+      return this.#options.summaries ? { examined, summary: summarise(image) } : { examined };
     } catch (error) {
       return { examined: { kind: "damaged", reason: reasonOf(error as Error) } };
     } finally {
