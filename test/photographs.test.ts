@@ -169,10 +169,15 @@ describe("a file that is not what it was when the data were opened", () => {
     cpSync(photos, copy, { recursive: true });
     const broken = join(copy, "boot", "3.jpg");
     writeFileSync(broken, readFileSync(broken).subarray(0, 250));
-    const opened = await openDataset({ data: copy, seed: 42, cache });
-    const error = await train(config({ data: copy, name: "b" }), opened, { cache }).catch((e) => e);
-    expect(error.message).toMatch(/boot\/3\.jpg: cannot be decoded: /);
-    expect(error.hint).toContain("`thaw data prepare` sets such files aside");
+    const data = { data: copy, seed: 42, cache };
+    // Looked at when the data are opened; and where nobody looked, when it is read.
+    const found = await openDataset(data).catch((e) => e);
+    const opened = await openDataset({ ...data, reads: [] });
+    const read = await train(config({ data: copy, name: "b" }), opened, { cache }).catch((e) => e);
+    for (const error of [found, read]) {
+      expect(error.message).toMatch(/boot\/3\.jpg: cannot be decoded: /);
+      expect(error.hint).toContain("`thaw data prepare` sets such files aside");
+    }
   });
 });
 
