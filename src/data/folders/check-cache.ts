@@ -1,16 +1,9 @@
 import { createHash } from "node:crypto";
-import {
-  appendFileSync,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { appendFileSync, mkdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { z } from "zod";
+import { writeDurably } from "../../platform/durable.ts";
 import { turboJpeg } from "../../tensor/index.ts";
-import { temporaryName } from "../datasets/download.ts";
 import type { PixelRange } from "../images/decode.ts";
 import { type GoodFile, goodFileSchema } from "./check-file.ts";
 
@@ -68,13 +61,7 @@ export class CheckCache {
         return;
       }
       const all = Array.from(this.#known, ([path, [stamp, good]]) => lineOf(path, stamp, good));
-      const temporary = temporaryName(this.#file);
-      try {
-        writeFileSync(temporary, all.join(""));
-        renameSync(temporary, this.#file);
-      } finally {
-        rmSync(temporary, { force: true });
-      }
+      writeDurably(this.#file, all.join(""));
       this.#lines = all.length;
     } catch {}
   }
