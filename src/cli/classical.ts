@@ -137,7 +137,8 @@ function tell(summary: Summary, dir: string): void {
 
 /** Said beside a result that was made without some of the images. */
 export function unusableLine(count: number): string {
-  return `${count} images could not be used and were left out; environment.json names them`;
+  const what = count === 1 ? "1 image" : `${count} images`;
+  return `${what} could not be used: left out, environment.json has the names`;
 }
 
 /** A line for one fit of a grid. */

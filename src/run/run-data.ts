@@ -44,7 +44,13 @@ export async function openRunData(
   const recorded = readSplit(dir);
   if (recorded !== undefined) {
     const { classes, pixelRange } = config;
-    const how = { run: name, needs, skipMissing, onNote, pixelRange };
+    const { unusable = [] } = (environment["dataset"] ?? {}) as {
+      unusable?: readonly { file: string }[];
+    };
+    const how = {
+      ...{ run: name, needs, skipMissing, onNote, pixelRange },
+      unusable: unusable.map(({ file }) => file),
+    };
     return openRecorded(recorded, { ...location, ...csv, data, classes, ...how });
   }
   const { seed, classes, perClass, trainSize, testSize, testFrom } = inRecordedOrder(config, dir);

@@ -116,7 +116,7 @@ test("a damaged small image is an error by its name", async () => {
   const failure = await open("damaged").catch((error: unknown) => error);
   expect(failure).toBeInstanceOf(ThawError);
   expect((failure as ThawError).message).toBe(
-    "1 of 18 images cannot be used:\n  train/a/3.png: this is not an image",
+    "1 of 18 images cannot be used:\ntrain/a/3.png: this is not an image",
   );
   expect((failure as ThawError).hint).toContain("thaw data prepare");
 });

@@ -37,6 +37,8 @@ export interface RecordedChoice extends DataLocation {
   readonly pixelRange?: PixelRange | undefined;
   /** The splits that are wanted; the others come back empty, and their images may be missing. */
   readonly needs: readonly SplitName[];
+  /** Files that the run could not decode and did without: they are not new. */
+  readonly unusable?: readonly string[] | undefined;
   /** Go on without images that are missing or have changed. Default: they are an error. */
   readonly skipMissing?: boolean | undefined;
   /** Told of images that were renamed, and of those that were added. */
@@ -106,7 +108,7 @@ async function openFiles(
 ): Promise<DatasetSplits> {
   const { classes, splits, channels } = recorded;
   const cache = choice.cache ?? cacheHome();
-  const found = await findImages(recorded, listing, choice.needs, cache);
+  const found = await findImages(recorded, listing, choice, cache);
   const { leftOut } = found;
   for (const text of found.notes) choice.onNote?.(text);
   if (leftOut.length > 0 && choice.skipMissing !== true) throw missing(recorded, leftOut, choice);
@@ -160,7 +162,7 @@ interface Found {
 async function findImages(
   { splits, classes }: Of<"files">,
   listing: Listing,
-  needs: readonly SplitName[],
+  { needs, unusable = [] }: RecordedChoice,
   cache: string,
 ): Promise<Found> {
   const byName = new Map(listing.files.map((file) => [file.name, file]));
@@ -186,6 +188,7 @@ async function findImages(
   const notes: string[] = [];
   const lost = wanted.filter(({ image }) => !files.has(image));
   const known = new Set(splitNames.flatMap((split) => splits[split].map(({ file }) => file)));
+  for (const file of unusable) known.add(file);
   const others = listing.files.filter(({ name }) => !known.has(name));
   let added = others.length;
   if (lost.length > 0) {

@@ -149,8 +149,8 @@ function without(set: FileImageSet, rows: ReadonlySet<number>): FileImageSet {
 }
 
 function lines(bad: readonly Unusable[]): string {
-  const shown = bad.slice(0, MOST_SHOWN).map(({ file, reason }) => `  ${file}: ${reason}`);
-  if (bad.length > shown.length) shown.push(`  and ${bad.length - shown.length} more`);
+  const shown = bad.slice(0, MOST_SHOWN).map(({ file, reason }) => `${file}: ${reason}`);
+  if (bad.length > shown.length) shown.push(`and ${bad.length - shown.length} more`);
   return shown.join("\n");
 }
 
