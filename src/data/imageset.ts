@@ -50,7 +50,12 @@ export type SplitOrigin =
       /** The source's own split that each split's `indices` are rows of. */
       readonly of: Readonly<Record<SplitName, SplitName>>;
     }
-  | { readonly kind: "files"; readonly sets: Readonly<Record<SplitName, FileImageSet>> };
+  | {
+      readonly kind: "files";
+      readonly sets: Readonly<Record<SplitName, FileImageSet>>;
+      /** Images that the source has, those in no split included. */
+      readonly listed: number;
+    };
 
 /** An image of a run's split that could not be used again. */
 export interface LeftOut {

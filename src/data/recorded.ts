@@ -35,6 +35,8 @@ export type RecordedSplit = {
       readonly kind: "files";
       /** Channels of small images that are held in memory; null for images that stay in their files. */
       readonly channels: number | null;
+      /** Images that the source had, those in no split included. */
+      readonly listed: number;
       readonly splits: OfEach<readonly RecordedImage[]>;
     }
   | {
@@ -70,14 +72,14 @@ export async function recordSplit(data: DatasetSplits, cache: string): Promise<R
     const splits = ofEach((split) => ({ of: of[split], rows: rowsOf(data[split]) }));
     return { ...base, kind: "rows", content, splits };
   }
-  const { sets } = origin;
+  const { sets, listed } = origin;
   const digests = await contentDigests(
     splitNames.map((split) => sets[split]),
     cache,
   );
   const splits = ofEach((split) => imagesOf(sets[split], digests[splitNames.indexOf(split)]!));
   const channels = data.kind === "memory" ? data.train.channels : null;
-  return { ...base, kind: "files", channels, splits };
+  return { ...base, kind: "files", channels, listed, splits };
 }
 
 /** The fingerprint of splits that some images are left out of. */

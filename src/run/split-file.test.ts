@@ -25,6 +25,7 @@ const splits: Record<string, RecordedSplit> = {
     ...shared,
     kind: "files",
     channels: 3,
+    listed: 9,
     splits: {
       train: [
         { file: "cat/1,\n.png", label: 0, sha256: sha("a") },

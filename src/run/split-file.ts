@@ -33,6 +33,7 @@ const schema = z.discriminatedUnion("kind", [
     ...base,
     kind: z.literal("files"),
     channels: z.int().min(1).nullable(),
+    listed: z.int().min(0),
     splits: each(z.array(image)),
   }),
   z.object({
@@ -96,7 +97,8 @@ function toText(split: RecordedSplit): string {
     });
     return `${plain({ ...shared, content: split.content, splits })}\n`;
   }
-  const head = plain({ ...shared, channels: split.channels }).slice(0, -2);
+  const { channels, listed } = split;
+  const head = plain({ ...shared, channels, listed }).slice(0, -2);
   const parts = splitNames.map((name) => {
     const lines = split.splits[name].map(
       ({ file, label, sha256 }) => `\n      ${JSON.stringify([file, label, sha256])}`,

@@ -72,6 +72,19 @@ test("images that were added are not used, and are counted", async () => {
   expect(notes).toEqual(["1 image was added since the run was trained, and is not used"]);
 });
 
+test("images that the run did not use are not taken for added ones", async () => {
+  const some = await openDataset({ data: photos, seed: 1, perClass: 6, cache });
+  const own = await recordSplit(some, cache);
+  const said: string[] = [];
+  const choice = { data: photos, run: "a", cache, needs: ["test"] as const };
+  const onNote = (text: string) => void said.push(text);
+  await openRecorded(own, { ...choice, onNote });
+  expect(said).toEqual([]);
+  await writeTiny(join(photos, "cat/new.png"), { width: 80, height: 70, seed: 99 });
+  await openRecorded(own, { ...choice, onNote });
+  expect(said).toEqual(["1 image was added since the run was trained, and is not used"]);
+});
+
 test("an image that was renamed is found by its content", async () => {
   renameSync(join(photos, testImage()), join(photos, testImage().replace(/\d+/, "renamed")));
   const data = await open();

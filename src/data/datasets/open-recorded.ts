@@ -136,7 +136,7 @@ async function openFiles(
         ? recorded.fingerprint
         : fingerprintWithout(recorded.fingerprint, leftOut),
     notes: [],
-    origin: { kind: "files", sets },
+    origin: { kind: "files", sets, listed: recorded.listed - leftOut.length },
     ...(leftOut.length > 0 && { leftOut }),
   } as const;
   if (channels === null) return { ...base, kind: "files", ...sets, ...imagenet };
@@ -160,7 +160,7 @@ interface Found {
 
 /** Looks for the images of the splits that are needed: each by its name, then by its content under another name. */
 async function findImages(
-  { splits, classes }: Of<"files">,
+  { splits, classes, listed }: Of<"files">,
   listing: Listing,
   { needs, unusable = [] }: RecordedChoice,
   cache: string,
@@ -190,7 +190,8 @@ async function findImages(
   const known = new Set(splitNames.flatMap((split) => splits[split].map(({ file }) => file)));
   for (const file of unusable) known.add(file);
   const others = listing.files.filter(({ name }) => !known.has(name));
-  let added = others.length;
+  // The run may not have used all images that there were.
+  let added = Math.max(0, others.length - (listed - known.size));
   if (lost.length > 0) {
     // Names may have been exchanged: what lies under another's name is looked at, too.
     const misplaced = named.filter(({ image }) => wrong.has(image)).map(({ file }) => file);

@@ -104,7 +104,8 @@ async function openListing(all: Listing, spec: DatasetSpec): Promise<DatasetSpli
       spec.onProgress?.({ phase: "check", file: name, received, total }),
   });
   const { train, val, test } = checked.sets;
-  const origin: SplitOrigin = { kind: "files", sets: checked.sets };
+  const listed = all.files.length;
+  const origin: SplitOrigin = { kind: "files", sets: checked.sets, listed };
   const notes = [...listing.notes, ...split.notes, ...checked.notes, ...checkSplits(checked.sets)];
   const content = contentOf(listing, sets, pixelRange);
   const fingerprint = fingerprintOf(content, listing.classes, [train, val, test]);

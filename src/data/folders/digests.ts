@@ -53,7 +53,7 @@ export async function contentDigests(
 
 async function hashFile(file: string): Promise<string> {
   const bytes = await readFile(file).catch((cause: Error) => {
-    throw new ThawError(`${file}: cannot be read: ${cause.message}`, { cause });
+    throw unreadable(file, cause);
   });
   return createHash("sha256").update(bytes).digest("hex");
 }
@@ -64,8 +64,16 @@ function stateOf(file: string): string {
     const { size, mtimeNs, ctimeNs, ino } = statSync(file, { bigint: true });
     return `${size}:${mtimeNs}:${ctimeNs}:${ino}`;
   } catch (cause) {
-    throw new ThawError(`${file}: cannot be read: ${(cause as Error).message}`, { cause });
+    throw unreadable(file, cause as Error);
   }
+}
+
+function unreadable(file: string, cause: Error): ThawError {
+  const isGone = (cause as NodeJS.ErrnoException).code === "ENOENT";
+  return new ThawError(`${file}: cannot be read: ${isGone ? "it is gone" : cause.message}`, {
+    hint: "open the data again: its images have changed since",
+    cause,
+  });
 }
 
 /** One file of digests for each folder of data: that of the first image's class. */
