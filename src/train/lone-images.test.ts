@@ -11,6 +11,7 @@ import type { TrainConfigInput } from "../run/config.ts";
 import { parseConfig } from "../run/config-load.ts";
 import { readSteps } from "../run/read.ts";
 import { findLearningRate, train } from "./index.ts";
+import { joinsLoneImage } from "./lone-images.ts";
 
 const out = mkdtempSync(join(tmpdir(), "thaw-lone-"));
 const cache = join(out, "cache");
@@ -104,7 +105,6 @@ describe("batches of one image", () => {
   test.each([
     ["--batch-size 1", { batchSize: 1 }, 6],
     ["--batch-size 1", { batchSize: 1, gradAccumSteps: 4 }, 6],
-    ["one training image", {}, 1],
   ] as const)(
     "are refused before anything is written, by the true reason: %s",
     async (what, more, count) => {
@@ -121,6 +121,19 @@ describe("batches of one image", () => {
       expect(existsSync(join(out, "refused"))).toBe(false);
     },
   );
+
+  test("are refused where there is one image in all", () => {
+    const size = { channels: 1, height: 16, width: 16 };
+    const ask = (norms: readonly string[]) =>
+      joinsLoneImage(
+        { batchSize: 16, model: "resnet18" },
+        1,
+        { ...size, mean: [], std: [] },
+        () => norms,
+      );
+    expect(() => ask(["layer4.0.bn1"])).toThrow(/^one training image: in training, the batch norm/);
+    expect(ask([])).toBe(false);
+  });
 
   test("are refused by the search for a learning rate as well", async () => {
     const search = findLearningRate(config({ name: "rate", batchSize: 1 }), images(6), { cache });
