@@ -16,7 +16,13 @@ beforeAll(async () => {
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const profile = (...flags: string[]): Outcome =>
-  thaw(["profile", "--out", out, "--precision", "fp32", "--threads", "1", ...flags], env);
+  thaw(
+    [
+      ...["profile", "--precision", "fp32", "--threads", "1", ...flags],
+      ...(flags.includes("--into") ? [] : ["--out", out]),
+    ],
+    env,
+  );
 
 test("thaw profile: tables for people, files in the folder, the profile with --json", () => {
   const asked = [

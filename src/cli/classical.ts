@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ExitCode, UsageError } from "../errors.ts";
-import { evaluateClassicalRun } from "../evaluate/index.ts";
+import { evaluateClassicalRun, folderBeside } from "../evaluate/index.ts";
 import { ensureNative } from "../libtorch/index.ts";
 import { chooseCompute } from "../models/index.ts";
 import { duration } from "../report/format.ts";
@@ -165,7 +165,7 @@ export async function judgeClassicalRun(
     offline,
     ...flags
   }: RunDataFlags & WeightsFlags & { readonly precision?: string },
-): Promise<{ result: TestResult; report: () => string }> {
+): Promise<{ result: TestResult; report: () => string; told: object }> {
   const overrides = precision === undefined ? {} : { precision };
   const config = loadClassicalConfig(join(dir, "config.json"), overrides);
   await ensureNative();
@@ -179,5 +179,8 @@ export async function judgeClassicalRun(
     { out: config.out, ...places },
     { onNote: note, pictures: drawRun, signal: interrupt.signal },
   );
-  return { result, report: () => readFileSync(join(dir, "classification_report.txt"), "utf8") };
+  const folder = folderBeside(dir, data) ?? dir;
+  const report = () => readFileSync(join(folder, "classification_report.txt"), "utf8");
+  const { leftOut = [] } = data;
+  return { result, report, told: folder === dir ? {} : { folder, leftOut } };
 }

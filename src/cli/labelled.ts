@@ -6,11 +6,13 @@ import { type CsvOptions, csvOptionsOf } from "../data/folders/csv-columns.ts";
 import type { SplitName } from "../data/folders/listing.ts";
 import type { PixelRange } from "../data/images/levels.ts";
 import type { DatasetSplits } from "../data/imageset.ts";
+import { recordSplit } from "../data/recorded.ts";
 import { ThawError } from "../errors.ts";
+import { cacheHome } from "../libtorch/index.ts";
 import { trainConfigSchema } from "../run/config.ts";
 import { readRun } from "../run/read.ts";
 import { openRunData } from "../run/run-data.ts";
-import { ancestorsOf, runOfWeights, seenSentences } from "../run/seen-images.ts";
+import { ancestorsOf, imageIds, runOfWeights, seenSentences } from "../run/seen-images.ts";
 import { readSplit } from "../run/split-file.ts";
 import { openConfiguredData } from "./dataset.ts";
 import { downloadProgress, note } from "./progress.ts";
@@ -42,16 +44,28 @@ export async function openForWeights(
   const csv = csvOptionsOf(choice);
   const { onBadImage, pixelRange } = choice;
   const how = { onBadImage, pixelRange };
-  const location = { ...csv, ...how, data, mirror, onProgress: downloadProgress() };
+  const classes = dir === undefined ? undefined : readSplit(dir)?.classes;
+  const location = { ...csv, ...how, data, classes, mirror, onProgress: downloadProgress() };
   const labelled =
     isBuiltin && split !== "all" && split !== "test"
       ? undefined
       : await openLabelled(location, split);
   if (labelled === undefined) return drawn(choice, split as SplitName, dir);
   for (const text of labelled.notes) note(text);
-  const runs = dir === undefined ? [] : [dir, ...ancestorsOf(readRun(dir).config, out)];
-  for (const text of seenSentences(runs, labelled.ids, "images")) note(text);
+  tellSeen(dir, out, labelled.ids, "images");
   return { ...labelled, split, what: describe(labelled, split) };
+}
+
+/** Says how many of these images the run, or one that it started from, has learnt from. */
+function tellSeen(
+  dir: string | undefined,
+  out: string,
+  ids: readonly string[],
+  what: string,
+): void {
+  if (dir === undefined) return;
+  const runs = [dir, ...ancestorsOf(readRun(dir).config, out)];
+  for (const text of seenSentences(runs, ids, what)) note(text);
 }
 
 /** A split that the source does not have: the run's own where these are its images; else one that is drawn. */
@@ -71,6 +85,8 @@ async function drawn(choice: LabelledChoice, split: SplitName, dir: string | und
     [split],
   );
   for (const text of splits.notes) note(text);
+  const ids = imageIds(await recordSplit(splits, cacheHome()), split);
+  tellSeen(dir, choice.out, ids ?? [], `${split} images`);
   return { name: splits.name, set: splits[split], split, what: split };
 }
 

@@ -55,9 +55,13 @@ export function ofEach<T>(make: (split: SplitName) => T): Record<SplitName, T> {
 
 /**
  * What a run keeps of these splits. Images in files are read once for their digests, which stay in the cache.
- * @throws ThawError that names a file that cannot be read.
+ * @throws ThawError that names a file that cannot be read; StoppedError where the signal was aborted.
  */
-export async function recordSplit(data: DatasetSplits, cache: string): Promise<RecordedSplit> {
+export async function recordSplit(
+  data: DatasetSplits,
+  cache: string,
+  signal?: AbortSignal,
+): Promise<RecordedSplit> {
   const { fingerprint, origin } = data;
   const base = { fingerprint, classes: data.train.classes, leftOut: data.leftOut ?? [] };
   if (origin === undefined) {
@@ -76,6 +80,7 @@ export async function recordSplit(data: DatasetSplits, cache: string): Promise<R
   const digests = await contentDigests(
     splitNames.map((split) => sets[split]),
     cache,
+    signal,
   );
   const splits = ofEach((split) => imagesOf(sets[split], digests[splitNames.indexOf(split)]!));
   const channels = data.kind === "memory" ? data.train.channels : null;

@@ -15,13 +15,14 @@ import type { ImageShape } from "../run/input.ts";
 import { readJudgements } from "../run/judgements.ts";
 import { type Run, readRun } from "../run/read.ts";
 import { RunRecord } from "../run/record.ts";
+import { readSplit } from "../run/split-file.ts";
 import { writeMisclassified } from "./draw-images.ts";
 import { writePlot } from "./plots/render.ts";
 import { runPlots } from "./run-plots.ts";
 
 export interface CompleteOptions {
   /** Opens a run's data; only asked where a picture shows images. */
-  readonly openData: (config: TrainConfig | ClassicalConfig) => Promise<DatasetSplits>;
+  readonly openData: (config: TrainConfig | ClassicalConfig, dir: string) => Promise<DatasetSplits>;
   readonly onNote?: ((text: string) => void) | undefined;
 }
 
@@ -74,8 +75,10 @@ async function drawMistakes(run: Run, openData: CompleteOptions["openData"]): Pr
   const file = join(source, "config.json");
   const data = await openData(
     isClassicalModel(config["model"]) ? loadClassicalConfig(file) : loadConfig(file),
+    source,
   );
-  const { fingerprint } = (run.environment["dataset"] ?? {}) as { fingerprint?: string };
+  const { fingerprint } =
+    readSplit(source) ?? ((run.environment["dataset"] ?? {}) as { fingerprint?: string });
   if (fingerprint !== data.fingerprint) {
     throw new ThawError("the data is not what the run was trained on: its fingerprint differs");
   }

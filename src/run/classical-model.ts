@@ -73,12 +73,12 @@ export function saveClassical(
       for (const [key, tensor] of own) tensors.set(`${step}.${key}`, toTensorData(tensor));
       return { step, estimator: estimator.name, ...state };
     });
-    const { channels, height, width, interpolation, cropPct } = input;
+    const { channels, height, width, interpolation, cropPct, pixelRange } = input;
     saveModel(path, tensors, {
       ...metadata,
       classes: JSON.stringify(classes),
       features,
-      input: JSON.stringify({ channels, height, width, interpolation, cropPct }),
+      input: JSON.stringify({ channels, height, width, interpolation, cropPct, pixelRange }),
       steps: JSON.stringify(steps),
     });
   });

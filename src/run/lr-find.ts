@@ -8,6 +8,11 @@ import { defaultRunName, nameWithoutSeed } from "./record.ts";
 /** What a learning rate is found for; another value of any of these wants another rate. */
 const subjectKeys = [
   "data",
+  "pathColumn",
+  "labelColumn",
+  "splitColumn",
+  "imageFolder",
+  "pixelRange",
   "classes",
   "model",
   "weights",

@@ -77,6 +77,7 @@ const exportSchema = z.strictObject({
     .default(["fp32"]),
   opset: z.int().min(14).max(21).optional(),
   maxDrop: z.number().min(0).max(100).optional(),
+  maxDifference: z.number().min(0).optional(),
   dynamicBatch: z.boolean().optional(),
   withPreprocessing: z.boolean().optional(),
   images: count().optional(),

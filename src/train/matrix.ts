@@ -120,11 +120,12 @@ export function lastKept(open: MatrixOptions["openData"]): MatrixOptions["openDa
     const kind = "features" in config ? "classical" : "network";
     const sizes = { perClass, trainSize, valSize, testSize, testFrom };
     const split = dir === undefined ? undefined : readSplit(dir)?.fingerprint;
-    const csv = csvOptionsOf(config);
+    const { pixelRange, onBadImage } = config;
+    const read = { data, ...csvOptionsOf(config), pixelRange, onBadImage };
     const key =
       split === undefined
-        ? JSON.stringify([kind, data, csv, seed, classes, sizes, dir])
-        : JSON.stringify([data, csv, split]);
+        ? JSON.stringify([kind, read, seed, classes, sizes, dir])
+        : JSON.stringify([read, split]);
     if (last?.key !== key) {
       // The old data is let go before the new one comes.
       last = undefined;

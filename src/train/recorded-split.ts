@@ -15,9 +15,9 @@ import type { Session } from "./session.ts";
 export async function recordedFor(
   config: Parameters<typeof ancestorsOf>[0],
   data: DatasetSplits,
-  { cache = cacheHome(), onNote }: Pick<TrainOptions, "cache" | "onNote">,
+  { cache = cacheHome(), onNote, signal }: Pick<TrainOptions, "cache" | "onNote" | "signal">,
 ): Promise<RecordedSplit> {
-  const split = await recordSplit(data, cache);
+  const split = await recordSplit(data, cache, signal);
   const ids = imageIds(split, "test");
   if (ids === undefined) return split;
   const { train, val } = countSeen(split, ids);
@@ -38,6 +38,8 @@ export async function goOnWithout(
   { cache = cacheHome(), onNote }: Pick<TrainOptions, "cache" | "onNote">,
 ): Promise<void> {
   const { leftOut = [] } = data;
+  // A process that was killed after it went on without images, and before its first checkpoint.
+  if (session.progress.batch > session.train.batches) beginEpochAnew(session);
   if (leftOut.length === 0) return;
   const before = readSplit(run.dir);
   if (before === undefined) throw new ThawError(`${run.name} keeps no list of its images`);
@@ -47,7 +49,10 @@ export async function goOnWithout(
   onNote?.(
     `${run.name} goes on without ${counts[0]} training, ${counts[1]} validation and ${counts[2]} test images; its record says so (split.json)`,
   );
-  const { progress, train } = session;
-  // An epoch that had begun ends with the batches there are now.
-  progress.batch = Math.min(progress.batch, train.batches - 1);
+  if (counts[0]! > 0) beginEpochAnew(session);
+}
+
+/** The sums of an epoch that had begun are over images that are no longer there. */
+function beginEpochAnew({ progress }: Session): void {
+  Object.assign(progress, { batch: 0, lossSum: 0, correct: 0 });
 }

@@ -63,13 +63,13 @@ export function summarise(
   };
 }
 
-/** How many images of each split the run went on without. */
 /** Of the run's environment: a run that is resumed opens the images that it kept, and they can be used. */
 function unusableOf({ dir }: RunRecord): Pick<Summary, "unusable"> {
   const { dataset } = readRun(dir).environment as { dataset?: { unusable?: readonly unknown[] } };
   return dataset?.unusable === undefined ? {} : { unusable: dataset.unusable.length };
 }
 
+/** How many images of each split the run went on without; undefined for none. */
 export function leftOutOf({ dir }: RunRecord): Summary["leftOut"] {
   const { leftOut = [] } = readSplit(dir) ?? {};
   if (leftOut.length === 0) return undefined;

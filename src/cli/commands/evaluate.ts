@@ -177,7 +177,8 @@ async function judgeRun(name: string, options: Options): Promise<TestResult> {
   const dir = findRun(name, options.out);
   if (isClassicalRun(dir)) {
     const judged = await judgeClassicalRun(dir, options);
-    print(options, { run: dir, ...judged.result }, judged.report, judged.result);
+    const document = { run: dir, ...judged.told, ...judged.result };
+    print(options, document, judged.report, judged.result);
     return judged.result;
   }
   refuseWithoutNetwork(dir);

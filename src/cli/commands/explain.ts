@@ -1,6 +1,7 @@
+import { mkdirSync } from "node:fs";
 import { basename } from "node:path";
 import { UsageError } from "../../errors.ts";
-import { explainRun } from "../../evaluate/index.ts";
+import { explainRun, folderBeside } from "../../evaluate/index.ts";
 import { ensureNative } from "../../libtorch/index.ts";
 import { writeExplanations } from "../../report/index.ts";
 import { findRun } from "../../run/record.ts";
@@ -39,13 +40,17 @@ export const explain: CliCommand = {
         using interrupt = new Interrupt("stopping");
         const { signal } = interrupt;
         const explained = await explainRun(dir, data, { perClass, signal });
-        const files = await writeExplanations(dir, basename(dir), data.test, explained);
+        // Without some of the run's images it is another picture, and does not replace the run's own.
+        const folder = folderBeside(dir, data) ?? dir;
+        mkdirSync(folder, { recursive: true });
+        const files = await writeExplanations(folder, basename(dir), data.test, explained);
         if (!json) {
           say(`${explained.images.length} images by ${explained.method}: ${files[1]}`);
           return;
         }
         const images = explained.images.map(({ map: _, ...said }) => said);
-        printJson({ run: dir, method: explained.method, files, images });
+        const { leftOut } = data;
+        printJson({ run: dir, method: explained.method, files, images, leftOut });
       });
   },
 };

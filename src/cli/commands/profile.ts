@@ -96,7 +96,7 @@ export const profile: CliCommand = {
       },
       {
         flags: ["out"],
-        counts: ({ into }) => into === undefined,
+        counts: ({ into, weights }) => into === undefined || weights !== undefined,
         goes: "does not go with --into, which is the folder of the results",
       },
     ]);

@@ -2,12 +2,10 @@ import { relative } from "node:path";
 import { ensureNative } from "../../libtorch/index.ts";
 import { printableLine } from "../../platform/printable.ts";
 import { compareRuns } from "../../report/index.ts";
-import type { ClassicalConfig } from "../../run/classical-config.ts";
-import type { TrainConfig } from "../../run/config.ts";
 import type { CliCommand } from "../command.ts";
-import { openConfiguredData } from "../dataset.ts";
 import { printJson, printText, say } from "../output.ts";
 import { note } from "../progress.ts";
+import { openDataOfRun } from "../run-data.ts";
 
 interface Options {
   out: string;
@@ -39,9 +37,9 @@ export const report: CliCommand = {
       )
       .option("--json", "print files and findings as JSON")
       .action(async (runs: string[], { json, profile = [], ...options }: Options) => {
-        const openData = async (config: TrainConfig | ClassicalConfig) => {
+        const openData = async (_: unknown, dir: string) => {
           await ensureNative();
-          return openConfiguredData(config);
+          return openDataOfRun(dir, {}, ["test"]);
         };
         const complete = { openData, onNote: note };
         const written = await compareRuns({ ...options, runs, profiles: profile, complete });

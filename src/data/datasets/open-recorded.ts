@@ -1,5 +1,6 @@
 import { ThawError } from "../../errors.ts";
 import { cacheHome } from "../../libtorch/home.ts";
+import { classKey } from "../class-names.ts";
 import type { FileImageSet } from "../fileset.ts";
 import { chooseClasses } from "../folders/choose-classes.ts";
 import { loadSmall } from "../folders/decode-small.ts";
@@ -160,7 +161,7 @@ interface Found {
 
 /** Looks for the images of the splits that are needed: each by its name, then by its content under another name. */
 async function findImages(
-  { splits, classes, listed }: Of<"files">,
+  { splits, classes, listed, leftOut: leftBefore }: Of<"files">,
   listing: Listing,
   { needs, unusable = [] }: RecordedChoice,
   cache: string,
@@ -181,14 +182,14 @@ async function findImages(
   const wrong = new Map<RecordedImage, string>();
   named.forEach(({ image, file }, i) => {
     if (digests[i] !== image.sha256) wrong.set(image, "has other content");
-    else if (file.className !== classes[image.label]) {
+    else if (classKey(file.className) !== classKey(classes[image.label]!)) {
       wrong.set(image, `is of ${file.className}, and was of ${classes[image.label]}`);
     } else files.set(image, file);
   });
   const notes: string[] = [];
   const lost = wanted.filter(({ image }) => !files.has(image));
   const known = new Set(splitNames.flatMap((split) => splits[split].map(({ file }) => file)));
-  for (const file of unusable) known.add(file);
+  for (const file of [...unusable, ...leftBefore.map((one) => one.file)]) known.add(file);
   const others = listing.files.filter(({ name }) => !known.has(name));
   // The run may not have used all images that there were.
   let added = Math.max(0, others.length - (listed - known.size));
@@ -236,12 +237,12 @@ async function byContent(
   const digests = await digestsOf(others, cache);
   const places = new Map<string, ListedFile[]>();
   others.forEach((file, i) => {
-    const key = `${digests[i]} ${file.className}`;
+    const key = `${digests[i]} ${classKey(file.className)}`;
     places.set(key, [...(places.get(key) ?? []), file]);
   });
   const found = new Map<RecordedImage, ListedFile>();
   for (const image of lost) {
-    const file = places.get(`${image.sha256} ${classes[image.label]}`)?.shift();
+    const file = places.get(`${image.sha256} ${classKey(classes[image.label]!)}`)?.shift();
     if (file !== undefined) found.set(image, file);
   }
   return found;

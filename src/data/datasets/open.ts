@@ -40,6 +40,11 @@ export const imagenet = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225
 export async function openDataset(spec: DatasetSpec): Promise<DatasetSplits> {
   const source = await locateData(spec);
   if (source.kind === "files") return openListing(source.listing, spec);
+  if (spec.onBadImage !== undefined && spec.reads === undefined) {
+    throw new UsageError(`--on-bad-image: ${source.name} has no image files`, {
+      hint: "leave it out: the data set was verified as a whole",
+    });
+  }
   // What is evaluated has the range of its model, whether it needs it or not.
   if (spec.pixelRange === undefined || spec.reads !== undefined) return splitLoaded(source, spec);
   throw new UsageError(`--pixel-range: ${source.name} has images of 8 bits`, {

@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ThawError } from "../../errors.ts";
 import { writeWhole } from "../../platform/durable.ts";
+import { throwIfStopped } from "../../platform/stop.ts";
 import type { FileImageSet } from "../fileset.ts";
 import { inParallel } from "./decode-files.ts";
 
@@ -18,11 +19,12 @@ type Kept = Record<string, readonly [string, string]>;
 /**
  * sha256 of each file's bytes, in hex. It is kept in Thaw's cache under the file's size, times and inode, so that a file is
  * read again only after a change. What a manifest says of a file is not taken for it: the file may have changed since.
- * @throws ThawError that names a file that cannot be read.
+ * @throws ThawError that names a file that cannot be read; StoppedError where the signal was aborted.
  */
 export async function contentDigests(
   sets: readonly Pick<FileImageSet, "files">[],
   cache: string,
+  signal?: AbortSignal,
 ): Promise<string[][]> {
   const total = sets.reduce((sum, { files }) => sum + files.length, 0);
   const path = join(cache, "digests", `${keyOf(sets)}.json`);
@@ -31,6 +33,7 @@ export async function contentDigests(
   const digests = sets.map(({ files }) => new Array<string>(files.length));
   for (const [s, { files }] of sets.entries()) {
     await inParallel(files.length, async (i) => {
+      throwIfStopped(signal);
       const file = files[i]!;
       const state = stateOf(file);
       const before = kept[file];
@@ -45,8 +48,11 @@ export async function contentDigests(
     });
   }
   if (isNew && total >= WORTH_KEEPING && Object.keys(kept).length <= MOST_KEPT) {
-    // Without the cache only the next start is slower.
-    await writeWhole(path, [Buffer.from(JSON.stringify(kept))]).catch(() => {});
+    try {
+      await writeWhole(path, [Buffer.from(JSON.stringify(kept))]);
+    } catch {
+      // Without the cache only the next start is slower.
+    }
   }
   return digests;
 }

@@ -56,7 +56,10 @@ export const pack: CliCommand = {
 
 /** Those of `thaw train` that choose images. */
 function flags() {
-  const keys = new Set(["perClass", "trainSize", "valSize", "testSize", "testFrom", "seed"]);
+  const keys = new Set([
+    ...["perClass", "trainSize", "valSize", "testSize", "testFrom", "seed"],
+    ...["pixelRange", "onBadImage"],
+  ]);
   return configFlags().filter(({ path }) => keys.has(path[0]!));
 }
 

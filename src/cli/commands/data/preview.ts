@@ -74,6 +74,9 @@ const fitKeys = ["imgSize", "cropPct", "interpolation", "scale", "ratio", "hflip
 
 /** Those of `thaw train` that change single images. */
 function flags() {
-  const keys = new Set<string>([...augmentationKeys, ...fitKeys, "seed"]);
+  const keys = new Set<string>([
+    ...[...augmentationKeys, ...fitKeys],
+    ...["seed", "pixelRange", "onBadImage"],
+  ]);
   return configFlags().filter(({ path }) => keys.has(path[0]!));
 }
