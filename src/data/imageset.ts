@@ -1,6 +1,5 @@
 import { ThawError } from "../errors.ts";
 import type { FileImageSet } from "./fileset.ts";
-import type { Unusable } from "./folders/check-files.ts";
 import type { SplitName } from "./folders/listing.ts";
 import type { PixelRange } from "./images/levels.ts";
 
@@ -56,6 +55,14 @@ export type SplitOrigin =
       /** Images that the source has, those in no split included. */
       readonly listed: number;
     };
+
+/** An image that was left out because it cannot be decoded. */
+export interface Unusable {
+  /** Below the folder of the data, with slashes. */
+  readonly file: string;
+  readonly split: SplitName;
+  readonly reason: string;
+}
 
 /** An image of a run's split that could not be used again. */
 export interface LeftOut {

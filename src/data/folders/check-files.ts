@@ -3,7 +3,7 @@ import { ThawError, UsageError } from "../../errors.ts";
 import { eachFile } from "../file-threads.ts";
 import type { FileImageSet } from "../fileset.ts";
 import type { PixelRange } from "../images/decode.ts";
-import { subset } from "../imageset.ts";
+import { subset, type Unusable } from "../imageset.ts";
 import { CheckCache } from "./check-cache.ts";
 import { type CheckedFile, FileChecker, type GoodFile } from "./check-file.ts";
 import type { CheckWorkerData } from "./check-worker.ts";
@@ -15,14 +15,6 @@ import { statStamp } from "./stamp.ts";
 
 /** What happens where an image cannot be used. */
 export type OnBadImage = "fail" | "skip";
-
-/** An image that is not used, because it cannot be. */
-export interface Unusable {
-  /** Below the folder of the data, with slashes. */
-  readonly file: string;
-  readonly split: SplitName;
-  readonly reason: string;
-}
 
 export interface CheckOptions {
   /** The folder of the data. */

@@ -1,8 +1,8 @@
 import { ThawError } from "../../errors.ts";
 import type { ModelName } from "../registry.ts";
 import type { Classifier, Framework } from "../spec.ts";
-import type { LoadOptions } from "./load.ts";
 import { lookAlike } from "./look-alike.ts";
+import type { WeightsFile } from "./read.ts";
 import type { TensorData } from "./safetensors.ts";
 
 /** Why weights do not fit a model; filled while they are compared. */
@@ -19,13 +19,21 @@ export interface Misfit {
   }[];
 }
 
+/** What is known of the weights, for messages. */
+export interface Known {
+  readonly from?: string;
+  /** The model's name in the registry. */
+  readonly model?: string;
+  readonly file?: Partial<Pick<WeightsFile, "framework" | "leftOut">>;
+}
+
 const SHOWN = 3;
 
 /** The error for weights that do not fit: a head for other classes, or another network and which one it looks like. */
 export function mismatch(
   misfit: Misfit,
   tensors: ReadonlyMap<string, TensorData>,
-  { from, model, file: known, prefix = "" }: LoadOptions & { readonly prefix?: string },
+  { from, model, file: known, prefix = "" }: Known & { readonly prefix?: string },
 ): ThawError {
   const { missing, unexpected, shapes } = misfit;
   const classes = shapes.every(({ isHead }) => isHead)
@@ -73,7 +81,7 @@ function isOf(name: ModelName, framework: Framework): boolean {
 }
 
 /** @throws ThawError where names and shapes fit, but the weights were trained with another framework's layers. */
-export function checkFramework(model: Classifier, { from, model: name, file }: LoadOptions): void {
+export function checkFramework(model: Classifier, { from, model: name, file }: Known): void {
   const framework = file?.framework;
   if (framework === undefined || model.framework === undefined) return;
   if (framework === model.framework) return;
