@@ -122,7 +122,7 @@ describe("refused before anything is written", () => {
       true,
       "--hflip: sample is of small images in memory, which stay as they are",
     ],
-    [{ imgSize: undefined }, true, "--crop-pct: small images are taken as they are"],
+    [{ imgSize: undefined }, true, "--crop-pct: small images are used as they are"],
   ])("%j", async (more, isSmall, message) => {
     const asked = config({ name: "refused", ...more });
     const training = train(asked, isSmall ? small : data, { cache });
@@ -142,7 +142,12 @@ describe("refused before anything is written", () => {
 
 describe("a file that is not what it was when the data were opened", () => {
   test.each([
-    ["gone", (path: string) => rmSync(path), /: cannot be read: it is gone/, /have changed since/],
+    [
+      "gone",
+      (path: string) => rmSync(path),
+      /: cannot be read: it no longer exists/,
+      /have changed since/,
+    ],
     [
       "changed",
       (path: string) => truncateSync(path, 300),
