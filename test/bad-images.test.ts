@@ -61,7 +61,7 @@ describe("a photograph that is cut in half", () => {
     const args = ["train", ...network, ...all, "--epochs", "1", "--name", "without"];
     const { code, stderr } = thaw([...args, "--on-bad-image", "skip"], env);
     expect([code, stderr]).toEqual([0, expect.stringContaining("are left out (1 ")]);
-    expect(stderr).toContain("1 image could not be used: left out");
+    expect(stderr).toContain("left out: 1 image that could not be used");
     const dir = join(folder, "cli/without");
     const run = openRun(dir);
     expect(run.config["onBadImage"]).toBe("skip");
@@ -157,12 +157,12 @@ describe("a range of pixel values", () => {
     const outcome = thaw(["train", ...args, "--pixel-range", "0,4095"], env);
     expect(outcome).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining("--pixel-range: no image has more than 8 bits a sample"),
+      stderr: expect.stringContaining("--pixel-range: no image has more than 8 bits per sample"),
     });
     for (const parse of [parseConfig, parseClassicalConfig]) {
       const of = (pixelRange: unknown) => () =>
         parse({ data: photos, model: parse === parseConfig ? "resnet18" : "knn", pixelRange });
-      expect(of([4095, 0])).toThrow("4095 to 0 is no range");
+      expect(of([4095, 0])).toThrow("4095 to 0 is not a range");
       expect(of([12])).toThrow(UsageError);
       expect(of([-1024, 3071])).not.toThrow();
     }
@@ -181,7 +181,7 @@ describe("training images that show nothing", () => {
     const place = ["--out", join(folder, "black-runs")];
     const args = ["train", "--data", own, "--model", "resnet20_cifar", ...place];
     const { code, stderr } = thaw(args, env);
-    expect(stderr).toContain("are of one colour (RGB 0, 0, 0): nothing can be learned");
+    expect(stderr).toContain("are a single colour (RGB 0, 0, 0): nothing can be learned");
     expect(stderr).not.toContain("--lr");
     expect(code).toBe(1);
     expect(existsSync(join(folder, "black-runs"))).toBe(false);

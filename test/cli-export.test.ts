@@ -119,7 +119,7 @@ test("what thaw predict prints of a name moves no cursor, and --json is a whole 
 test.each([
   [["predict", "nothing", "x.png"], 2, "nothing: no run of this name"],
   [["export", "a", "--half", "--int8"], 2, "--half and --int8"],
-  [["export", "a", "--max-drop", "2"], 2, "--max-drop goes with --int8"],
+  [["export", "a", "--max-drop", "2"], 2, "--max-drop requires --int8"],
   [["export", "a", "--opset", "9"], 1, "opset 9: 14 to 21 are written"],
   [["push", "a", "dogs"], 2, "dogs is no repository of the hub"],
 ])("%j", (args, code, message) => {
@@ -143,17 +143,17 @@ test("large outputs may differ by more, --max-difference sets the limit: exit co
   const to = join(folder, "differs");
   const refused = run("export", "a", "--out", out, "--to", to, "--max-difference", "1e-9");
   expect(refused.stderr).toContain(
-    "the file does not say what its model says: outputs differ by up to",
+    "the exported file does not match its model: outputs differ by up to",
   );
   expect(refused.stderr).toMatch(
-    /keeps to a difference of 1e-9 and .*; --max-difference \S+ allows more/,
+    /must have a difference of at most 1e-9 and .*; --max-difference \S+ allows more/,
   );
   expect([refused.code, existsSync(to)]).toEqual([3, false]);
   const { code, stderr } = run("export", "a", "--out", out, "--to", to);
-  expect(stderr).toMatch(/outputs differ by up to \d\S+ where the largest is \d{6,}/);
+  expect(stderr).toMatch(/outputs differ by up to \d\S+ \(the largest output is \d{6,}/);
   expect(code).toBe(0);
   const half = run("export", "a", "--out", out, "--to", to, "--overwrite", "--half");
   expect(half.stderr).toMatch(/the file's outputs are NaN or infinite for \d+ of 14 images/);
-  expect(half.stderr).toContain("float16 ends at 65,504");
+  expect(half.stderr).toContain("float16 overflows above 65,504");
   expect([half.code, existsSync(to)]).toEqual([3, true]);
 });

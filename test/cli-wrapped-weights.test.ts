@@ -106,7 +106,7 @@ test("thaw evaluate: two networks in a file, and a file of lists without end, ar
       env,
     );
   const both = evaluate(twice);
-  expect(both.stderr).toContain("is found 2 times in it, under student. and teacher.");
+  expect(both.stderr).toContain("contains the network 2 times, under student. and teacher.");
   const bad = evaluate(hostile);
   expect(bad.stderr).toContain(`${hostile}: no state dict in it; it has the keys a list`);
   for (const { code, stderr } of [both, bad]) {
@@ -143,7 +143,7 @@ test("weights say the model where they know it: a run by folder or name, its fil
   const other = saved("other.ckpt", under("net."));
   expect(() => model({ weights: other })).toThrow(/model is missing/);
   expect(() => model({ weights: run("logreg-run", "logreg") })).toThrow(
-    /--weights .*: of logreg, which is not a network/,
+    /--weights .*: its model logreg is not a network/,
   );
   expect(() => model({ weights: "nothing" })).toThrow(UsageError);
 });

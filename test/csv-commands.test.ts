@@ -64,9 +64,9 @@ test.each([
   [
     ["headless.csv", `${rows((i) => `pictures/${i}.png,cat`)}`],
     [],
-    "the first row is an image, and a header is wanted there",
+    "the first row is an image, not a header",
   ],
-  [undefined, ["--label-column", "what"], "is no CSV"],
+  [undefined, ["--label-column", "what"], "is not a CSV"],
 ] as const)("%# wrong usage ends with 2 and what to do", (file, flags, message) => {
   const data = file === undefined ? root : csv(file[0], file[1]);
   const { code, stderr } = thaw(["data", "info", data, "--no-sheet", ...flags], env);

@@ -185,7 +185,7 @@ test.skipIf(noDisk !== undefined)("a full disk is said, and the next run goes on
   const free = fillDisk(disk, 100_000);
   const { code, stderr } = prepare("--out", out);
   expect(stderr).toContain("the disk is full");
-  expect(stderr).toContain("run it again: it goes on from there");
+  expect(stderr).toContain("run it again: it continues where it stopped");
   expect(code).toBe(1);
   expect(existsSync(join(out, "manifest.json"))).toBe(false);
   free();

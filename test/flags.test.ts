@@ -49,7 +49,7 @@ describe("--resume of a finished run", () => {
     const { summary } = await train(resumedConfig(join(out, "longer")), data, { resume: true });
     expect(summary).toMatchObject({ status: "finished", epochs: 4 });
     expect(notes.join("\n")).toMatch(
-      /longer goes on after epoch 2, to 4 epochs instead of 2; the cosine schedule now ends at epoch 4: the learning rate was \S+ in the last step and is 0.0015 in the next one/,
+      /longer continues after epoch 2, to 4 epochs instead of 2; the cosine schedule now ends at epoch 4: the learning rate was \S+ in the last step and is 0.0015 in the next one/,
     );
     expect(linesOf("longer").slice(0, 2)).toEqual(before);
     const { config: written, environment } = openRun("longer", out);
@@ -63,7 +63,7 @@ describe("--resume of a finished run", () => {
     expect(epochs).toBeLessThan(6);
     const more = resumedConfig(join(out, "early"), { epochs: 9 });
     await expect(train(more, data, { resume: true })).rejects.toThrow(
-      `--epochs 9: early was stopped after epoch ${epochs}`,
+      `--epochs 9: early stopped early after epoch ${epochs}`,
     );
     expect(openRun("early", out).summary).toMatchObject({ status: "finished" });
   });
@@ -78,11 +78,11 @@ describe("--resume of a finished run", () => {
     const flags = ["--lr", "0.5", "--opt", "sgd", "--data", "cifar10", "--augment-flip"];
     const { code, stdout, stderr } = thaw(["train", "--resume", "a", "--out", out, ...flags], env);
     for (const line of [
-      "--lr: a has 0.003, and 0.5 is given",
-      '--opt: a has "adam", and "sgd" is given',
-      '--data: a has "sample", and "cifar10" is given',
-      "--augment-flip: a has false, and true is given",
-      "a is finished; --resume takes more --epochs",
+      "--lr: 0.5 was given, but a has 0.003",
+      '--opt: "sgd" was given, but a has "adam"',
+      '--data: "cifar10" was given, but a has "sample"',
+      "--augment-flip: true was given, but a has false",
+      "a is finished; --resume can only add --epochs",
     ]) {
       expect(stderr).toContain(line);
     }
@@ -90,12 +90,12 @@ describe("--resume of a finished run", () => {
   });
 
   test.each([
-    [["--epochs", "1"], "--epochs 1: a is a run of 2 epochs, and may only get more"],
-    [["--epochs", "4", "--seed", "7"], "--seed: a has 42, and 7 is given"],
-    [["--track", "mlflow"], '--track: a has ["none"], and ["mlflow"] is given'],
-    [["--name", "b"], '--name: a has "a", and "b" is given'],
-    [["--overwrite"], "--overwrite does not go with --resume"],
-    [["--config", "x.yaml"], "--config does not go with --resume"],
+    [["--epochs", "1"], "--epochs 1: a has 2 epochs, and the number can only be increased"],
+    [["--epochs", "4", "--seed", "7"], "--seed: 7 was given, but a has 42"],
+    [["--track", "mlflow"], '--track: ["mlflow"] was given, but a has ["none"]'],
+    [["--name", "b"], '--name: "b" was given, but a has "a"'],
+    [["--overwrite"], "--overwrite cannot be combined with --resume"],
+    [["--config", "x.yaml"], "--config cannot be combined with --resume"],
   ])("%j is refused", async (flags, what) => {
     const { code, stderr } = await thawHere(
       ["train", "--resume", "a", "--out", out, ...flags],
@@ -123,20 +123,17 @@ describe("a flag that would do nothing is refused by name", () => {
     ["train --data DATA --model logreg --lr 0.1", "--lr"],
     ["train --data DATA --model simple_cnn --C 3", "--C is for"],
     ["train --data DATA --model knn --C 3", "--C: only for logreg"],
-    [
-      "train --data DATA --model logreg --C 3 --grid C=1,2",
-      "--C: the grid tries values of its own",
-    ],
+    ["train --data DATA --model logreg --C 3 --grid C=1,2", "--C: the grid already searches"],
     ["train --data DATA --model logreg --cv 3", "--cv: goes with a grid"],
     ["train --data DATA --model logreg --precision bf16", "--precision: bf16 is for the network"],
     [
       "train --data DATA --model logreg --crop-pct 0.9",
-      "--crop-pct: small images are taken as they are",
+      "--crop-pct: small images are used as they are",
     ],
     ["train --data DATA --model logreg --profile", "--profile"],
     ["lr-find --data DATA --model simple_cnn --scoring f1", "--scoring is for"],
     // Networks.
-    ["train --data DATA --model simple_cnn --skip-missing", "--skip-missing goes with --resume"],
+    ["train --data DATA --model simple_cnn --skip-missing", "--skip-missing requires --resume"],
     ["train --data DATA --model simple_cnn --momentum 0.5", "--momentum: only for opt sgd"],
     [
       "train --data DATA --model simple_cnn --distill-alpha 0.5",
@@ -148,24 +145,27 @@ describe("a flag that would do nothing is refused by name", () => {
     ],
     [
       "train --data DATA --model resnet18 --no-pretrained --strategy freeze --views 3",
-      "--views: nothing changes the images",
+      "--views: without augmentation, all views are identical",
     ],
     // The others.
     ["evaluate a --split test", "--split goes with --weights"],
-    ["evaluate --weights a --data DATA --skip-missing", "--skip-missing goes with a run"],
-    ["evaluate a a2 --ensemble soft --data DATA", "--data goes with one run"],
+    ["evaluate --weights a --data DATA --skip-missing", "--skip-missing requires a run"],
+    ["evaluate a a2 --ensemble soft --data DATA", "--data requires a single run"],
     [
       "evaluate --model resnet18 --pretrained --data DATA --checkpoint best",
-      "--checkpoint goes with a run",
+      "--checkpoint requires a run",
     ],
     ["evaluate a --name x", "--name and --overwrite go with"],
-    ["export a --max-drop 2", "--max-drop goes with --int8"],
+    ["export a --max-drop 2", "--max-drop requires --int8"],
     ["export a --half --int8", "--half and --int8"],
-    ["profile --model simple_cnn --data DATA --classes 7", "--classes goes with drawn images"],
-    ["profile --model simple_cnn --mirror somewhere", "--mirror goes with --data"],
-    ["profile --model simple_cnn --out here --into there", "--out does not go with --into"],
-    ["predict ROOT/model.onnx x.png --out here", "--out goes with a run's name"],
-    ["push ROOT owner/name --out here", "--out goes with a run's name"],
+    [
+      "profile --model simple_cnn --data DATA --classes 7",
+      "--classes cannot be combined with --data",
+    ],
+    ["profile --model simple_cnn --mirror somewhere", "--mirror requires --data"],
+    ["profile --model simple_cnn --out here --into there", "--out cannot be combined with --into"],
+    ["predict ROOT/model.onnx x.png --out here", "--out requires a run's name"],
+    ["push ROOT owner/name --out here", "--out requires a run's name"],
     ["data prepare DATA --out ROOT/prepared --seed 3", "--seed: DATA has its own splits"],
     ["data pack DATA --out ROOT/x.zip --test-from train", "--test-from"],
   ])("thaw %s", async (line, what) => {

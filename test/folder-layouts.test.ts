@@ -65,10 +65,8 @@ test("Training/ and Testing/ are splits for all who read them", () => {
 test("one class is refused by every command, with the same words", () => {
   for (const args of commands(join(root, "one"))) {
     const { code, stderr } = thaw(args, env);
-    expect(stderr).toContain(
-      "one: all images are of one class, only: there is nothing to tell apart",
-    );
-    expect(stderr).toContain("→ two classes or more are needed");
+    expect(stderr).toContain("one: all images belong to one class, only");
+    expect(stderr).toContain("→ at least two classes are needed");
     expect(code).toBe(args[0] === "compare" ? 1 : 2);
   }
 });
@@ -83,7 +81,7 @@ test("one class in a CSV, and in both splits of an archive", async () => {
   writeFileSync(join(root, "split.zip"), makeZip(files));
   for (const name of ["one/list.csv", "split.zip"]) {
     const { code, stderr } = thaw(["data", "info", join(root, name), "--no-sheet"], env);
-    expect(stderr).toContain("all images are of one class, a: there is nothing to tell apart");
+    expect(stderr).toContain("all images belong to one class, a");
     expect(code).toBe(2);
   }
 });
@@ -124,11 +122,11 @@ test("errors name the archive and not the cache", async () => {
     [archive("flat.zip", "1.png", "2.png"), "flat.zip: holds 2 images, but no classes"],
     [
       archive("deep.zip", "a/b/1.png", "a/b/2.png", "a/b/c.csv"),
-      "deep: all images are of one class, b",
+      "deep: all images belong to one class, b",
     ],
     [
       archive("folds.zip", "x/fold1/a/1.png", "x/fold2/a/1.png"),
-      "folds.zip/x: fold1/, fold2/ are pieces",
+      "folds.zip/x: fold1/, fold2/ look like pieces",
     ],
   ] as const) {
     expect(stderr).toContain(what);

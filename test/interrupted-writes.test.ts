@@ -93,7 +93,7 @@ describe.skipIf(typeof failing === "string")("a process killed while it writes",
     expect(missing()).toEqual(pictures);
     expect(temporaries(dir)).toHaveLength(1);
     const { code, stderr } = run(["train", "--resume", "a", "--out", out]);
-    expect(stderr).toMatch(/pictures that an interruption had left out are drawn: curves\.png, /);
+    expect(stderr).toMatch(/pictures missing since an interruption were drawn: curves\.png, /);
     expect(code).toBe(0);
     expect([missing(), temporaries(dir)]).toEqual([[], []]);
   });
@@ -134,7 +134,7 @@ describe.skipIf(typeof failing === "string")("a process killed while it writes",
     expect(run(half, swap).code).toBeNull();
     expect([existsSync(exported), temporaries(dir).length]).toEqual([false, 2]);
     const predicted = run(["predict", exported, join(dir, "misclassified.png"), "--top", "1"]);
-    expect(predicted.stderr).toContain("the earlier export is back");
+    expect(predicted.stderr).toContain("the earlier export was restored");
     expect([predicted.code, digestOf("model.onnx")]).toEqual([0, earlier]);
     // An image on standard input, whatever lies there under another name.
     const piped = spawnSync(process.execPath, [thawMain, "predict", exported, "-", "--json"], {
@@ -239,7 +239,7 @@ describe.skipIf(typeof failing === "string")("a disk that fails", () => {
       "over the network, and is gone",
       `${record} run.writeJson("config.json", {});`,
       [{ call: "rename", path: "config.json", with: "ESTALE" }],
-      /config\.json: cannot be written: the network file system does not answer/,
+      /config\.json: cannot be written: the network file system does not respond/,
       /mount it again/,
     ],
   ])("%s", (_name, lines, failures, what, todo) => {

@@ -126,7 +126,7 @@ describe("refused before anything is written", () => {
       true,
       "--hflip: sample is of small images in memory, which stay as they are",
     ],
-    [{ imgSize: undefined }, true, "--crop-pct: small images are taken as they are"],
+    [{ imgSize: undefined }, true, "--crop-pct: small images are used as they are"],
   ])("%j", async (more, isSmall, message) => {
     const asked = config({ name: "refused", ...more });
     const training = train(asked, isSmall ? small : data, { cache });
@@ -150,7 +150,7 @@ describe("a file that is not what it was when the data were opened", () => {
       // Before the run is made, which keeps a digest of each image.
       ...(["gone", undefined] as const),
       (path: string) => rmSync(path),
-      /: cannot be read: it is gone/,
+      /: cannot be read: it no longer exists/,
       /have changed since/,
     ],
     [

@@ -137,12 +137,12 @@ test("a test image that turns out damaged after training: the run is finished wi
   writeFileSync(path, readFileSync(path).subarray(0, 60));
 
   const refused = await run("train", "--resume", "a");
-  expect(refused.stderr).toContain(`${file} has other content`);
+  expect(refused.stderr).toContain(`${file} has different content`);
   expect(refused.code).toBe(1);
 
   const finished = process("train", "--resume", "a", "--skip-missing", "--json");
   expect(finished.code, finished.stderr).toBe(0);
-  expect(finished.stderr).toContain("goes on without 0 training, 0 validation and 1 test images");
+  expect(finished.stderr).toContain("continues without 0 training, 0 validation and 1 test images");
   expect(JSON.parse(finished.stdout)).toMatchObject({
     status: "finished",
     leftOut: { train: 0, val: 0, test: 1 },
@@ -172,7 +172,7 @@ test("a run without a list of its images: evaluated where the data are the same,
   expect(refused.stderr).toContain(
     "photos is not what a was trained on: the fingerprints of the data differ",
   );
-  expect(refused.stderr).toContain("which kept no list of its images");
+  expect(refused.stderr).toContain("which did not record its images");
   expect(refused.code).toBe(1);
 });
 
@@ -188,7 +188,7 @@ describe("thaw evaluate --weights RUN --data NEW", () => {
     expect(all.code, all.stderr).toBe(0);
     expect(JSON.parse(all.stdout)).toMatchObject({ n: 11, split: "all" });
     expect(all.stderr).toContain("all 11 labelled images (5 train, 6 test)");
-    expect(all.stderr).toContain("warning: of the 11 images, 1 were training images of");
+    expect(all.stderr).toContain("warning: of the 11 images, 1 was a training image of");
     const none = await run("evaluate", "--weights", "a", "--data", "fresh", "--split", "val");
     expect(none.stderr).toContain("--split val: fresh has no such split");
     expect(none.code).toBe(2);

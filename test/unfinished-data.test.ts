@@ -63,7 +63,7 @@ test("every command refuses the folder, and names the command that goes on", () 
   ]) {
     const { code, stderr } = thaw(args, env);
     expect(stderr).toContain("`thaw data prepare` has not finished here: images are missing");
-    expect(stderr).toContain(`go on with \`${goOn()}\``);
+    expect(stderr).toContain(`continue with \`${goOn()}\``);
     expect(code).toBe(1);
   }
   expect(existsSync(join(root, "a.zip"))).toBe(false);
@@ -74,7 +74,7 @@ test("the command that is named goes on, as a shell reads it, and then the folde
   const copy = join(root, "copied");
   cpSync(out, copy, { recursive: true });
   const { stderr } = thaw(["data", "info", copy, "--no-sheet"], env);
-  const command = /go on with `(.*)`$/m.exec(stderr)![1]!;
+  const command = /continue with `(.*)`$/m.exec(stderr)![1]!;
   const shell = spawnSync(
     "sh",
     ["-c", `thaw() { "${process.execPath}" "${thawMain}" "$@"; }; ${command}`],
@@ -112,7 +112,7 @@ test("an archive appears under its name when it is whole; what a killed process 
   expect(left).toMatch(/^\.a\.zip\..*\.tmp$/);
   expect(more).toEqual([]);
   const { code, stderr } = thaw(["data", "info", join(folder, left!)], env);
-  expect(stderr).toContain("is a file that Thaw had not finished when it was stopped");
+  expect(stderr).toContain("is an incomplete file, left by a Thaw command that was stopped");
   expect(code).toBe(2);
 });
 
@@ -125,7 +125,7 @@ test("an archive that somebody packed of such a folder is refused, too", async (
   writeFileSync(join(root, "half.zip"), zip);
   const { code, stderr } = thaw(["data", "info", join(root, "half.zip")], env);
   expect(stderr).toContain(
-    "half.zip: was packed of a folder that `thaw data prepare` had not finished",
+    "half.zip: was packed from a folder that `thaw data prepare` had not finished",
   );
   expect(code).toBe(1);
 });

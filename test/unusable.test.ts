@@ -63,7 +63,7 @@ describe("weights with a value that nothing can be computed with", () => {
     const begun = train(config({ name: "bad", weights, strategy: "full" }), data, { cache });
     await expect(begun).rejects.not.toBeInstanceOf(DivergedError);
     await expect(begun).rejects.toMatchObject({
-      message: `${weights}: ${name} has ${what}, which nothing can be computed with`,
+      message: `${weights}: ${name} has ${what} and cannot be used`,
       hint: expect.stringContaining("damaged"),
     });
     expect(existsSync(join(out, "bad"))).toBe(false);
@@ -95,7 +95,7 @@ describe("weights with a value that nothing can be computed with", () => {
       );
       const resumed = train(config({ name: "parts", opt: "adam" }), data, { cache, resume: true });
       await expect(resumed).rejects.toMatchObject({
-        message: `${file}: ${name} has NaN, which training cannot go on from`,
+        message: `${file}: ${name} has NaN, so training cannot resume from it`,
       });
     }
     rmSync(file);
@@ -118,9 +118,7 @@ describe("a first step that gives no number: the learning rate is not blamed", (
     saveModel(weights, large(large(tensors, "fc1.weight"), "fc2.weight"), rest);
     const asked = config({ name: "large", weights, strategy: "full" });
     await expect(train(asked, data, { cache })).rejects.toMatchObject({
-      message: expect.stringMatching(
-        /^training cannot begin: fc\d gives values that are not finite/,
-      ),
+      message: expect.stringMatching(/^training cannot begin: fc\d gives non-finite outputs/),
       hint: expect.stringContaining("far too large"),
     });
     expect(openRun("large", out).summary).toMatchObject({ status: "failed" });
@@ -132,7 +130,7 @@ describe("a first step that gives no number: the learning rate is not blamed", (
     // Of a frozen stage: a batch norm in training does not look at it.
     const more = { weights, strategy: "partial", unfreeze: 1, featureCache: false } as const;
     await expect(train(config({ name: "negative", ...more }), data, { cache })).rejects.toThrow(
-      "training cannot begin: what comes before network.fc1 gives values that are not finite",
+      "training cannot begin: the operation before network.fc1 gives non-finite outputs",
     );
   });
 

@@ -185,7 +185,7 @@ function combinations(grid: ParamGrid): Params[] {
   if (count > MOST_CANDIDATES) {
     throw new UsageError(
       `the grid has ${count.toLocaleString("en")} combinations; at most ${MOST_CANDIDATES.toLocaleString("en")}`,
-      { hint: "search coarsely first, then finely around the best" },
+      { hint: "start with a coarse grid, then refine it around the best values" },
     );
   }
   return keys.reduce<Params[]>(

@@ -94,7 +94,7 @@ export async function trainClassically(options: Options): Promise<void> {
   const { config: file, resume, mirror, offline } = options;
   if (resume !== undefined) {
     throw new UsageError("--resume: a classical model is fitted in one go and cannot be resumed", {
-      hint: "give --overwrite to fit it again",
+      hint: "use --overwrite to fit it again",
     });
   }
   const overrides = overridesFromFlags(options, [...configFlags(), ...classicalFlags()]);
@@ -103,7 +103,7 @@ export async function trainClassically(options: Options): Promise<void> {
   checkTracking(config, process.env);
   await ensureNative();
   const data = await openConfiguredData(config, mirror);
-  using interrupt = new Interrupt("stopping: a fit has no checkpoint");
+  using interrupt = new Interrupt("stopping; a classical model has no checkpoint");
   const { run, summary } = await trainClassical(config, data, {
     signal: interrupt.signal,
     overwrite: options.overwrite === true,
@@ -138,7 +138,7 @@ function tell(summary: Summary, dir: string): void {
 /** Said beside a result that was made without some of the images. */
 export function unusableLine(count: number): string {
   const what = count === 1 ? "1 image" : `${count} images`;
-  return `${what} could not be used: left out, environment.json has the names`;
+  return `left out: ${what} that could not be used (environment.json lists the names)`;
 }
 
 /** A line for one fit of a grid. */

@@ -10,7 +10,7 @@ export interface FlagRule {
     options: Readonly<Record<string, unknown>>,
     args: readonly unknown[],
   ) => boolean;
-  /** When they count, for the message: `--max-drop goes with --int8`. */
+  /** When they count, for the message: `--max-drop requires --int8`. */
   readonly goes: string;
   readonly hint?: string;
 }

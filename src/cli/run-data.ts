@@ -12,8 +12,8 @@ export interface RunDataFlags extends Pick<WeightsFlags, "mirror"> {
 }
 
 export const skipMissingHelp =
-  "go on without images of the run that are missing or have changed; the result says so";
-export const movedDataHelp = "where the run's data are now; default where they were";
+  "leave out images of the run that are missing or have changed; the result reports them";
+export const movedDataHelp = "new location of the run's data; default the original one";
 
 export function addRunDataFlags(command: Command): Command {
   return command.option("--data <name>", movedDataHelp).option("--skip-missing", skipMissingHelp);

@@ -53,7 +53,7 @@ export async function judgeTogether(
     const data = await openDataOfRun(dir, flags, ["test"]);
     members.push({ dir, data, compute: chooseCompute(config) });
   }
-  using interrupt = new Interrupt("stopping; the runs are as they were");
+  using interrupt = new Interrupt("stopping; the runs are unchanged");
   const answer = await evaluateTogether(members, {
     signal: interrupt.signal,
     out,

@@ -47,8 +47,7 @@ test("a class that can never be learnt, empty splits and strange labels are erro
 });
 
 test("one class is nothing to tell apart, wherever the images come from", () => {
-  const refusal =
-    "the training split: all images are of one class, a: there is nothing to tell apart";
+  const refusal = "the training split: all images belong to one class, a";
   expect(() => checkSplits({ train: of(0, 0), val: of(0), test: of(0) })).toThrow(refusal);
   expect(() => requireTwoClasses(of(0, 0), "the training split")).toThrow(UsageError);
   requireTwoClasses(of(0, 2), "mine");

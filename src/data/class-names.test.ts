@@ -33,8 +33,8 @@ test("the composed form, then the more frequent name stands for all; notes show 
     ["Cat", "cat"],
   ]);
   expect(notes).toEqual([
-    `"${nfc}" (U+0042 U+00E4 U+0072) and "${nfd}" (U+0042 U+0061 U+0308 U+0072) are one class, called "${nfc}": they are two Unicode forms of one name`,
-    '"cat" and "Cat" are one class, called "cat": the names differ only in letter case or in how a number is written; if they are two classes, rename one',
+    `"${nfc}" (U+0042 U+00E4 U+0072) and "${nfd}" (U+0042 U+0061 U+0308 U+0072) are treated as one class, "${nfc}": they are two Unicode forms of one name`,
+    '"cat" and "Cat" are treated as one class, "cat": the names differ only in letter case or in how a number is written; if they are two classes, rename one',
   ]);
   expect(uniteNames(counts({ a: 1, A: 1, b: 1 })).notes).toEqual([]);
   expect([...uniteNames(counts({ "1.0": 90, "1": 2 })).nameOf]).toEqual([["1.0", "1"]]);

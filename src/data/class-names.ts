@@ -79,7 +79,7 @@ function uniteNote(group: readonly string[], best: string): string {
     composed.size === 1
       ? "they are two Unicode forms of one name"
       : "the names differ only in letter case or in how a number is written; if they are two classes, rename one";
-  return `${named.join(" and ")} are one class, called ${JSON.stringify(best)}: ${why}`;
+  return `${named.join(" and ")} are treated as one class, ${JSON.stringify(best)}: ${why}`;
 }
 
 /** `U+0042 U+00E4` */

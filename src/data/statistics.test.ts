@@ -68,17 +68,17 @@ test("a channel that is the same everywhere has no deviation to divide by", () =
   expect([statistics.std[0], statistics.std[2]]).toEqual([1, 1]);
   expect(statistics.std[1]).toBeCloseTo(0.2264, 3);
   expect(notes).toEqual([
-    "warning: red is 37 and blue is 255 at every pixel of the training images, or nearly: a deviation of 1 is taken for it",
+    "warning: red is 37 and blue is 255 at every pixel of the training images, or nearly: a standard deviation of 1 is used instead",
   ]);
   expect(usableStatistics(twoImages((_, pixel) => pixel % 200)).notes).toEqual([]);
 });
 
 test("all images the same: the cause is said, whatever they show", () => {
   expect(() => refuseIdentical(twoImages(() => 0))).toThrow(
-    "all 2 training images are of one value, 0 at every pixel: nothing can be learned",
+    "all 2 training images are uniform, with 0 at every pixel: nothing can be learned",
   );
   expect(() => refuseIdentical(twoImages((channel, pixel) => pixel % (channel + 2)))).toThrow(
-    "all 2 training images are the same picture: nothing can be learned",
+    "all 2 training images are identical: nothing can be learned",
   );
   expect(() =>
     refuseIdentical(twoImages((_, pixel, image) => (pixel === 399 ? image : 0))),

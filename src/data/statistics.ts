@@ -68,7 +68,7 @@ export function usableStatistics(set: ImageSet): {
   return {
     statistics: { mean, std: std.map((deviation) => (deviation < NO_DEVIATION ? 1 : deviation)) },
     notes: [
-      `warning: ${constant.join(" and ")} at every pixel of the training images, or nearly: a deviation of 1 is taken for it`,
+      `warning: ${constant.join(" and ")} at every pixel of the training images, or nearly: a standard deviation of 1 is used instead`,
     ],
   };
 }
@@ -83,8 +83,8 @@ export function refuseIdentical(set: ImageSet): void {
     if (first.compare(images, row * size, (row + 1) * size) !== 0) return;
   }
   const isFlat = first.every((value) => value === first[0]);
-  const what = isFlat ? `of one value, ${first[0]} at every pixel` : "the same picture";
+  const what = isFlat ? `uniform, with ${first[0]} at every pixel` : "identical";
   throw new ThawError(`all ${count} training images are ${what}: nothing can be learned`, {
-    hint: "look at the data: the images may be masks, or damaged",
+    hint: "check the data: the images may be masks or damaged",
   });
 }

@@ -45,6 +45,6 @@ export function writeBeside(
     test,
   };
   writeDurably(join(folder, "evaluation.json"), `${JSON.stringify(document, null, 2)}\n`, runPlace);
-  const without = images.length > 0 ? `, without ${images.length} that are missing` : "";
-  return `evaluated on ${test.n} images${without}: these are not the run's test images, so its own result stays as it is; this one is in ${folder}`;
+  const without = images.length > 0 ? `, without ${images.length} missing ones` : "";
+  return `evaluated on ${test.n} images${without}: these are not the run's test images, so its own result is unchanged; this one is in ${folder}`;
 }

@@ -38,7 +38,7 @@ export async function evaluateClassicalWeights(
   for (const [key, flag] of Object.entries(ofNetworks)) {
     if (asked[key as keyof typeof ofNetworks] === undefined) continue;
     throw new UsageError(`${flag}: ${weights.reference} is a classical model (${weights.model})`, {
-      hint: "its images are prepared as those that it was fitted on",
+      hint: "images are prepared in the same way as those it was fitted on",
     });
   }
   const model = loadClassical(weights.path);

@@ -83,8 +83,8 @@ function refuseNaN(
   throw new ThawError(`the model gives NaN for ${images} of ${count} images in ${precision}`, {
     hint:
       precision === "fp32"
-        ? "its weights are too large, or its images are not normalised as it wants them: see --mean and --std"
-        : "its values overflow: give --precision fp32",
+        ? "its weights are too large, or the images are not normalised as it expects: check --mean and --std"
+        : "its values overflow: use --precision fp32",
   });
 }
 

@@ -73,7 +73,7 @@ export function modelCard(run: Run, metadata: ExportMetadata, report: ExportRepo
     "npx thaw predict model.onnx pictures/",
     "```",
     "",
-    `ONNX Runtime and the model were asked about ${parity.images} ${parity.split} images: outputs differ by at most ${parity.maxDifference.toPrecision(3)} (the largest is ${Number(parity.largestOutput.toPrecision(3))}), and ${percent(parity.agreement)} get the same class.${ownResizing(parity)}`,
+    `ONNX Runtime was compared with the model on ${parity.images} ${parity.split} images: outputs differ by at most ${parity.maxDifference.toPrecision(3)} (the largest output is ${Number(parity.largestOutput.toPrecision(3))}), and ${percent(parity.agreement)} get the same class.${ownResizing(parity)}`,
     "",
     "## Limits",
     "",

@@ -117,8 +117,8 @@ it("says what differs, how large the outputs are, and how to allow it", async ()
   expect(() => refuseDifference(told, "fp32")).toThrow(
     expect.objectContaining({
       message:
-        "the file does not say what its model says: outputs differ by up to 1.50 (the largest is 2000), and 100.00 % of 24 images get the same class",
-      hint: "an export in fp32 keeps to a difference of 0.2 and 99.9 % of images with the same class; --max-difference 3 allows more",
+        "the exported file does not match its model: outputs differ by up to 1.50 (the largest output is 2000), and 100.00 % of 24 images get the same class",
+      hint: "an export in fp32 must have a difference of at most 0.2 and at least 99.9 % of images with the same class; --max-difference 3 allows more",
     }),
   );
 });
@@ -133,7 +133,7 @@ it("names what passes no bound, as the mean of grey levels", () => {
   expect(refuse).toThrow(
     expect.objectContaining({
       exitCode: ExitCode.gate,
-      hint: "an export in fp32 keeps to a difference of 0.0002 and 3 grey levels, 0.25 on average, and 99 % of images with the same class",
+      hint: "an export in fp32 must have a difference of at most 0.0002 and resizing errors of at most 3 grey levels, 0.25 on average, and at least 99 % of images with the same class",
     }),
   );
 });

@@ -153,22 +153,24 @@ export function refuseDifference(
   const least = leastAgreement(precision, resizing !== undefined, maxDrop);
   const resized = (by: NonNullable<Parity["resizing"]>) =>
     `its resizing by up to ${by.largest} grey levels, ${by.mean.toPrecision(3)} on average, `;
-  const keeps = [
-    `a difference of ${short(allowedDifference)}`,
+  const limits = [
+    `a difference of at most ${short(allowedDifference)}`,
     ...(resizing
-      ? [`${resizingTolerance.largest} grey levels, ${resizingTolerance.mean} on average,`]
+      ? [
+          `resizing errors of at most ${resizingTolerance.largest} grey levels, ${resizingTolerance.mean} on average,`,
+        ]
       : []),
-    `${short(100 * least)} % of images with the same class`,
+    `at least ${short(100 * least)} % of images with the same class`,
   ];
   const isLarge = maxDifference > allowedDifference;
   const way = isLarge ? `; --max-difference ${short(2 * maxDifference)} allows more` : "";
   throw new ThawError(
-    `the file does not say what its model says: outputs differ by up to ${maxDifference.toPrecision(3)} ` +
-      `(the largest is ${short(largestOutput)}), ${resizing ? resized(resizing) : ""}` +
+    `the exported file does not match its model: outputs differ by up to ${maxDifference.toPrecision(3)} ` +
+      `(the largest output is ${short(largestOutput)}), ${resizing ? resized(resizing) : ""}` +
       `and ${(100 * agreement).toFixed(2)} % of ${images} images get the same class`,
     {
       exitCode: ExitCode.gate,
-      hint: `an export in ${precision} keeps to ${keeps.join(" and ")}${way}`,
+      hint: `an export in ${precision} must have ${limits.join(" and ")}${way}`,
     },
   );
 }
@@ -179,13 +181,13 @@ function notFiniteError(
 ): ThawError {
   const { model, file } = notFinite!;
   const [who, count] = model > 0 ? ["model", model] : ["file", file];
-  const overflow = "float16 ends at 65,504: leave --half out";
+  const overflow = "float16 overflows above 65,504: export without --half";
   const hint =
     model > 0
       ? "its weights are damaged, or training diverged: train it again"
       : precision === "fp16"
         ? overflow
-        : "this is a bug of Thaw's: please report it";
+        : "this is a bug in Thaw: please report it";
   return new ThawError(
     `the ${who}'s outputs are NaN or infinite for ${count} of ${images} images`,
     { exitCode: ExitCode.gate, hint },

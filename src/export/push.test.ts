@@ -119,7 +119,7 @@ describe("pushFolder", () => {
   it("sends nothing to a repository that is there already where a private one is asked for", async () => {
     const before = hub.requests.length;
     const pushed = pushFolder(folder, "me/dogs", { env: env(), private: true });
-    await expect(pushed).rejects.toThrow("--private: me/dogs is there already");
+    await expect(pushed).rejects.toThrow("--private: me/dogs already exists");
     expect(hub.requests.length).toBe(before + 1);
   });
 
@@ -177,7 +177,7 @@ describe("a hub that means no good", () => {
       const more = () => response.destroyed || response.write("a".repeat(60_000), more);
       more();
     });
-    expect((await refusal()).message).toContain("the answer has more than 4194304 bytes");
+    expect((await refusal()).message).toContain("the response has more than 4194304 bytes");
     answers("/preupload/", (response) => {
       const timer = setInterval(() => response.write("a"), 20);
       response.on("close", () => clearInterval(timer));
@@ -204,7 +204,7 @@ describe("a hub that means no good", () => {
     );
     hub.replies.storage = () => true;
     expect((await refusal(short)).message).toMatch(
-      /uploading model.onnx: .* nothing came for 0.5 s/,
+      /uploading model.onnx: .* no data arrived for 0.5 s/,
     );
     hub.replies.storage = (_, response) => {
       response.writeHead(307, { location: "http://169.254.169.254/latest" }).end();

@@ -165,7 +165,7 @@ class HubWriter {
     await this.#json("/api/repos/create", body, { allowed: [409], onAllowed });
     if (!isPrivate || !isThere) return;
     throw new UsageError(
-      `--private: ${this.#repo} is there already, and who sees it stays as it is`,
+      `--private: ${this.#repo} already exists, and its visibility is not changed`,
       {
         hint: "leave --private out, or make the repository private on the hub first",
       },
@@ -275,7 +275,7 @@ class HubWriter {
       const reason = (cause instanceof NoAnswerError ? (cause.cause as Error) : (cause as Error))
         .message;
       throw new ThawError(`${what}: ${start.origin} cannot be reached: ${reason}`, {
-        hint: "check the network and run it again; what was sent is not visible before the commit",
+        hint: "check the network and run it again; nothing is visible on the hub before the commit",
         cause,
       });
     }
@@ -315,7 +315,7 @@ function refused(what: string, status: number, text: string): ThawError {
   const hint =
     status === 401 || status === 403
       ? "has the token of HF_TOKEN write access to this repository?"
-      : "try again later; what was sent is not visible before the commit";
+      : "try again later; nothing is visible on the hub before the commit";
   return new ThawError(`${what}: the hub answers ${status}${text === "" ? "" : `: ${text}`}`, {
     hint,
   });

@@ -41,7 +41,7 @@ export const exportPlace: WriteContext = {
  */
 export function restoreExport(folder: string, onNote?: (text: string) => void): void {
   if (restoreReplaced(resolve(folder))) {
-    onNote?.(`${folder}: replacing it was interrupted; the earlier export is back`);
+    onNote?.(`${folder}: replacing it was interrupted; the earlier export was restored`);
   }
 }
 
@@ -59,7 +59,7 @@ export function putInPlace(
   try {
     replaceFolder(made, folder);
   } catch (cause) {
-    const intact = hasOld && existsSync(folder) ? "The earlier export is as it was." : undefined;
+    const intact = hasOld && existsSync(folder) ? "The earlier export is unchanged." : undefined;
     throw writeError(folder, cause, { ...exportPlace, intact });
   }
 }

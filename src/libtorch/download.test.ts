@@ -31,10 +31,10 @@ afterEach(async () => {
 
 test.each([
   ["/drip", /broke off after \d+ bytes \(less than 1024 bytes a second came/],
-  ["/endless", /more than the 1000000 bytes that libtorch may have/],
+  ["/endless", /more than the 1000000 bytes allowed for libtorch/],
   ["/announced", /more than the 1000000 bytes/],
   ["/nowhere", /redirects to http:\/\/\[bad, which is not an http/],
-  ["/silent", /nothing came for 0.3 s/],
+  ["/silent", /no data arrived for 0.3 s/],
 ])("%s is left, and nothing is kept", async (path, message) => {
   const file = join(folder, "libtorch.zip");
   const stallMs = ["/drip", "/silent"].includes(path) ? 300 : 20_000;

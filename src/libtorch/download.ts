@@ -39,7 +39,7 @@ export async function downloadVerified(
     const length = Number(response.headers["content-length"]);
     const total = length > 0 ? length : undefined;
     const tooLarge = () =>
-      new ThawError(`${source}: more than the ${maxBytes} bytes that libtorch may have`);
+      new ThawError(`${source}: more than the ${maxBytes} bytes allowed for libtorch`);
     if (total !== undefined && total > maxBytes) throw tooLarge();
     const hash = createHash("sha256");
     let bytes = 0;

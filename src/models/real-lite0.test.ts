@@ -76,7 +76,7 @@ describe.skipIf(mirror === undefined)("EfficientNet-Lite0's published weights", 
 
   it("fit no network with PyTorch's padding, in which the same names compute something else", () => {
     expect(() => pretrained("efficientnet_lite0")).toThrow(
-      /of a network with TensorFlow's padding and batch norms; efficientnet_lite0 has PyTorch's/,
+      /trained with TensorFlow's padding and batch norms; efficientnet_lite0 has PyTorch's/,
     );
   });
 

@@ -105,7 +105,7 @@ export class BatchNorm2d extends Module {
     if (x.size(0) === 1 && x.elements === x.size(1)) {
       throw new OneValueError(
         `a batch norm needs more than one value per channel in training, and its input is [${x.shape.join(", ")}]`,
-        { hint: "give it more images at a time, larger ones, or put it into evaluation mode" },
+        { hint: "use larger batches or larger images, or put it into evaluation mode" },
       );
     }
     ops.add_Scalar(this.num_batches_tracked, 1);

@@ -114,7 +114,7 @@ describe("a server that", () => {
     const { url, gone } = await raw(talk);
     const error = await failure(ask(url, { limits: short }));
     expect(error.message).toMatch(
-      /(nothing|no whole answer|less than 1000 bytes a second) came for 0.3 s/,
+      /(no data|no complete response|less than 1000 bytes a second) arrived for 0.3 s/,
     );
     // The connection is closed, whatever the server still has to say.
     await gone;
@@ -135,7 +135,7 @@ describe("a server that", () => {
         socket.write(`${HEAD}\r\n`);
         repeat(socket, "a".repeat(10_000), gone, 0);
       },
-      /the answer has more than 1000 bytes/,
+      /the response has more than 1000 bytes/,
     ],
     [
       "closes midway",
@@ -167,7 +167,7 @@ describe("a server that", () => {
     });
     const slow = { stallMs: 20_000, slowest: 10, totalMs: 300 };
     const error = await failure(ask(url, { limits: slow }, 1e9));
-    expect(error.message).toBe("it does not answer in time (0.3 s)");
+    expect(error.message).toBe("no response in time (0.3 s)");
     await gone;
   });
 
@@ -183,7 +183,7 @@ describe("a server that", () => {
       ask(url, { method: "PUT", body: () => body, headers, limits: short }),
     );
     expect(error).toBeInstanceOf(NoAnswerError);
-    expect(error.message).toMatch(/came for 0.3 s/);
+    expect(error.message).toMatch(/arrived for 0.3 s/);
     expect(body.destroyed).toBe(true);
   });
 
@@ -206,7 +206,7 @@ describe("a server that", () => {
     });
     const at = (path: string) => ask(new URL(path, url), {}, 1 << 20);
     expect(await at("/small")).toBe("small");
-    expect((await failure(at("/bomb"))).message).toBe("the answer has more than 1048576 bytes");
+    expect((await failure(at("/bomb"))).message).toBe("the response has more than 1048576 bytes");
     expect((await failure(at("/damaged"))).message).toContain("damaged gzip");
     expect((await failure(at("/br"))).message).toContain("encoded as br");
   });

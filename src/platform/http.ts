@@ -116,7 +116,7 @@ function watch(request: ClientRequest, { stallMs, slowest, totalMs }: HttpLimits
   };
   const seconds = stallMs / 1000;
   request.on("timeout", () => {
-    if (!isOurTurn()) end(`nothing came for ${seconds} s`);
+    if (!isOurTurn()) end(`no data arrived for ${seconds} s`);
   });
   const pace = setInterval(() => {
     // After a turn of the event loop: what arrived while it was blocked has to be counted.
@@ -126,14 +126,14 @@ function watch(request: ClientRequest, { stallMs, slowest, totalMs }: HttpLimits
       before = now;
       if (tooSlow && !isOurTurn() && !request.closed) {
         const isSilent = (socket?.bytesRead ?? 0) === readBefore;
-        const what = response ? `less than ${slowest} bytes a second` : "no whole answer";
-        end(`${isSilent ? "nothing" : what} came for ${seconds} s`);
+        const what = response ? `less than ${slowest} bytes a second` : "no complete response";
+        end(`${isSilent ? "no data" : what} arrived for ${seconds} s`);
       }
     });
   }, stallMs);
   const total = Number.isFinite(totalMs)
     ? setTimeout(
-        () => setImmediate(() => end(`it does not answer in time (${totalMs / 1000} s)`)),
+        () => setImmediate(() => end(`no response in time (${totalMs / 1000} s)`)),
         Math.ceil(totalMs),
       )
     : undefined;
@@ -191,7 +191,7 @@ export function redirectTarget(response: IncomingMessage, address: URL): URL | u
     response.destroy();
     throw new ThawError(
       `${shownAddress(address)}: redirects from https to ${shownAddress(target)}`,
-      { hint: "what came over plain http could have been changed on the way" },
+      { hint: "data sent over plain http could be altered on the way" },
     );
   }
   return target;
@@ -202,7 +202,7 @@ export function redirectTarget(response: IncomingMessage, address: URL): URL | u
  * @throws ThawError for more than `maxBytes`; Error where the connection breaks.
  */
 export async function readText(response: IncomingMessage, maxBytes: number): Promise<string> {
-  const tooMuch = () => new ThawError(`the answer has more than ${maxBytes} bytes`);
+  const tooMuch = () => new ThawError(`the response has more than ${maxBytes} bytes`);
   const parts: Buffer[] = [];
   let received = 0;
   try {
@@ -218,14 +218,16 @@ export async function readText(response: IncomingMessage, maxBytes: number): Pro
   const encoding = response.headers["content-encoding"] ?? "identity";
   if (encoding === "identity" || bytes.length === 0) return bytes.toString("utf8");
   if (!/^(x-)?gzip$/.test(encoding)) {
-    throw new ThawError(`the answer is encoded as ${encoding}, which was not asked for`);
+    throw new ThawError(`the response is encoded as ${encoding}, which was not requested`);
   }
   try {
     const text = await promisify(gunzip)(bytes, { maxOutputLength: maxBytes });
     return text.toString("utf8");
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE") throw tooMuch();
-    throw new ThawError(`the answer is damaged gzip data: ${(cause as Error).message}`, { cause });
+    throw new ThawError(`the response is damaged gzip data: ${(cause as Error).message}`, {
+      cause,
+    });
   }
 }
 

@@ -33,7 +33,7 @@ it.each([
   ["EACCES", systemError("EACCES"), "permission denied", /write permission there, or choose else/],
   ["EFBIG", systemError("EFBIG"), "the file is larger than the file system", /^choose elsewhere$/],
   ["EMFILE", systemError("EMFILE"), "too many files are open", /ulimit -n/],
-  ["ESTALE", numbered("ESTALE"), "the network file system does not answer", /mount it again/],
+  ["ESTALE", numbered("ESTALE"), "the network file system does not respond", /mount it again/],
 ])("%s says why a file cannot be written, and what to do", (code, cause, why, todo) => {
   expect(errorCode(cause)).toBe(code);
   const { message, hint } = writeError(join(folder, "a"), cause, { elsewhere: "choose elsewhere" });

@@ -25,7 +25,7 @@ interface Failure {
 }
 
 const network: Failure = {
-  why: "the network file system does not answer",
+  why: "the network file system does not respond",
   advice: "mount it again, or {elsewhere}",
 };
 

@@ -52,9 +52,7 @@ export async function completePictures(
   }
   const drawn = files.filter((path) => path.endsWith(".png")).map((path) => basename(path));
   if (drawn.length > 0) {
-    onNote?.(
-      `${run.name}: pictures that an interruption had left out are drawn: ${drawn.join(", ")}`,
-    );
+    onNote?.(`${run.name}: pictures missing since an interruption were drawn: ${drawn.join(", ")}`);
   }
   return files;
 }

@@ -103,7 +103,7 @@ function removeEarlier(path: string, onNote: ((text: string) => void) | undefine
   try {
     rmSync(path);
   } catch (error) {
-    onNote?.(`${path} is no longer needed and cannot be removed: ${reasonOf(error)}`);
+    onNote?.(`${path} is no longer needed but cannot be removed: ${reasonOf(error)}`);
   }
 }
 

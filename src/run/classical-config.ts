@@ -186,7 +186,7 @@ export function refuseUnusedClassical(config: ClassicalConfig): void {
   const varied = Object.keys(config.grid ? parseGrid(config.model, config.grid) : {});
   for (const key of varied) {
     if (config[key as keyof ClassicalConfig] === undefined) continue;
-    problems.push(`${flagOf([key])}: the grid tries values of its own for ${key}`);
+    problems.push(`${flagOf([key])}: the grid already searches ${key}`);
   }
   if (problems.length > 0) throw refused(problems);
 }

@@ -115,7 +115,7 @@ function namedNumbers(
   }
   if (begun !== "") {
     throw new UsageError(`${flag}: ${JSON.stringify(begun.slice(0, -1))} has no value`, {
-      hint: "give every name its value, as bee=1,ant=50, or give values alone, as 1,50",
+      hint: "give every name a value (bee=1,ant=50), or only values (1,50)",
     });
   }
   return Object.fromEntries(values);

@@ -179,7 +179,7 @@ export function pixelRangeProblems(
   if (pixelRange === undefined || pixelRange[0] < pixelRange[1]) return [];
   const [black, white] = pixelRange;
   return [
-    `${label(["pixelRange"])}: ${black} to ${white} is no range: black comes first, then white`,
+    `${label(["pixelRange"])}: ${black} to ${white} is not a range: black must be less than white`,
   ];
 }
 
@@ -272,7 +272,7 @@ function readBounded(file: string): string {
     throw new UsageError(`${file}: cannot be read: ${(cause as Error).message}`, { cause });
   }
   if (length <= MOST_BYTES) return bytes.toString("utf8", 0, length);
-  throw new UsageError(`${file}: more than the ${MOST_BYTES} bytes that a config may have`);
+  throw new UsageError(`${file}: a config file may have at most ${MOST_BYTES} bytes`);
 }
 
 /** `over` laid over `under`; groups are merged key by key. */

@@ -33,13 +33,13 @@ export const trainConfigSchema = z.strictObject({
     .enum(["fail", "skip"])
     .optional()
     .describe(
-      "where images cannot be decoded: name them and stop (fail), or leave them out, a tenth of all at most (skip); default fail",
+      "if images cannot be decoded: list them and stop (fail), or leave out up to a tenth of all images (skip); default fail",
     ),
   pixelRange: z
     .tuple([z.number(), z.number()])
     .optional()
     .describe(
-      "values that become black and white, of images of more than 8 bits a sample, as 0,4095; default what the file says, else all of 16 bits",
+      "values of black and white in images of more than 8 bits per sample, such as 0,4095; default those stated in the file, else the full 16-bit range",
     ),
   model: z.string().min(1).describe("name of the model, as `simple_cnn` or `resnet18`"),
   weights: z
@@ -164,7 +164,7 @@ export const trainConfigSchema = z.strictObject({
     ])
     .optional()
     .describe(
-      "weight of each class in the loss, by name (bee=1,ant=50) or in the order of the classes; balanced: by its share of the training images",
+      "weight of each class in the loss, by name (bee=1,ant=50) or in the order of the classes; balanced: from the class frequencies in the training images",
     ),
   dropout: share().optional().describe("dropout before the head; default the model's own"),
   dropPath: share().optional().describe("stochastic depth: rate of the last block; default 0"),

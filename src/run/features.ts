@@ -107,8 +107,8 @@ function pixelInput(set: SplitSet, resizing: GivenResizing = {}): ImageShape {
       (name) => resizing[name] !== undefined,
     );
     if (key === undefined) return inputOf(set, { mean: [], std: [] }, undefined);
-    throw new UsageError(`${flagOf([key])}: small images are taken as they are`, {
-      hint: "give --img-size to have them resized",
+    throw new UsageError(`${flagOf([key])}: small images are used as they are`, {
+      hint: "use --img-size to resize them",
     });
   }
   const { cropPct = 1, interpolation = "bilinear" } = resizing;

@@ -72,8 +72,8 @@ export function resizingFor(
       ["--interpolation", given.interpolation],
     ]) {
       if (value === undefined) continue;
-      throw new UsageError(`${flag}: small images are taken as they are`, {
-        hint: "give --img-size to have them resized",
+      throw new UsageError(`${flag}: small images are used as they are`, {
+        hint: "use --img-size to resize them",
       });
     }
     return undefined;

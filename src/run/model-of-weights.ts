@@ -16,7 +16,7 @@ export function modelOfWeights(reference: string, out = "runs"): string | undefi
   const { run, model } = readSafetensorsHeader(path).metadata;
   if (run === undefined || model === undefined) return undefined;
   if (Object.hasOwn(models, model)) return model;
-  throw new UsageError(`--weights ${reference}: of ${model}, which is not a network`, {
+  throw new UsageError(`--weights ${reference}: its model ${model} is not a network`, {
     hint: "training starts from a network's weights; `thaw models` lists the networks",
   });
 }

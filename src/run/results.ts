@@ -67,8 +67,8 @@ export function removePictures(dir: string): void {
 }
 
 const resultsPlace: WriteContext = {
-  elsewhere: "run it again where it can be written",
-  ifFull: "Free some space and run the command again; `thaw train` goes on with --resume.",
+  elsewhere: "run the command again where the file can be written",
+  ifFull: "Free some space and run the command again; for `thaw train`, use --resume.",
 };
 
 /**

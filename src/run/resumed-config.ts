@@ -18,8 +18,8 @@ export function resumedConfig(dir: string, overrides: Document = {}): TrainConfi
   const { config, name, summary } = readRun(dir);
   const resume = "--resume";
   if (isClassicalModel(config["model"])) {
-    throw new UsageError(`${resume}: ${name} is a classical model, which is fitted in one go`, {
-      hint: "give --overwrite to fit it again",
+    throw new UsageError(`${resume}: ${name} is a classical model, which cannot be resumed`, {
+      hint: "use --overwrite to fit it again",
     });
   }
   const place = { out: dirname(dir), name: basename(dir) };
@@ -37,15 +37,15 @@ export function resumedConfig(dir: string, overrides: Document = {}): TrainConfi
     const was = before === undefined ? "not set" : canonicalJson(before);
     problems.push(
       path[0] === "epochs"
-        ? `${flag} ${canonicalJson(given)}: ${name} is a run of ${was} epochs, and may only get more`
-        : `${flag}: ${name} has ${was}, and ${canonicalJson(given)} is given`,
+        ? `${flag} ${canonicalJson(given)}: ${name} has ${was} epochs, and the number can only be increased`
+        : `${flag}: ${canonicalJson(given)} was given, but ${name} has ${was}`,
     );
   }
   if (problems.length > 0) {
     throw new UsageError(problems.join("\n"), {
       hint: isFinished
-        ? `${name} is finished; ${resume} takes more --epochs, and all else as the run has it: train a new run for other settings`
-        : `${resume} takes more --epochs, and all else as the run has it: leave the flag out, or train a new run`,
+        ? `${name} is finished; ${resume} can only add --epochs: for other settings, train a new run`
+        : `${resume} keeps the run's settings and can only add --epochs: leave the flag out, or train a new run`,
     });
   }
   const changed = ["epochs", ...free].flatMap((key) =>

@@ -68,7 +68,7 @@ export async function openRunData(
   throw new ThawError(
     `${data} is not what ${name} was trained on: the fingerprints of the data differ (now ${train.count} training, ${val.count} validation and ${test.count} test images)`,
     {
-      hint: `the run is of an older version, which kept no list of its images: bring the data back as they were, or evaluate its model on these: thaw evaluate --weights ${name} --data ${data}`,
+      hint: `the run was made by an older version, which did not record its images: restore the original data, or evaluate its model on these: thaw evaluate --weights ${name} --data ${data}`,
     },
   );
 }

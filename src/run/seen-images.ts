@@ -92,11 +92,15 @@ export function seenSentences(
     const { train, val } = countSeen(recorded, ids);
     if (train + val === 0) return [];
     const parts = [
-      ...(train > 0 ? [`${train} were training images`] : []),
-      ...(val > 0 ? [`${val} were validation images`] : []),
+      ...(train > 0
+        ? [`${train} ${train === 1 ? "was a training image" : "were training images"}`]
+        : []),
+      ...(val > 0
+        ? [`${val} ${val === 1 ? "was a validation image" : "were validation images"}`]
+        : []),
     ];
     return [
-      `warning: of the ${ids.length} ${what}, ${parts.join(" and ")} of ${dir}: the result will look better than it is`,
+      `warning: of the ${ids.length} ${what}, ${parts.join(" and ")} of ${dir}: the result will be too optimistic`,
     ];
   });
 }

@@ -106,7 +106,7 @@ test.each([
           test: { of: "test", rows: "" },
         },
       }),
-    "splits.train.rows is no list of ranges",
+    "splits.train.rows is not a list of ranges",
   ],
   [
     "more rows than memory",
@@ -118,7 +118,7 @@ test.each([
           test: { of: "test", rows: "" },
         },
       }),
-    "splits.train.rows is no list of ranges",
+    "splits.train.rows is not a list of ranges",
   ],
 ])("%s is refused, with the file", (_, make, what) => {
   writeFileSync(file(), make());
@@ -128,5 +128,5 @@ test.each([
 
 test("a class that is not listed is refused", () => {
   writeSplit(dir, { ...splits["files"]!, classes: ["cat"] } as RecordedSplit);
-  expect(() => readSplit(dir)).toThrow("dög/2.png is of a class that is not listed");
+  expect(() => readSplit(dir)).toThrow("dög/2.png has a class that is not listed");
 });

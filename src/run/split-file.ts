@@ -58,7 +58,7 @@ export function readSplit(dir: string): RecordedSplit | undefined {
   if (!existsSync(path)) return undefined;
   const refuse = (what: string, cause?: unknown) =>
     new ThawError(`${path}: ${what}`, {
-      hint: "the file was changed, or written by another version of Thaw: bring it back",
+      hint: "the file was changed, or written by another version of Thaw: restore the original",
       cause,
     });
   let value: unknown;
@@ -79,7 +79,7 @@ export function readSplit(dir: string): RecordedSplit | undefined {
     const outside = splitNames
       .flatMap((name) => split.splits[name])
       .find(({ label }) => label >= split.classes.length);
-    if (outside !== undefined) throw refuse(`${outside.file} is of a class that is not listed`);
+    if (outside !== undefined) throw refuse(`${outside.file} has a class that is not listed`);
   }
   return split;
 }
@@ -115,7 +115,7 @@ function fromDocument(document: Parsed, refuse: (what: string) => ThawError): Re
     const splits = ofEach((name) => {
       const { of, rows } = rest.splits[name];
       const parsed = fromRanges(rows);
-      if (parsed === undefined) throw refuse(`splits.${name}.rows is no list of ranges`);
+      if (parsed === undefined) throw refuse(`splits.${name}.rows is not a list of ranges`);
       return { of, rows: parsed };
     });
     return { ...rest, splits };

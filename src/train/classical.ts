@@ -124,7 +124,7 @@ export async function trainClassical(
     }
   };
   // At once: a second Ctrl-C leaves no time for it.
-  using _heard = onStop(signal, (stop) => void end(stop, `${stop} while it was fitted`));
+  using _heard = onStop(signal, (stop) => void end(stop, `${stop} during fitting`));
   try {
     using features = await source.extract(train);
     const began = performance.now();

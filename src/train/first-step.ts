@@ -31,7 +31,7 @@ export function trainFirstStep(
     discardBatch(batch);
     throw cannotBegin({
       what: `the normalised images of the first batch have ${pixels.what}`,
-      hint: "look at --mean and --std: a deviation is 0 or close to it; thaw data info shows those of the images",
+      hint: "check --mean and --std: a standard deviation is 0 or close to 0; thaw data info prints those of the images",
     });
   }
   let result: StepResult;
@@ -46,13 +46,13 @@ export function trainFirstStep(
   if (buffer === undefined) return result;
   throw cannotBegin({
     what: `${buffer.name} has ${buffer.what} after one batch: its input is too large for float32`,
-    hint: "the weights do not belong to this network, or the images are not normalised as they want them (--mean, --std)",
+    hint: "the weights do not fit this network, or the images are not normalised as it expects (--mean, --std)",
   });
 }
 
 function cannotBegin({ what, hint }: Cause, cause?: DivergedError): CannotBeginError {
   return new CannotBeginError(
-    `training cannot begin: ${what} (found at the first step, in which the learning rate has no part)`,
+    `training cannot begin: ${what} (found in the first step, so the learning rate is not the cause)`,
     { hint, cause },
   );
 }
@@ -67,7 +67,7 @@ function causeOf(model: Classifier, images: Tensor, compute: Compute, error: Err
   if (weight !== undefined) {
     return {
       what: `${weight.name} has ${weight.what}`,
-      hint: "start from other weights: this file is damaged, or comes from a training that diverged",
+      hint: "start from other weights: this file is damaged, or comes from a run that diverged",
     };
   }
   const layer = firstOverflow(model, images, compute);
@@ -78,12 +78,12 @@ function causeOf(model: Classifier, images: Tensor, compute: Compute, error: Err
       firstOverflow(model, images, { ...compute, autocast: null }) === undefined;
     return isPrecision
       ? {
-          what: `the output of ${layer} overflows in ${precision}, and does not in fp32`,
+          what: `the output of ${layer} overflows in ${precision} but not in fp32`,
           hint: `give --precision ${precision === "fp16" ? "bf16 or fp32" : "fp32"}`,
         }
       : {
-          what: `${layer} gives values that are not finite for finite ones`,
-          hint: "its weights or running statistics do not belong to this network, or are far too large: start from others",
+          what: `${layer} gives non-finite outputs for finite inputs`,
+          hint: "its weights or running statistics do not fit this network, or are far too large: start from other weights",
         };
   }
   const gradient = model.namedParameters().find(([, parameter]) => {
@@ -93,7 +93,7 @@ function causeOf(model: Classifier, images: Tensor, compute: Compute, error: Err
   const where = gradient === undefined ? "" : `; the gradient of ${gradient[0]} is not finite`;
   return {
     what: `${error.message}, though the network's outputs are finite${where}`,
-    hint: "look at --class-weights, the labels and, with a teacher, --distill-temperature; --precision fp32 rules out an overflow",
+    hint: "check --class-weights, the labels and, with a teacher, --distill-temperature; --precision fp32 rules out an overflow",
   };
 }
 
@@ -108,7 +108,7 @@ function firstOverflow(model: Classifier, images: Tensor, compute: Compute): str
       observeForward(model, pass, (module, input, output) => {
         if (found !== undefined || module.children().length > 0 || !isWrong(output)) return;
         // What stands between two layers, or in a frozen copy, has no name.
-        found = isWrong(input) ? `what comes before ${names.get(module)}` : names.get(module);
+        found = isWrong(input) ? `the operation before ${names.get(module)}` : names.get(module);
       });
     }),
   );

@@ -25,7 +25,7 @@ export function keepSteps(
     // The file is the error to report; the last checkpoint is as good as it was.
     return error;
   }
-  const kept = `step ${progress.step} is kept: once the file is as it was, thaw train --resume goes on`;
+  const kept = `a checkpoint of step ${progress.step} was saved: restore the file, then continue with thaw train --resume`;
   const hint = error.hint === undefined ? kept : `${error.hint}; ${kept}`;
   return new BatchError(error.message, { hint, cause: error });
 }

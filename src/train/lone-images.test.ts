@@ -60,9 +60,11 @@ describe("a last image alone, of which a batch norm has no variance", () => {
     });
     expect(summary.status).toBe("finished");
     expect(readSteps(join(out, name))).toHaveLength(steps);
-    const said = notes.filter((text) => text.includes("joins the batch before it"));
+    const said = notes.filter((text) => text.includes("is added to the batch before it"));
     expect(said).toEqual([
-      expect.stringMatching(/^\d+ training images in batches of 16 leave one, .* norm blocks\.\d/),
+      expect.stringMatching(
+        /^\d+ training images in batches of 16 leave a last batch of one image, .* norm blocks\.\d/,
+      ),
     ]);
   });
 

@@ -66,17 +66,17 @@ export function joinsLoneImage(
   if (batchSize === 1 || count === 1) {
     const what = batchSize === 1 ? "--batch-size 1" : "one training image";
     throw new UsageError(
-      `${what}: in training, the batch norm ${norm} of ${model} needs more than one value per channel, and one image of ${height}×${width} gives it one`,
+      `${what}: in training, the batch norm ${norm} of ${model} needs more than one value per channel, but one image of ${height}×${width} gives only one`,
       { hint: LONE_HINT },
     );
   }
   onNote?.(
-    `${count} training images in batches of ${batchSize} leave one, of which the batch norm ${norm} has no variance: ` +
-      "the last image of an epoch joins the batch before it",
+    `${count} training images in batches of ${batchSize} leave a last batch of one image, for which the batch norm ${norm} has no variance: ` +
+      "this image is added to the batch before it",
   );
   return true;
 }
 
 export const LONE_HINT =
-  "give --batch-size 2 or more (--grad-accum-steps does not help: each batch has its own statistics), more images, a larger --img-size, " +
+  "use --batch-size 2 or more (--grad-accum-steps does not help: each batch has its own statistics), more images, a larger --img-size, " +
   "frozen batch norms (--strategy freeze), or a model without them, such as vit_tiny_patch16_224 or convnext_tiny";

@@ -32,7 +32,7 @@ describe("class weights", () => {
 
   it.each([
     [{ coat: 1, bag: 2, boots: 3 }, 'there is no class "boots"', 'did you mean "boot"?'],
-    [{ coat: 1, boot: 2 }, "no weight of bag", "name every class"],
+    [{ coat: 1, boot: 2 }, "no weight for bag", "give every class a weight"],
     [{ coat: 1, Coat: 2, bag: 1, boot: 1 }, "coat is named twice", undefined],
   ] as const)("%j by name do not fit", (asked, message, hint) => {
     const act = () => classWeights({ classWeights: asked }, grey);

@@ -38,7 +38,7 @@ function inFloat32(weights: readonly number[]): Float32Array<ArrayBuffer> {
   if (at < 0) return rounded;
   const becomes = rounded[at] === 0 ? "0" : String(rounded[at]);
   throw new UsageError(`--class-weights: ${weights[at]} is ${becomes} in float32`, {
-    hint: "only their ratios matter: scale all weights, so that they are around 1",
+    hint: "only their ratios matter: scale all weights to around 1",
   });
 }
 
@@ -57,7 +57,7 @@ export function classWeights(
     if (!Array.isArray(asked)) return weightsByName(asked, classes);
     if (asked.length === classes.length) return inFloat32(asked);
     throw new UsageError(`--class-weights: ${asked.length} weights for ${classes.length} classes`, {
-      hint: `give one a class, by name (${classes[0]}=1,${classes[1] ?? "…"}=2) or in the order ${classes.join(", ")}`,
+      hint: `give one weight per class, by name (${classes[0]}=1,${classes[1] ?? "…"}=2) or in the order ${classes.join(", ")}`,
     });
   }
   const counts = classCounts(set, "the training images");
@@ -85,8 +85,8 @@ function weightsByName(
   }
   const missing = classes.filter((_, c) => !weights.has(c));
   if (missing.length > 0) {
-    throw new UsageError(`--class-weights: no weight of ${missing.join(", ")}`, {
-      hint: "name every class with its weight; 1 is the usual one",
+    throw new UsageError(`--class-weights: no weight for ${missing.join(", ")}`, {
+      hint: "give every class a weight; 1 is neutral",
     });
   }
   return inFloat32(classes.map((_, c) => weights.get(c)!));

@@ -24,19 +24,19 @@ export function extendRun(run: RunRecord, config: TrainConfig, session: Session)
   const { epoch, step } = session.progress;
   if (step === 0) {
     throw new UsageError(
-      `--epochs ${config.epochs}: ${run.name} has no checkpoint left to go on from`,
+      `--epochs ${config.epochs}: ${run.name} has no checkpoint left to resume from`,
       { hint: "train a new run" },
     );
   }
   if (isOver(session.progress, config.patience)) {
     throw new UsageError(
-      `--epochs ${config.epochs}: ${run.name} was stopped after epoch ${epoch}, ${config.patience} epochs without a better one (--patience)`,
-      { hint: "more epochs would not be trained: start a new run with a larger --patience" },
+      `--epochs ${config.epochs}: ${run.name} stopped early after epoch ${epoch}, with no improvement for ${config.patience} epochs (--patience)`,
+      { hint: "it would stop again at once: start a new run with a larger --patience" },
     );
   }
   // A kill between two of these leaves a run that is resumed with the same command.
   if (summary !== undefined) {
-    const reason = `gets more epochs, ${config.epochs}`;
+    const reason = `extended to ${config.epochs} epochs`;
     run.writeSummary({ ...summary, status: "interrupted", reason, test: null });
   }
   run.writeJson("environment.json", {
@@ -50,7 +50,7 @@ export function extendRun(run: RunRecord, config: TrainConfig, session: Session)
     const factor = makeSchedule({ ...config, epochs }, stepsPerEpoch).at(at);
     return Number((config.lr * factor).toPrecision(3));
   };
-  const what = `goes on after epoch ${epoch}, to ${config.epochs} epochs instead of ${from}`;
+  const what = `continues after epoch ${epoch}, to ${config.epochs} epochs instead of ${from}`;
   if (!["linear", "cosine", "onecycle"].includes(config.sched)) return what;
   return `${what}; the ${config.sched} schedule now ends at epoch ${config.epochs}: the learning rate was ${rate(from, Math.max(0, step - 1))} in the last step and is ${rate(config.epochs, step)} in the next one, so this is not the same as ${config.epochs} epochs from the start`;
 }

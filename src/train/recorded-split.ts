@@ -23,7 +23,7 @@ export async function recordedFor(
   const { train, val } = countSeen(split, ids);
   if (train + val > 0) {
     onNote?.(
-      `warning: ${train + val} of the ${ids.length} test images are copies, byte for byte, of ${val === 0 ? "training images" : "training or validation images"}: the test accuracy will look better than it is (thaw data info lists them)`,
+      `warning: ${train + val} of the ${ids.length} test images ${train + val === 1 ? "is an exact copy of an image" : "are exact copies of images"} in the ${val === 0 ? "training split" : "training or validation split"}: the test accuracy will be too optimistic (thaw data info lists them)`,
     );
   }
   for (const text of seenSentences(ancestorsOf(config), ids, "test images")) onNote?.(text);
@@ -42,12 +42,12 @@ export async function goOnWithout(
   if (session.progress.batch > session.train.batches) beginEpochAnew(session);
   if (leftOut.length === 0) return;
   const before = readSplit(run.dir);
-  if (before === undefined) throw new ThawError(`${run.name} keeps no list of its images`);
+  if (before === undefined) throw new ThawError(`${run.name} has no record of its images`);
   const now = await recordSplit(data, cache);
   writeSplit(run.dir, { ...now, leftOut: [...before.leftOut, ...leftOut] });
   const counts = splitNames.map((split) => leftOut.filter((one) => one.split === split).length);
   onNote?.(
-    `${run.name} goes on without ${counts[0]} training, ${counts[1]} validation and ${counts[2]} test images; its record says so (split.json)`,
+    `${run.name} continues without ${counts[0]} training, ${counts[1]} validation and ${counts[2]} test images; split.json lists them`,
   );
   if (counts[0]! > 0) beginEpochAnew(session);
 }

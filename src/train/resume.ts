@@ -89,8 +89,8 @@ export function refuseOtherConfig(run: RunRecord, config: TrainConfig): void {
 function otherConfig(run: RunRecord, config: TrainConfig): UsageError {
   const differing = configDifferences(readRun(run.dir).config, config);
   const where = differing.length === 0 ? "" : `: ${differing.join("; ")}`;
-  return new UsageError(`${run.name} was trained with another config${where}`, {
-    hint: `its own is in ${run.path("config.json")}; \`thaw train --resume ${run.name}\` alone uses it`,
+  return new UsageError(`${run.name} was trained with a different config${where}`, {
+    hint: `its own is in ${run.path("config.json")}; \`thaw train --resume ${run.name}\` without other flags uses it`,
   });
 }
 
@@ -115,7 +115,7 @@ function refuseUnusable({ path, tensors }: Checkpoint): void {
   });
   if (unusable === undefined) return;
   throw new ThawError(
-    `${path}: ${unusable.name} has ${unusable.what}, which training cannot go on from`,
+    `${path}: ${unusable.name} has ${unusable.what}, so training cannot resume from it`,
     { hint: "remove this file: the run then resumes from the checkpoint before it" },
   );
 }

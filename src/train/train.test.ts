@@ -261,7 +261,7 @@ describe("what cannot be resumed", () => {
     await expect(train(other, data, { resume: true })).rejects.toThrow(UsageError);
     const taught = configOf({ lr: 0.5, modelEma: true });
     await expect(train(other, data, { resume: true })).rejects.toThrow(
-      "a was trained with another config: lr is 0.01 there, 0.5 given",
+      "a was trained with a different config: lr is 0.01 there, 0.5 given",
     );
     await expect(train(taught, data, { resume: true })).rejects.toThrow(
       /lr is 0\.01 there, 0\.5 given; modelEma is not set there, true given; modelEmaDecay is not/,

@@ -124,8 +124,8 @@ function refuseUnused(config: TrainConfig): void {
     });
   }
   if (views > 1 && !changesImages(config)) {
-    throw new UsageError(`${flagOf(["views"])}: nothing changes the images, so all views are one`, {
-      hint: "give an augmentation, as --augment-flip or --aa randaugment",
+    throw new UsageError(`${flagOf(["views"])}: without augmentation, all views are identical`, {
+      hint: "add an augmentation, such as --augment-flip or --aa randaugment",
     });
   }
 }

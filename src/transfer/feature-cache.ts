@@ -190,7 +190,7 @@ async function keep(
     await write();
     return true;
   } catch (error) {
-    onNote?.(`features are not kept for the next time: ${reasonOf(error)}`);
+    onNote?.(`features could not be cached: ${reasonOf(error)}`);
     return false;
   }
 }

@@ -125,7 +125,7 @@ describe("cached features", () => {
     });
     using _result = result;
     expect([...result.toArray("float32")]).toEqual(expected(3, 1));
-    expect(notes).toEqual([expect.stringContaining("not kept for the next time")]);
+    expect(notes).toEqual([expect.stringContaining("features could not be cached")]);
   });
 });
 

@@ -89,14 +89,18 @@ export const evaluate: CliCommand = {
       .option("--model <name>", "architecture of the weights; default what their file says")
       .option(
         "--data <name>",
-        "images to evaluate the weights on; with a run: where its data are now",
+        "images to evaluate the weights on; with a run: the new location of its data",
       )
       .option(
         "--split <name>",
-        "train, val, test or all; default all labelled images, of a built-in data set its test images",
+        "train, val, test or all; default all labelled images, or the test images of a built-in data set",
         split,
       )
-      .option("--limit <n>", "the first so many of them; default all", wholeNumber("--limit", 1))
+      .option(
+        "--limit <n>",
+        "use only the first n of these images; default all",
+        wholeNumber("--limit", 1),
+      )
       .option("--skip-missing", skipMissingHelp)
       .option(
         "--mean <x,y>",
@@ -117,7 +121,7 @@ export const evaluate: CliCommand = {
       )
       .option(
         "--pixel-range <black,white>",
-        "values that are black and white, of images of more than 8 bits; default the weights'",
+        "values of black and white in images of more than 8 bits; default those of the weights",
         flag("pixelRange").parse,
       )
       .option("--on-bad-image <what>", flag("onBadImage").description, flag("onBadImage").parse)
@@ -142,17 +146,17 @@ export const evaluate: CliCommand = {
       {
         flags: ["skipMissing"],
         counts: (_, [runs]) => (runs as readonly string[]).length > 0,
-        goes: "goes with a run, which has a list of its images",
+        goes: "requires a run: only runs record their images",
       },
       {
         flags: ["data"],
         counts: (_, [runs]) => (runs as readonly string[]).length < 2,
-        goes: "goes with one run or with --weights: several runs find their data themselves",
+        goes: "requires a single run or --weights: several runs each use their own data",
       },
       {
         flags: ["checkpoint"],
         counts: ({ pretrained, weights }) => pretrained === undefined || weights !== undefined,
-        goes: "goes with a run: published weights have no epochs",
+        goes: "requires a run: published weights have no epochs",
       },
     ]);
     command.action(async (runs: readonly string[], options: Options) => {
@@ -166,7 +170,7 @@ export const evaluate: CliCommand = {
             ? await judgeSeveral(runs, options)
             : await judgeRun(run, options);
       if (options.failUnder !== undefined && result.accuracy < options.failUnder) {
-        say(`below the ${percent(options.failUnder)} asked for`);
+        say(`below the required ${percent(options.failUnder)}`);
         process.exitCode = ExitCode.gate;
       }
     });
@@ -187,7 +191,7 @@ async function judgeRun(name: string, options: Options): Promise<TestResult> {
   await ensureNative();
   const data = await openDataOfRun(dir, options, ["test"]);
   const compute = chooseCompute(config);
-  using interrupt = new Interrupt("stopping; the run is as it was");
+  using interrupt = new Interrupt("stopping; the run is unchanged");
   const result = await evaluateRun(dir, data, compute, {
     ...{ onNote: note, pictures: drawRun, signal: interrupt.signal },
   });
@@ -222,7 +226,7 @@ async function judgeWeights(options: Options): Promise<TestResult> {
     ...{ onBadImage, pixelRange },
   });
   if (options.pixelRange !== undefined && data.set.pixelRange === undefined) {
-    throw new UsageError(`--pixel-range: ${data.name} has images of 8 bits`);
+    throw new UsageError(`--pixel-range: ${data.name} has 8-bit images`);
   }
   const parsed = precision.safeParse(options.precision);
   if (!parsed.success) {

@@ -30,7 +30,7 @@ interface Options extends WeightsFlags, RunDataFlags {
 export const exportCommand: CliCommand = {
   register(command) {
     refuseUnused(command, [
-      { flags: ["maxDrop"], counts: ({ int8 }) => int8 === true, goes: "goes with --int8" },
+      { flags: ["maxDrop"], counts: ({ int8 }) => int8 === true, goes: "requires --int8" },
     ]);
     addRunDataFlags(command)
       .argument("<run>", "a run's folder, or its name")
@@ -49,7 +49,7 @@ export const exportCommand: CliCommand = {
       )
       .option(
         "--max-difference <d>",
-        "exit with 3 where an output differs by more from the model's; default 0.0001 of the largest output, --half 0.01, --int8 0.5",
+        "exit with 3 if an output differs by more from the model's; default 0.0001 of the largest output, with --half 0.01, with --int8 0.5",
         difference,
       )
       .option("--dynamic-batch", "batches of any size", true)
@@ -112,7 +112,7 @@ function tell(
   say(`${folder}: ${(bytes / 1e6).toFixed(1)} MB in ${precision}, opset ${opset}, ${nodes} nodes`);
   say(
     `ONNX Runtime on ${parity.images} ${parity.split} images: outputs differ by up to ` +
-      `${parity.maxDifference.toExponential(2)} where the largest is ${Number(parity.largestOutput.toPrecision(3))}, ${percent(parity.agreement)} get the same class`,
+      `${parity.maxDifference.toExponential(2)} (the largest output is ${Number(parity.largestOutput.toPrecision(3))}), ${percent(parity.agreement)} get the same class`,
   );
   if (parity.resizing) {
     const { largest, mean } = parity.resizing;
@@ -130,7 +130,7 @@ function tell(
 function difference(text: string): number {
   const value = Number(text);
   if (text.trim() !== "" && value >= 0 && Number.isFinite(value)) return value;
-  throw new UsageError(`--max-difference: "${text}" given; allowed: a number from 0 on`);
+  throw new UsageError(`--max-difference: "${text}" given; allowed: a number of at least 0`);
 }
 
 /** The images that a file is compared with its model on: validation images where the run has any. */

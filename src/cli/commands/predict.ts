@@ -38,14 +38,14 @@ export const predict: CliCommand = {
       {
         flags: ["out"],
         counts: (_, [model]) => exportedFile(String(model)) === undefined,
-        goes: "goes with a run's name: this is an exported file",
+        goes: "requires a run's name: this is an exported file",
       },
     ]);
     command
       .argument("<model>", "an exported file (model.onnx) or its folder, or a run's folder or name")
       .argument(
         "<images...>",
-        "files, folders, or - for standard input: one image, or paths, one a line",
+        "files, folders, or - for standard input: one image, or one path per line",
       )
       .option("--top <n>", "classes named for each image", wholeNumber("--top", 1), 5)
       .option("--batch-size <n>", "images at a time", wholeNumber("--batch-size", 1), 32)

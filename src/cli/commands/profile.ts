@@ -42,7 +42,7 @@ export const profile: CliCommand = {
   register(command) {
     command
       .option("--model <name>", "architecture; may be given several times", several)
-      .option("--weights <name>", "instead of --model: a run, whose model is measured")
+      .option("--weights <name>", "instead of --model: profile the model of a run")
       .option("--data <name>", "data set whose images are read, and its loader with them")
       .option(
         "--input <CxHxW>",
@@ -87,17 +87,17 @@ export const profile: CliCommand = {
       {
         flags: ["classes"],
         counts: ({ data }) => data === undefined,
-        goes: "goes with drawn images: those of --data have their own classes",
+        goes: "cannot be combined with --data, which has its own classes",
       },
       {
         flags: ["mirror"],
         counts: ({ data }) => data !== undefined,
-        goes: "goes with --data: drawn images are fetched from nowhere",
+        goes: "requires --data: random images are not downloaded",
       },
       {
         flags: ["out"],
         counts: ({ into, weights }) => into === undefined || weights !== undefined,
-        goes: "does not go with --into, which is the folder of the results",
+        goes: "cannot be combined with --into, which names the output folder",
       },
     ]);
   },
@@ -152,17 +152,17 @@ async function run(options: Options): Promise<void> {
 
 function modelsOf({ model, weights, out }: Options): ModelName[] {
   if (model !== undefined && weights !== undefined) {
-    throw new UsageError("--model and --weights: one of them says what is measured");
+    throw new UsageError("--model and --weights cannot be combined");
   }
   const named = model ?? [weights && modelOfWeights(weights, out)].filter((name) => !!name);
   if (named.length > 0) return [...new Set(named.map((name) => parseModelName(name!)))];
   if (weights !== undefined) {
-    throw new UsageError(`--weights ${weights}: it does not say which model it is of`, {
-      hint: "name it as --model",
+    throw new UsageError(`--weights ${weights}: it does not say which model it belongs to`, {
+      hint: "name the model with --model",
     });
   }
   throw new UsageError("--model is missing", {
-    hint: "as --model resnet50, or a run as --weights; `thaw models` lists the models",
+    hint: "use --model resnet50, or --weights with a run; `thaw models` lists the models",
   });
 }
 

@@ -19,7 +19,7 @@ export const push: CliCommand = {
       {
         flags: ["out"],
         counts: (_, [folder]) => !existsSync(join(String(folder), "model.onnx")),
-        goes: "goes with a run's name: this is an export's folder",
+        goes: "requires a run's name: this is an export folder",
       },
     ]);
     command

@@ -41,7 +41,7 @@ export const train: CliCommand = {
       .option("--config <file>", "YAML or JSON file with any of the keys below; flags win over it")
       .option(
         "--resume <run>",
-        "go on with a run that was interrupted, with its own config; with a finished one if more --epochs are given",
+        "resume an interrupted run with its own config, or a finished run with more --epochs",
       )
       .option("--skip-missing", `with --resume: ${skipMissingHelp}`)
       .option("--overwrite", "replace a run of the same name")
@@ -58,12 +58,12 @@ export const train: CliCommand = {
       {
         flags: ["config", "overwrite"],
         counts: ({ resume }) => resume === undefined,
-        goes: "does not go with --resume: the run has its own config, and is kept",
+        goes: "cannot be combined with --resume: the run is kept, with its own config",
       },
       {
         flags: ["skipMissing"],
         counts: ({ resume }) => resume !== undefined,
-        goes: "goes with --resume: a new run is trained on the images that are there",
+        goes: "requires --resume: a new run uses the images that are there",
       },
     ]);
     command.action(async (options: Options) => {
@@ -152,7 +152,7 @@ function describe(summary: Summary, dir: string): string {
     ...(leftOut === undefined
       ? []
       : [
-          `left out, as missing or changed: ${leftOut.train} training, ${leftOut.val} validation and ${leftOut.test} test images`,
+          `left out because they are missing or have changed: ${leftOut.train} training, ${leftOut.val} validation and ${leftOut.test} test images`,
         ]),
     ...(unusable === undefined ? [] : [unusableLine(unusable)]),
     `everything is in ${dir}`,

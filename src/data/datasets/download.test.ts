@@ -87,10 +87,10 @@ test.each([
   ["/broken", /\/broken: HTTP 503/, {}],
   ["/circle", /more than 5 redirects/, {}],
   ["/cut", /\/cut: the connection was cut after \d+ of 300000 bytes/, {}],
-  ["/stall", /\/stall: nothing came for 0.2 s after 1000 of 300000 bytes/, { stallMs: 200 }],
-  ["/drip", /\/drip: less than 1024 bytes a second came for 0.2 s after \d+/, { stallMs: 200 }],
+  ["/stall", /\/stall: no data arrived for 0.2 s after 1000 of 300000 bytes/, { stallMs: 200 }],
+  ["/drip", /\/drip: less than 1024 bytes a second arrived for 0.2 s after \d+/, { stallMs: 200 }],
   ["/nowhere", /redirects to http:\/\/\[bad, which is not an http or https address/, {}],
-  ["/silent", /\/silent: nothing came for 0.2 s/, { stallMs: 200 }],
+  ["/silent", /\/silent: no data arrived for 0.2 s/, { stallMs: 200 }],
   ["/file", /300000 bytes or more, expected at most 200000/, { maxBytes: 200_000 }],
   ["/encoded", /bytes or more, expected at most 200000/, { maxBytes: 200_000 }],
 ])("%s fails and leaves nothing: %s", async (path, message, options) => {

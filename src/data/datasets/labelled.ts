@@ -57,7 +57,7 @@ async function ofFiles(
     throw new UsageError(`--split ${split}: ${data} has no such split`, {
       hint: `it has ${Object.entries(counts)
         .map(([own, count]) => `${own} (${count} images)`)
-        .join(" and ")}; all takes every image`,
+        .join(" and ")}; --split all uses every image`,
     });
   }
   const listed: FileImageSet = fileSet(listing, split === "all" ? undefined : split);

@@ -57,7 +57,7 @@ export async function locateData(location: DataLocation): Promise<Source> {
   if (csv !== undefined && !isCsv) {
     const [key] = Object.keys(csv) as [string];
     const flag = `--${key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-    throw new UsageError(`${flag}: --data ${data} is no CSV`, { hint: "leave it out" });
+    throw new UsageError(`${flag}: --data ${data} is not a CSV`, { hint: "leave it out" });
   }
   if (isCsv) return { kind: "files", listing: listCsv(resolve(data), { ...csv, requireWhole }) };
   if (isBuiltin(data)) {
@@ -81,14 +81,14 @@ async function listPath(
   }
   if (isTemporary(basename(path))) {
     throw new UsageError(
-      `--data ${data}: is a file that Thaw had not finished when it was stopped`,
-      { hint: "run the command that made it again; this file can be deleted" },
+      `--data ${data}: is an incomplete file, left by a Thaw command that was stopped`,
+      { hint: "run that command again; this file can be deleted" },
     );
   }
   const packed = /\.(zip|tar|tgz|txz|tar\.gz|tar\.xz)$/i;
   if (!packed.test(path)) {
     throw new UsageError(`--data ${data}: is no folder, archive or CSV by its name`, {
-      hint: "wanted: a folder of class folders, a .zip, .tar, .tar.gz or .tar.xz of one, or a .csv or .tsv",
+      hint: "expected: a folder of class folders, a .zip, .tar, .tar.gz or .tar.xz of one, or a .csv or .tsv",
     });
   }
   const name = basename(path).replace(packed, "");

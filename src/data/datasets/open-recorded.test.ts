@@ -90,14 +90,17 @@ test("an image that was renamed is found by its content", async () => {
   const data = await open();
   expect(data.test.count).toBe(before.test.count);
   expect(data.fingerprint).toBe(before.fingerprint);
-  expect(notes[0]).toContain(`1 image has another name: ${testImage()} → `);
+  expect(notes[0]).toContain(`1 image was renamed: ${testImage()} → `);
 });
 
 test.each([
   ["is missing", (file: string) => rmSync(file)],
-  ["has other content", (file: string) => cpSync(join(photos, namesOf(before, "train")[0]!), file)],
   [
-    "has other content",
+    "has different content",
+    (file: string) => cpSync(join(photos, namesOf(before, "train")[0]!), file),
+  ],
+  [
+    "has different content",
     (file: string) => {
       // Cut, as a copy that was broken off.
       writeFileSync(file, "");
@@ -189,7 +192,9 @@ test("a prepared folder's run names and leaves out what is missing or has change
   writeFileSync(join(out, changed!), Buffer.alloc(size, 7));
   const choice = { data: out, run: "a", cache, needs: ["test"] as const };
   await expect(openRecorded(own, choice)).rejects.toThrow(
-    new RegExp(`2 of the \\d+ test images of a: ${gone} is missing, ${changed} has other content`),
+    new RegExp(
+      `2 of the \\d+ test images of a: ${gone} is missing, ${changed} has different content`,
+    ),
   );
   const data = await openRecorded(own, { ...choice, skipMissing: true });
   expect(data.leftOut?.map(({ file }) => file)).toEqual([gone, changed]);

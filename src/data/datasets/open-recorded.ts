@@ -59,12 +59,9 @@ export async function openRecorded(
 ): Promise<DatasetSplits> {
   const { run } = choice;
   if (recorded.kind === "given") {
-    throw new ThawError(
-      `${run} was trained on data that a program gave it, not a file's or folder's`,
-      {
-        hint: "go on with it from that program",
-      },
-    );
+    throw new ThawError(`${run} was trained on data passed in by a program, not on files`, {
+      hint: "resume it from that program",
+    });
   }
   const source = await locateData({ ...choice, requireWhole: false });
   if (source.kind !== (recorded.kind === "rows" ? "memory" : "files")) throw otherData(choice);
@@ -181,9 +178,9 @@ async function findImages(
   const files = new Map<RecordedImage, ListedFile>();
   const wrong = new Map<RecordedImage, string>();
   named.forEach(({ image, file }, i) => {
-    if (digests[i] !== image.sha256) wrong.set(image, "has other content");
+    if (digests[i] !== image.sha256) wrong.set(image, "has different content");
     else if (classKey(file.className) !== classKey(classes[image.label]!)) {
-      wrong.set(image, `is of ${file.className}, and was of ${classes[image.label]}`);
+      wrong.set(image, `is now in class ${file.className}, was in ${classes[image.label]}`);
     } else files.set(image, file);
   });
   const notes: string[] = [];
@@ -209,8 +206,8 @@ async function findImages(
     added -= [...renamed.values()].filter(({ name }) => !known.has(name)).length;
     if (renamed.size > 0) {
       const names = [...renamed].map(([{ file }, { name }]) => `${file} → ${name}`);
-      const have = names.length === 1 ? "has" : "have";
-      notes.push(`${countOf(names.length)} ${have} another name: ${someOf(names, 3)}`);
+      const were = names.length === 1 ? "was" : "were";
+      notes.push(`${countOf(names.length)} ${were} renamed: ${someOf(names, 3)}`);
     }
   }
   const leftOut = lost
@@ -266,8 +263,8 @@ function missing(
   });
   return new ThawError(parts.join("\n"), {
     hint: skipMissing
-      ? "none would be left: put them back"
-      : "put them back, say where they are now with --data, or go on without them: --skip-missing",
+      ? "no images would remain: restore the files"
+      : "restore the files, give their new location with --data, or leave them out with --skip-missing",
   });
 }
 

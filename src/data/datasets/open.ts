@@ -47,8 +47,8 @@ export async function openDataset(spec: DatasetSpec): Promise<DatasetSplits> {
   }
   // What is evaluated has the range of its model, whether it needs it or not.
   if (spec.pixelRange === undefined || spec.reads !== undefined) return splitLoaded(source, spec);
-  throw new UsageError(`--pixel-range: ${source.name} has images of 8 bits`, {
-    hint: "leave it out: they are taken as they are",
+  throw new UsageError(`--pixel-range: ${source.name} has 8-bit images`, {
+    hint: "leave it out: 8-bit images are used as they are",
   });
 }
 
@@ -141,7 +141,7 @@ async function openListing(all: Listing, spec: DatasetSpec): Promise<DatasetSpli
 function withoutTraining({ files }: Listing, data: string): UsageError {
   const splits = [...new Set(files.map(({ split }) => split))].join(" and ");
   return new UsageError(`--data ${data}: all of its ${files.length} images are in ${splits}`, {
-    hint: "training needs images of the split train; to evaluate a model on these images: thaw evaluate --weights <model> --data <this>",
+    hint: "training needs images in the train split; to evaluate a model on these images: thaw evaluate --weights <model> --data <this>",
   });
 }
 

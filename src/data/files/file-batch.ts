@@ -112,10 +112,11 @@ function readChecked(path: string, stamp: string): Uint8Array {
   let content: Uint8Array;
   try {
     // A pipe or a device could be waited for for ever.
-    if (!statSync(path).isFile()) throw new Error("it is no regular file");
+    if (!statSync(path).isFile()) throw new Error("it is not a regular file");
     content = readFileSync(path);
   } catch (cause) {
-    const why = (cause as NodeJS.ErrnoException).code === "ENOENT" ? "it is gone" : String(cause);
+    const why =
+      (cause as NodeJS.ErrnoException).code === "ENOENT" ? "it no longer exists" : String(cause);
     throw new ThawError(`${path}: cannot be read: ${why}`, { hint, cause });
   }
   checkStamp(path, content, stamp);

@@ -211,7 +211,7 @@ describe("files that are not as they were", () => {
     const set = fileSet();
     rmSync(set.files[3]!);
     const gone = await failure(load(set, { fit: center }));
-    expect(gone.message).toContain(`${set.files[3]}: cannot be read: it is gone`);
+    expect(gone.message).toContain(`${set.files[3]}: cannot be read: it no longer exists`);
     expect(gone.hint).toContain("have changed since");
 
     const other = fileSet();

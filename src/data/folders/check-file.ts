@@ -72,11 +72,11 @@ export class FileChecker {
 function readWhole(path: string): Uint8Array {
   try {
     // A pipe or a device could be waited for for ever.
-    if (!statSync(path).isFile()) throw new Error("it is no regular file");
+    if (!statSync(path).isFile()) throw new Error("it is not a regular file");
     return readFileSync(path);
   } catch (cause) {
     const gone = (cause as NodeJS.ErrnoException).code === "ENOENT";
-    const why = gone ? "it is gone" : (cause as Error).message;
+    const why = gone ? "it no longer exists" : (cause as Error).message;
     throw new ThawError(`${path}: cannot be read: ${why}`, { cause });
   }
 }

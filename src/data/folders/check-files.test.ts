@@ -214,7 +214,7 @@ describe("what nothing can be learned from", () => {
       (i) => `${i}.jpg`,
     );
     expect(error.message).toBe(
-      "all 8 training images are of one colour (RGB 0, 0, 0): nothing can be learned",
+      "all 8 training images are a single colour (RGB 0, 0, 0): nothing can be learned",
     );
   });
 
@@ -224,9 +224,7 @@ describe("what nothing can be learned from", () => {
       async () => one,
       (i) => `${i}.jpg`,
     );
-    expect(error.message).toBe(
-      "all 8 training images are the same picture: nothing can be learned",
-    );
+    expect(error.message).toBe("all 8 training images are identical: nothing can be learned");
   });
 });
 
@@ -242,7 +240,7 @@ describe("images of 16 bits", () => {
   it("that use few of their values are told of, with the range to give", async () => {
     const { open } = withFixture("twelve-of-16.tif", some);
     expect((await open()).notes).toContain(
-      "warning: the values of 3 16-bit images go up to 3797 of 65535, so that 15 of 256 grey levels are used: if 4095 is white, give --pixel-range 0,4095",
+      "warning: the values of 3 16-bit images only go up to 3797 of 65535, which uses 15 of 256 grey levels: if 4095 is white, use --pixel-range 0,4095",
     );
     expect((await open({ pixelRange: [0, 4095] })).notes.join()).not.toContain("16-bit");
     for (const fine of ["twelve-of-16-said.tif", "grey-16.tif"]) {
@@ -262,8 +260,8 @@ describe("images of 16 bits", () => {
   it("signed samples without a range are named, with what to give", async () => {
     const { open, fails } = withFixture("signed-16.tif", some);
     const { message, hint } = await fails();
-    expect(message).toContain("train/cat/0.jpg: its samples are signed integers of 16 bits");
-    expect(hint).toMatch(/^give both as --pixel-range BLACK,WHITE/);
+    expect(message).toContain("train/cat/0.jpg: its samples are 16-bit signed integers");
+    expect(hint).toMatch(/^set them for all images with --pixel-range BLACK,WHITE/);
     expect(sizes(await open({ pixelRange: [-32768, 32767] }))).toEqual([28, 6, 6]);
   });
 
@@ -271,14 +269,14 @@ describe("images of 16 bits", () => {
     const { fails, open } = photographs();
     const error = await fails({ pixelRange: [0, 4095] });
     expect(error).toBeInstanceOf(UsageError);
-    expect(error.message).toContain("no image has more than 8 bits a sample");
+    expect(error.message).toContain("no image has more than 8 bits per sample");
     await open({ pixelRange: [0, 4095], reads: ["test"] });
   });
 
   it("pages beside the first are told of", async () => {
     const { open } = withFixture("two-pages.tif", some);
     expect((await open()).notes).toContain(
-      "warning: of 3 TIFF files with several pages the first page is used",
+      "warning: only the first page is used of 3 TIFF files with several pages",
     );
   });
 });

@@ -163,7 +163,7 @@ function tooMany(bad: readonly Unusable[], total: number): ThawError {
   return new ThawError(
     `${bad.length} of ${total} images (${share.toFixed(1)} %) cannot be used:\n${lines(bad)}`,
     {
-      hint: `--on-bad-image skip leaves out ${100 * MOST_UNUSABLE} % at most: look at what happened to them, or set them aside with \`thaw data prepare\``,
+      hint: `--on-bad-image skip leaves out ${100 * MOST_UNUSABLE} % at most: check what happened to these files, or set them aside with \`thaw data prepare\``,
     },
   );
 }
@@ -172,16 +172,16 @@ function refuseIdentical(train: readonly GoodFile[]): void {
   const [first] = train;
   if (train.length < 2 || train.some(({ look }) => look !== first!.look)) return;
   const colour = /^rgb (\d+) (\d+) (\d+)$/.exec(first!.look)?.slice(1).join(", ");
-  const what = colour === undefined ? "the same picture" : `of one colour (RGB ${colour})`;
+  const what = colour === undefined ? "identical" : `a single colour (RGB ${colour})`;
   throw new ThawError(`all ${train.length} training images are ${what}: nothing can be learned`, {
-    hint: "look at the files: they may be masks, or 16-bit images whose values are too small to be seen (--pixel-range)",
+    hint: "check the files: they may be masks, or 16-bit images whose values are too small to be visible (--pixel-range)",
   });
 }
 
 function refuseIdleRange(good: readonly GoodFile[], range: PixelRange | undefined): void {
   if (range === undefined || good.length === 0 || good.some(({ depth }) => depth)) return;
-  throw new UsageError("--pixel-range: no image has more than 8 bits a sample", {
-    hint: "images of 8 bits are taken as they are: leave it out",
+  throw new UsageError("--pixel-range: no image has more than 8 bits per sample", {
+    hint: "leave it out: 8-bit images are used as they are",
   });
 }
 
@@ -216,7 +216,7 @@ function depthNotes(good: readonly GoodFile[]): string[] {
   const levels = Math.floor(most / 256) + 1;
   const white = (2 ** bits - 1).toString();
   return [
-    `warning: the values of ${deep.length} 16-bit images go up to ${most} of 65535, so that ${levels} of 256 grey levels are used: if ${white} is white, give --pixel-range 0,${white}`,
+    `warning: the values of ${deep.length} 16-bit images only go up to ${most} of 65535, which uses ${levels} of 256 grey levels: if ${white} is white, use --pixel-range 0,${white}`,
   ];
 }
 
@@ -224,5 +224,7 @@ function pageNotes(good: readonly GoodFile[]): string[] {
   const count = good.filter(({ pages }) => pages !== undefined).length;
   return count === 0
     ? []
-    : [`warning: of ${count} TIFF files with several pages the first page is used`];
+    : [
+        `warning: only the first page is used of ${count} TIFF ${count === 1 ? "file" : "files"} with several pages`,
+      ];
 }

@@ -92,7 +92,7 @@ export function findColumns(
   const twice = columns.find(({ name }, i) => columns.findIndex((c) => c.name === name) !== i);
   if (twice !== undefined) throw finder.twice(twice.name);
   const classes = columns.map(({ name }) => name).join(", ");
-  notes.push(`labels are the column that is 1, of ${classes}`);
+  notes.push(`labels are one-hot: the column that is 1, of ${classes}`);
   return { path, label: { kind: "one-hot", columns }, split, notes };
 }
 
@@ -113,8 +113,8 @@ export function oneHotClass(
   return {
     wrong:
       ones.length === 0
-        ? `none of the columns ${of} is 1: the image has no class`
-        : `${ones.join(" and ")} are both 1: an image has one class here`,
+        ? `none of the columns ${of} is 1, so the image has no class`
+        : `${ones.join(" and ")} are both 1, but an image can have only one class`,
   };
 }
 
@@ -173,13 +173,13 @@ class Finder {
     const looksLikeData = this.#header.some((cell) => isImageName(cell));
     return new UsageError(this.#first(), {
       hint: looksLikeData
-        ? "the first row is an image, and a header is wanted there: put the line path,label above it"
-        : "wanted: path,label or path,label,split, then a row for each image; other names of columns by --path-column and --label-column",
+        ? "the first row is an image, not a header: add the line path,label above it"
+        : "expected: path,label or path,label,split, then one row per image; for other column names use --path-column and --label-column",
     });
   }
 
   withoutLabel(): UsageError {
-    return new UsageError(`${this.#first()}, in which no column is known to have labels`, {
+    return new UsageError(`${this.#first()}, in which no column is recognised as the labels`, {
       hint: "call it label or class, or name it with --label-column",
     });
   }
@@ -187,7 +187,7 @@ class Finder {
   twice(name: string): UsageError {
     const at = this.#names.flatMap((own, i) => (own === folded(name) ? [i + 1] : []));
     return new UsageError(
-      `${this.#file}: the column ${quoted(name)} is there twice (columns ${at.join(" and ")})`,
+      `${this.#file}: the column ${quoted(name)} appears twice (columns ${at.join(" and ")})`,
       { hint: "remove or rename one of them" },
     );
   }

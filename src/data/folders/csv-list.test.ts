@@ -38,17 +38,17 @@ test("with a column of splits", () => {
 
 test.each([
   ["path,label\n1.jpg,cat\nno.jpg,dog\n", "line 3: there is no file"],
-  ["path,label\n1.jpg,cat\n./1.jpg,dog\n", "line 3: ./1.jpg stands in line 2 already"],
-  ["path,label\n1.jpg,\n", "line 2: a path and a label are wanted"],
+  ["path,label\n1.jpg,cat\n./1.jpg,dog\n", "line 3: ./1.jpg is already listed in line 2"],
+  ["path,label\n1.jpg,\n", "line 2: a path and a label are required"],
   [
     "path,label,split\n1.jpg,cat,holdout\n",
-    'line 2: the split "holdout" is none of train, training, trainval, val',
+    'line 2: unknown split "holdout"; allowed: train, training, trainval, val',
   ],
   ["1.jpg,cat\n2.jpg,dog\n", 'its first row is "1.jpg,cat"'],
   ["path,label\n", "lists no images"],
   ["", 'its first row is ""'],
   ["path,label\n1.jpg,cat,more\n", "line 2 has 3 fields, the first row 2"],
-  ["path,label\n1.jpg,\0\n", "is no CSV"],
+  ["path,label\n1.jpg,\0\n", "is not a CSV"],
 ])("%j is refused by the line", (text, message) => {
   expect(() => list(text)).toThrow(message);
 });
@@ -63,5 +63,7 @@ test("an unknown file says where it was looked for", () => {
   })() as UsageError;
   expect(failure).toBeInstanceOf(UsageError);
   expect(failure.message).toContain(join(root, "sub/no.jpg"));
-  expect(failure.hint).toBe("paths are from the CSV's own folder; --image-folder names another");
+  expect(failure.hint).toBe(
+    "paths are relative to the CSV's own folder; use --image-folder for another",
+  );
 });

@@ -43,12 +43,12 @@ export function listCsv(
       new UsageError(`${file}: line ${line}: ${what}`, hint === undefined ? {} : { hint });
     const written = fields[columns.path]!;
     const className = labelOf(fields, columns.label, wrong);
-    if (written.trim() === "" || className === "") throw wrong("a path and a label are wanted");
+    if (written.trim() === "" || className === "") throw wrong("a path and a label are required");
     const lost = [written, className].find((cell) => cell.includes("\ufffd"));
     if (lost !== undefined) {
       throw wrong(
-        `${JSON.stringify(lost)} holds U+FFFD, which stands where a letter was lost`,
-        "write the CSV anew, as UTF-8, from where the names are whole",
+        `${JSON.stringify(lost)} contains U+FFFD, which marks a lost character`,
+        "export the CSV again as UTF-8, from a source with intact names",
       );
     }
     const found = paths.find(written, wrong);
@@ -57,7 +57,7 @@ export function listCsv(
       continue;
     }
     const before = lineOf.get(found.path);
-    if (before !== undefined) throw wrong(`${written} stands in line ${before} already`);
+    if (before !== undefined) throw wrong(`${written} is already listed in line ${before}`);
     lineOf.set(found.path, line);
     const listed = { ...found, className };
     if (columns.split === undefined) {
@@ -67,7 +67,7 @@ export function listCsv(
     const split = splitOfWord(fields[columns.split]!.trim());
     if (split === undefined) {
       const given = JSON.stringify(fields[columns.split]);
-      throw wrong(`the split ${given} is none of ${knownSplits.join(", ")}`);
+      throw wrong(`unknown split ${given}; allowed: ${knownSplits.join(", ")}`);
     }
     files.push({ ...listed, split });
   }
@@ -84,18 +84,18 @@ function labelOf(
   if (label.kind === "column") return fromCell(fields[label.at]!.trim());
   const found = oneHotClass(fields, label.columns);
   if ("className" in found) return found.className;
-  throw wrong(found.wrong, "give one label an image, in a column that --label-column names");
+  throw wrong(found.wrong, "give each image one label, in the column named by --label-column");
 }
 
 function readText(file: string): ReturnType<typeof decodeText> {
   const { size } = statSync(file);
   if (size > MAX_BYTES) {
-    throw new UsageError(`${file}: is of ${size} bytes, and ${MAX_BYTES} are read at most`, {
-      hint: "leave out the columns that no training needs, or split the file",
+    throw new UsageError(`${file}: has ${size} bytes; at most ${MAX_BYTES} are read`, {
+      hint: "remove the columns that are not needed, or split the file",
     });
   }
   const { text, notes } = decodeText(readFileSync(file), file);
-  if (text.includes("\0")) throw new UsageError(`${file}: is no CSV: it holds zero bytes`);
+  if (text.includes("\0")) throw new UsageError(`${file}: is not a CSV: it contains zero bytes`);
   return { text, notes };
 }
 

@@ -69,7 +69,7 @@ describe("layouts", () => {
 
   test("a letter that was lost before is no class", () => {
     expect(refusal("path,label\nimg/0.png,B\ufffdr\n")).toContain(
-      'line 2: "B\ufffdr" holds U+FFFD, which stands where a letter was lost → write the CSV anew',
+      'line 2: "B\ufffdr" contains U+FFFD, which marks a lost character → export the CSV again',
     );
   });
 
@@ -82,7 +82,7 @@ describe("layouts", () => {
     const forms = rows("B\u00e4r", "Ba\u0308r", "Cat", "cat");
     expect(forms.classes).toEqual(["B\u00e4r", "Cat"]);
     expect(forms.notes.join()).toContain("U+0061 U+0308");
-    expect(forms.notes.join()).toContain('"Cat" and "cat" are one class');
+    expect(forms.notes.join()).toContain('"Cat" and "cat" are treated as one class');
   });
 });
 
@@ -106,7 +106,7 @@ describe("columns", () => {
   test("one-hot columns, as ISIC's", () => {
     const isic = "image,MEL,NV,BCC\n0,0.0,1.0,0.0\n1,1.0,0.0,0.0\n";
     expect(pairs(isic)).toEqual(["1.png: MEL", "0.png: NV"]);
-    expect(list(isic).notes[0]).toBe("labels are the column that is 1, of MEL, NV, BCC");
+    expect(list(isic).notes[0]).toBe("labels are one-hot: the column that is 1, of MEL, NV, BCC");
     expect(refusal("image,MEL,NV\n0,1,0\n1,1,1\n")).toContain("line 3: MEL and NV are both 1");
     expect(refusal("image,MEL,NV\n0,0,0\n1,1,0\n")).toContain(
       "line 2: none of the columns MEL, NV",
@@ -117,13 +117,13 @@ describe("columns", () => {
   });
 
   test.each([
-    ["0.png,cat\n1.png,dog\n", "the first row is an image, and a header is wanted there"],
-    ["where,what\n0.png,cat\n", "other names of columns by --path-column and --label-column"],
-    ["path,size,date\n0.png,3,x\n", "in which no column is known to have labels"],
-    ["path,label,label\n0.png,cat,dog\n", '"label" is there twice (columns 2 and 3)'],
-    ["path,Label,label \n0.png,cat,dog\n", "is there twice (columns 2 and 3)"],
+    ["0.png,cat\n1.png,dog\n", "the first row is an image, not a header"],
+    ["where,what\n0.png,cat\n", "for other column names use --path-column and --label-column"],
+    ["path,size,date\n0.png,3,x\n", "in which no column is recognised as the labels"],
+    ["path,label,label\n0.png,cat,dog\n", '"label" appears twice (columns 2 and 3)'],
+    ["path,Label,label \n0.png,cat,dog\n", "appears twice (columns 2 and 3)"],
     ["path,class,category\n0.png,cat,pet\n", 'the labels could be in "class" or "category"'],
-    ["image,A,A\n0,1,0\n", '"A" is there twice'],
+    ["image,A,A\n0,1,0\n", '"A" appears twice'],
   ])("%j is refused, and how to go on is said", (text, message) => {
     expect(refusal(text)).toContain(message);
   });
@@ -174,7 +174,7 @@ describe("paths", () => {
     ["C:\\data\\0.png", "is a path on a Windows drive"],
     ["D:/data/0.png", "is a path on a Windows drive"],
     ["\\\\server\\share\\0.png", "is a path on a Windows drive"],
-    ["https://example.org/0.png", "is an address, not a file → download the images"],
+    ["https://example.org/0.png", "is a URL, not a file → download the images"],
     ["img/9.png", "there is no file "],
   ])("%s is refused with the line", (path, message) => {
     images("img/0.png");
@@ -191,7 +191,7 @@ describe("paths", () => {
   test("an image that stands there twice under two names is found", () => {
     images("a/0.png");
     expect(refusal("path,label\na/0.png,cat\na\\0.png,cat\n")).toContain(
-      "line 3: a\\0.png stands in line 2 already",
+      "line 3: a\\0.png is already listed in line 2",
     );
   });
 });

@@ -53,13 +53,13 @@ export class CsvPaths {
   ): FoundImage | undefined {
     const cell = written.trim();
     if (/^[a-z][a-z0-9+.-]+:\/\//i.test(cell)) {
-      throw wrong(`${cell} is an address, not a file`, "download the images, and give their paths");
+      throw wrong(`${cell} is a URL, not a file`, "download the images and list their paths");
     }
     const isWindows = /^([a-z]:[\\/]|\\\\)/i.test(cell) && sep === "/";
     if (isWindows) {
       throw wrong(
         `${cell} is a path on a Windows drive, which this machine does not have`,
-        "write paths from the CSV's own folder, as images\\1.jpg, or names alone with --image-folder",
+        "use paths relative to the CSV's folder, such as images\\1.jpg, or file names alone with --image-folder",
       );
     }
     const isEscaped = fromCell(cell) !== cell;
@@ -81,8 +81,8 @@ export class CsvPaths {
     return wrong(
       `there is no file ${resolve(this.#base, written.trim())}`,
       this.#isNamed
-        ? "paths are from the folder that --image-folder names"
-        : "paths are from the CSV's own folder; --image-folder names another",
+        ? "paths are relative to the folder given by --image-folder"
+        : "paths are relative to the CSV's own folder; use --image-folder for another",
     );
   }
 
@@ -115,7 +115,7 @@ export class CsvPaths {
     const own = candidates.filter(({ below }) => firstWord(below) === this.#stem);
     if (own.length === 1) return own[0];
     throw wrong(
-      `${cell} could be ${someOf(candidates.map(({ below }) => below).sort())}`,
+      `${cell} matches several files: ${someOf(candidates.map(({ below }) => below).sort())}`,
       "give paths with folder and extension, or name the folder with --image-folder",
     );
   }
@@ -130,7 +130,7 @@ function namedFolder(root: string, folder: string): string {
   const found = places.find((place) => statSync(place, { throwIfNoEntry: false })?.isDirectory());
   if (found !== undefined) return found;
   throw new UsageError(`--image-folder ${folder}: there is no such folder`, {
-    hint: `it was looked for as ${[...new Set(places)].join(" and ")}`,
+    hint: `tried ${[...new Set(places)].join(" and ")}`,
   });
 }
 
@@ -156,9 +156,12 @@ function indexOf(base: string): ReadonlyMap<string, readonly IndexedFile[]> {
         continue;
       }
       if (++files > MAX_FILES) {
-        throw new UsageError(`${base}: holds more than ${MAX_FILES} files to look for images in`, {
-          hint: "name their folder with --image-folder, or give whole paths",
-        });
+        throw new UsageError(
+          `${base}: contains more than ${MAX_FILES} files, too many to search for images`,
+          {
+            hint: "name the images' folder with --image-folder, or list full paths",
+          },
+        );
       }
       const file = { path, below: name };
       const last = name.slice(name.lastIndexOf("/") + 1);

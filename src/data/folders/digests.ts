@@ -76,7 +76,7 @@ function stateOf(file: string): string {
 
 function unreadable(file: string, cause: Error): ThawError {
   const isGone = (cause as NodeJS.ErrnoException).code === "ENOENT";
-  return new ThawError(`${file}: cannot be read: ${isGone ? "it is gone" : cause.message}`, {
+  return new ThawError(`${file}: cannot be read: ${isGone ? "it no longer exists" : cause.message}`, {
     hint: "open the data again: its images have changed since",
     cause,
   });

@@ -140,7 +140,7 @@ test("a tar whose names are no UTF-8 is refused: two of them could become one", 
   const sum = Number.parseInt(bytes.toString("latin1", 148, 154), 8) + 0xe9 - 0x58;
   bytes.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148);
   await expect(extract(archive("latin.tar", bytes))).rejects.toThrow(
-    'holds the name "a/\ufffd.jpg", which is no UTF-8 text: pack it anew',
+    'holds the name "a/\ufffd.jpg", which is not valid UTF-8: create the archive again',
   );
 });
 

@@ -107,8 +107,8 @@ async function unpackInto(
 
 function unfinished(archive: string): ThawError {
   return new ThawError(
-    `${archive}: was packed of a folder that \`thaw data prepare\` had not finished: images are missing`,
-    { hint: "run that `thaw data prepare` again to its end, and pack the folder again" },
+    `${archive}: was packed from a folder that \`thaw data prepare\` had not finished: images are missing`,
+    { hint: "let that `thaw data prepare` finish, then pack the folder again" },
   );
 }
 

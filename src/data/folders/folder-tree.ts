@@ -77,7 +77,7 @@ function read(
           read(file, entry.name, path === "" ? entry.name : `${path}/${entry.name}`, inside),
         );
     } else if (kind === "nothing") {
-      others.push({ name: entry.name, why: "a link that leads nowhere, or no regular file" });
+      others.push({ name: entry.name, why: "a broken link, or not a regular file" });
     } else {
       const other = otherFile(file, entry.name);
       if (other === undefined) images.push(entry.name);
@@ -96,7 +96,7 @@ function otherFile(path: string, name: string): OtherFile | undefined {
   if (found.kind === "image") return undefined;
   if (found.kind === "other") return { name, why: "not an image" };
   const { format } = found;
-  return { name, format, why: `${format}, which is not decoded` };
+  return { name, format, why: `${format}, which is not supported` };
 }
 
 function kindOf(path: string, entry: Dirent): "file" | "folder" | "nothing" {

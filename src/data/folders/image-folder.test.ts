@@ -55,7 +55,7 @@ test("hidden folders and files are passed over with a note", () => {
   expect(listing.classes).toEqual(["a", "b"]);
   expect(names(listing)).toEqual(["a/1.jpg", "b/1.jpg"]);
   expect(listing.notes).toEqual([
-    "hidden folders are passed over: .ipynb_checkpoints, __MACOSX",
+    "hidden folders are ignored: .ipynb_checkpoints, __MACOSX",
     "1 file is not an image: a/._1.jpg",
   ]);
   expect(listing.passedOver[0]!.why).toBe("a hidden file");
@@ -146,7 +146,7 @@ test("content decides what is an image where the name does not", () => {
     "2 files are not images: a/notes.txt, a/parts.md",
   ]);
   expect(Object.fromEntries(listing.passedOver.map(({ name, why }) => [name, why]))).toMatchObject({
-    "a/5": "HEIC, which is not decoded",
+    "a/5": "HEIC, which is not supported",
     "a/notes.txt": "not an image",
   });
 });
@@ -175,8 +175,10 @@ test("names of one class in other letters are one class, with a note, in any spl
   files("train/Ba\u0308r/1.jpg", "val/B\u00e4r/2.jpg", "test/a/3.jpg", "train/A/1.jpg");
   const listing = listImageFolder(root);
   expect(listing.classes).toEqual(["A", "B\u00e4r", "CAT", "a", "dog"]);
-  expect(listing.notes.join("\n")).toContain('"CAT" and "Cat" and "cat" are one class');
-  expect(listing.notes.join("\n")).toContain("(U+0042 U+0061 U+0308 U+0072) are one class");
+  expect(listing.notes.join("\n")).toContain('"CAT" and "Cat" and "cat" are treated as one class');
+  expect(listing.notes.join("\n")).toContain(
+    "(U+0042 U+0061 U+0308 U+0072) are treated as one class",
+  );
 });
 
 test.skipIf(process.platform !== "linux")(
@@ -186,10 +188,10 @@ test.skipIf(process.platform !== "linux")(
     const bytes = (text: string) => Buffer.from(join(root, text), "latin1");
     mkdirSync(bytes("B\u00e4r"));
     mkdirSync(bytes("B\u00f6r"));
-    expect(() => listImageFolder(root)).toThrow(/: the name B\\x(e4|f6)r is no UTF-8 text/);
+    expect(() => listImageFolder(root)).toThrow(/: the name B\\x(e4|f6)r is not valid UTF-8/);
     rmSync(bytes("B\u00e4r"), { recursive: true });
     rmSync(bytes("B\u00f6r"), { recursive: true });
     writeFileSync(bytes("a/caf\u00e9.jpg"), "");
-    expect(() => listImageFolder(root)).toThrow("the name caf\\xe9.jpg is no UTF-8 text");
+    expect(() => listImageFolder(root)).toThrow("the name caf\\xe9.jpg is not valid UTF-8");
   },
 );

@@ -153,7 +153,7 @@ describe("what is no class is refused, and --classes is the way in", () => {
     ],
     [
       ["{train,test}/{1,2}.jpg", "train.csv"],
-      /has test and train, but no class folders in those for training\n.*train\.csv/,
+      /has test and train, but no class folders for training\n.*train\.csv/,
     ],
     // Images beside what describes them.
     [
@@ -166,37 +166,34 @@ describe("what is no class is refused, and --classes is the way in", () => {
     ],
     // Splits without training images, or of other names.
     [["{Testing,validation}/{a,b}/1.jpg"], /has Testing and validation, but no train folder/],
-    [
-      ["{labeled,unlabeled}/{1,2}.jpg"],
-      /labeled\/, unlabeled\/ are parts of a data set by their names/,
-    ],
+    [["{labeled,unlabeled}/{1,2}.jpg"], /labeled\/, unlabeled\/ look like parts of a data set/],
     [
       ["{training_real,training_fake}/1.jpg"],
-      /training_fake\/, training_real\/ are parts of a data set/,
+      /training_fake\/, training_real\/ look like parts of a data set/,
     ],
     [
       ["{lerne,pruefe}/{cat,dog}/1.jpg"],
-      /lerne\/, pruefe\/ have folders of the same names inside: cat, dog/,
+      /lerne\/, pruefe\/ contain folders with the same names: cat, dog/,
     ],
     // Pieces.
-    [["fold{1,2,3}/{cat,dog}/1.jpg"], /fold1\/, fold2\/, fold3\/ are pieces of a data set/],
-    [["Part {1,2}/1.jpg"], /Part 1\/, Part 2\/ are pieces of a data set/],
+    [["fold{1,2,3}/{cat,dog}/1.jpg"], /fold1\/, fold2\/, fold3\/ look like pieces of a data set/],
+    [["Part {1,2}/1.jpg"], /Part 1\/, Part 2\/ look like pieces of a data set/],
     [
       ["{east,west}/{Cat,dog}/1.jpg"],
-      /east\/, west\/ have folders of the same names inside: cat, dog/,
+      /east\/, west\/ contain folders with the same names: cat, dog/,
     ],
     [
       ["train/{east,west}/{cat,dog}/1.jpg", "test/{east,west}/{cat,dog}/1.jpg"],
-      /DATA\/train: east\/, west\/ have folders of the same names/,
+      /DATA\/train: east\/, west\/ contain folders with the same names/,
     ],
     [
       ["{north,south}/cat/1.jpg", "west/dog/1.jpg"],
-      /north\/, south\/ have folders of the same names inside: cat/,
+      /north\/, south\/ contain folders with the same names: cat/,
     ],
     // Splits below classes.
     [
       ["{cat,dog}/{train,test}/1.jpg"],
-      /cat\/, dog\/ have folders of the same names inside: test, train\nsplits lie above classes/,
+      /cat\/, dog\/ contain folders with the same names: test, train\nsplits come above classes/,
     ],
     // A class, or a split?
     [["{train_images,extra,more}/1.jpg"], /train_images\/ looks like a split, but lies beside/],
@@ -206,7 +203,7 @@ describe("what is no class is refused, and --classes is the way in", () => {
     ],
     [
       ["train/{steam,diesel}/1.jpg", "{bus,car}/1.jpg"],
-      /train\/ may be the training images, or a class beside bus\/, car\//,
+      /train\/ could be the training images, or a class like bus\/, car\//,
     ],
   ])("%j", (patterns, message) => {
     files(...patterns);
@@ -234,7 +231,7 @@ describe("what is no class is refused, and --classes is the way in", () => {
     files("{cat,dog}/{train,test}/1.jpg");
     expect(summary(["cat", "dog"])).toEqual(["cat dog"]);
     expect(list(["cat", "dog"]).notes).toEqual([
-      "warning: cat, dog have folders of the same names inside (test, train): all their images are used, together",
+      "warning: cat, dog contain folders with the same names (test, train): all of their images are used together",
     ]);
   });
 
@@ -249,17 +246,17 @@ describe("classes stay classes", () => {
     [
       ["{bus,car,train}/1.jpg"],
       "bus car train",
-      "warning: train/ is taken for a class, not for a split",
+      "warning: train/ is treated as a class, not as a split",
     ],
     [
       ["{valid,invalid}/1.jpg"],
       "invalid valid",
-      "warning: valid/ is taken for a class, not for a split",
+      "warning: valid/ is treated as a class, not as a split",
     ],
     [
       ["{train_station,airport}/1.jpg"],
       "airport train_station",
-      "train_station/ is taken for a class, not for a split",
+      "train_station/ is treated as a class, not as a split",
     ],
     [["{with_mask,mask}/1.jpg"], "mask with_mask", ""],
     [["{0,1,2}/1.jpg"], "0 1 2", ""],

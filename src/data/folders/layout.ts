@@ -218,7 +218,7 @@ function refuseTrainAmongClasses(
   if (!isOnly || !train.isBare || classes.length < 2) return;
   throw noClasses(
     root,
-    `${train.folder.name}/ may be the training images, or a class beside ${slashed(classes)}`,
+    `${train.folder.name}/ could be the training images, or a class like ${slashed(classes)}`,
     options,
     ["to train on it alone, give its own path as --data"],
   );

@@ -40,7 +40,7 @@ export class LeftOver {
     }
     if (this.#hiddenFolders.size > 0) {
       const names = [...this.#hiddenFolders].sort(byCodePoint);
-      notes.push(`hidden folders are passed over: ${someOf(names)}`);
+      notes.push(`hidden folders are ignored: ${someOf(names)}`);
     }
     const pictures = this.#others.filter(({ format }) => format !== undefined);
     const formats = [...new Set(pictures.map(({ format }) => format!))].sort();

@@ -89,15 +89,15 @@ export function withManifest(
   const fail = (names: readonly string[], what: string) => {
     if (names.length === 0) return;
     throw new ThawError(
-      `${listing.root}: ${names.length} prepared images ${what}: ${someOf(names)}`,
+      `${listing.root}: ${names.length} prepared ${names.length === 1 ? "image" : "images"} ${what}: ${someOf(names)}`,
       {
         hint: `prepare the folder again, or delete its ${MANIFEST} to use it as it is`,
       },
     );
   };
   if (requireWhole) {
-    fail([...known.keys()], "are not there any more");
-    fail(changed, "have changed");
+    fail([...known.keys()], "missing");
+    fail(changed, "changed");
   }
   if (unknown.length === 0) return { ...listing, files };
   const note = `warning: ${unknown.length} images are not in ${MANIFEST}: ${someOf(unknown)}`;

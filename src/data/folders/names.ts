@@ -45,7 +45,7 @@ export function refuseUndecodable(folder: string, names: readonly string[]): voi
       ? String.fromCharCode(byte)
       : `\\x${byte.toString(16).padStart(2, "0")}`,
   ).join("");
-  throw new UsageError(`${folder}: the name ${shown} is no UTF-8 text, or has lost a letter`, {
+  throw new UsageError(`${folder}: the name ${shown} is not valid UTF-8, or has lost a character`, {
     hint: "rename it; names in another encoding: convmv -r -f cp1252 -t utf8 --notest .",
   });
 }

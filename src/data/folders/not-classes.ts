@@ -39,19 +39,19 @@ export function refuseNotClasses(
   });
   if (new Set(splits.map((of) => of.split)).size > 1) {
     const without = splits.some((of) => of.split === "train")
-      ? "no class folders in those for training"
+      ? "no class folders for training"
       : "no train folder";
     const folders = splits.map(({ folder }) => folder.name).join(" and ");
     throw noClasses(root, `has ${folders}, but ${without}`, shown, [
-      "put the training images into train/<class>/, or name one of the folders itself",
+      "put the training images into train/<class>/, or give one of the folders itself as --data",
     ]);
   }
   if (names.every(isPartName)) {
-    throw noClasses(root, `${slashed} are parts of a data set by their names, not classes`, shown);
+    throw noClasses(root, `${slashed} look like parts of a data set, not classes`, shown);
   }
   const pieces = new Set(names.map(pieceOf));
   if (pieces.size === 1 && !pieces.has(undefined)) {
-    throw noClasses(root, `${slashed} are pieces of a data set by their names, not classes`, shown);
+    throw noClasses(root, `${slashed} look like pieces of a data set, not classes`, shown);
   }
   const notes = refuseSameFolders(root, found, shown);
   for (const { folder, rest, isBare } of split === undefined ? splits : []) {
@@ -67,7 +67,7 @@ export function refuseNotClasses(
       );
     }
     const warning = isBare ? "warning: " : "";
-    notes.push(`${warning}${folder.name}/ is taken for a class, not for a split`);
+    notes.push(`${warning}${folder.name}/ is treated as a class, not as a split`);
   }
   return notes;
 }
@@ -85,11 +85,11 @@ function refuseSameFolders(root: FolderTree, found: readonly FolderTree[], shown
   const slashed = someOf(outer.map((name) => `${name}/`));
   throw noClasses(
     root,
-    `${slashed} have folders of the same names inside: ${someOf(inside)}`,
+    `${slashed} contain folders with the same names: ${someOf(inside)}`,
     shown,
     [
       areSplits
-        ? "splits lie above classes: move the images to train/<class>/, test/<class>/"
+        ? "splits come above classes: move the images to train/<class>/, test/<class>/"
         : `if ${inside[0]} is a class, give one of the folders as --data, or merge them into ${inside[0]}/, …`,
     ],
   );
@@ -100,7 +100,7 @@ export function mixedNotes(root: FolderTree): string[] {
   const { outer, inside, isOneEach } = sameFolders(withImages(root));
   if (inside.length === 0 || isOneEach) return [];
   return [
-    `warning: ${someOf(outer)} have folders of the same names inside (${someOf(inside)}): all their images are used, together`,
+    `warning: ${someOf(outer)} contain folders with the same names (${someOf(inside)}): all of their images are used together`,
   ];
 }
 
@@ -152,7 +152,7 @@ export function noClasses(
   if (tables.length === 0) ways.push("or list them in a CSV of path,label");
   if (classes.length > 1) {
     ways.push(
-      `if these folders are the classes, say so with --classes ${someOf(classes).replaceAll(", ", ",")}`,
+      `if these folders are the classes, use --classes ${someOf(classes).replaceAll(", ", ",")}`,
     );
   }
   return new UsageError(`--data ${pathIn(shown, root.path)}: ${what}`, { hint: ways.join("; ") });

@@ -26,8 +26,8 @@ export function tooFewClasses(
   const [only] = classes;
   const what =
     only === undefined
-      ? "there is no image of any class"
-      : `all images are of one class, ${only}: there is nothing to tell apart`;
-  const wanted = "two classes or more are needed: a folder for each, or two labels in a CSV";
+      ? "there are no images in any class"
+      : `all images belong to one class, ${only}`;
+  const wanted = "at least two classes are needed: a folder for each, or two labels in a CSV";
   return new UsageError(`${where}: ${what}`, { hint: [wanted, ...ways].join("; ") });
 }

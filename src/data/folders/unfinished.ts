@@ -30,8 +30,8 @@ export function refuseUnfinished(folder: string, shown = folder): void {
       {
         hint:
           command === undefined
-            ? `run the same \`thaw data prepare … --out ${outer}\` again: it goes on from there`
-            : `go on with \`${command}\``,
+            ? `run the same \`thaw data prepare … --out ${outer}\` again: it continues where it stopped`
+            : `continue with \`${command}\``,
       },
     );
   }

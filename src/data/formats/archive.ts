@@ -191,7 +191,9 @@ class TarReader {
       return;
     }
     if (raw.includes("\ufffd")) {
-      this.#fail(`holds the name ${JSON.stringify(raw)}, which is no UTF-8 text: pack it anew`);
+      this.#fail(
+        `holds the name ${JSON.stringify(raw)}, which is not valid UTF-8: create the archive again`,
+      );
       entry.resume();
       return;
     }

@@ -44,7 +44,7 @@ test("a quote within a field is a letter, and empty fields at a row's end are no
 
 test.each([
   ['a,b\n1,"2\n3,4\n', "t: line 2: a quote is opened here and never closed"],
-  ['a,b\n1,"2" x\n', 't: line 2: there is "x" where a field should end'],
+  ['a,b\n1,"2" x\n', 't: line 2: found "x" where a field should end'],
   ["a,b\n1\n", "t: line 2 has 1 fields, the first row 2"],
   ["a,b\n1,2,3\n", "t: line 2 has 3 fields, the first row 2"],
 ])("%j is refused with the line", (text, message) => {

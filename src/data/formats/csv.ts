@@ -86,7 +86,7 @@ export function* csvRows(
       at++;
     }
     if (at < text.length && text[at] !== "\r" && text[at] !== "\n") {
-      throw wrong(`there is ${JSON.stringify(text[at])} where a field should end`);
+      throw wrong(`found ${JSON.stringify(text[at])} where a field should end`);
     }
     at += text[at] === "\r" && text[at + 1] === "\n" ? 2 : 1;
     line++;
@@ -101,7 +101,7 @@ export function* csvRows(
   }
 }
 
-const tooLong = `a field has more than ${MAX_FIELD} letters; is a quote missing at its end?`;
+const tooLong = `a field has more than ${MAX_FIELD} characters; is a closing quote missing?`;
 
 function formatField(value: string | number): string {
   const text = String(value);

@@ -54,12 +54,12 @@ test.each([
 });
 
 test.each([
-  [Buffer.concat([Buffer.from("\ufeffa\nb"), Buffer.from([0xe4])]), "line 2: begins as UTF-8"],
+  [Buffer.concat([Buffer.from("\ufeffa\nb"), Buffer.from([0xe4])]), "line 2: starts as UTF-8"],
   [Buffer.concat([utf16("\ufeffa,b\n"), Buffer.from([0x41])]), "line 2: is not valid UTF-16"],
   [utf16("\ufeffa\n\ud83d,b"), "line 2: is not valid UTF-16"],
-  [Buffer.concat([big("\ufeffa,b\n"), Buffer.from([0x41])]), "ends within a letter"],
+  [Buffer.concat([big("\ufeffa,b\n"), Buffer.from([0x41])]), "ends within a character"],
   [Buffer.from([0xff, 0xfe, 0, 0, 0x61, 0, 0, 0]), "is UTF-32 text"],
-  [Buffer.from("path,label\n1.jpg,\0\n"), "is no CSV: it holds zero bytes"],
+  [Buffer.from("path,label\n1.jpg,\0\n"), "is not a CSV: it contains zero bytes"],
 ])("%# no text is refused", (bytes, message) => {
   expect(() => decodeText(bytes, "a.csv")).toThrow(message);
 });

@@ -27,7 +27,7 @@ export function decodeText(bytes: Buffer, file: string): DecodedText {
   const [a, b, c, d] = bytes;
   if (a && b === 0 && c && d === 0) return { text: utf16(bytes, file), notes: [] };
   if (a === 0 && b && c === 0 && d) return { text: utf16(swapped(bytes, file), file), notes: [] };
-  if (bytes.includes(0)) throw new UsageError(`${file}: is no CSV: it holds zero bytes`);
+  if (bytes.includes(0)) throw new UsageError(`${file}: is not a CSV: it contains zero bytes`);
   if (isUtf8(bytes)) return { text: bytes.toString("utf8"), notes: [] };
   return windows1252(bytes, file);
 }
@@ -43,7 +43,7 @@ function startsWith(bytes: Buffer, ...head: number[]): boolean {
 
 function utf8(bytes: Buffer, file: string): string {
   if (isUtf8(bytes)) return bytes.toString("utf8");
-  throw refused(file, bytes, /[\x80-\xff]/, "begins as UTF-8 text and is none");
+  throw refused(file, bytes, /[\x80-\xff]/, "starts as UTF-8 text but is not valid UTF-8");
 }
 
 function utf16(bytes: Buffer, file: string): string {
@@ -56,7 +56,7 @@ function utf16(bytes: Buffer, file: string): string {
 
 function swapped(bytes: Buffer, file: string): Buffer {
   if (bytes.length % 2 === 0) return Buffer.from(bytes).swap16();
-  throw new UsageError(`${file}: its UTF-16 text ends within a letter`, { hint: SAVE });
+  throw new UsageError(`${file}: its UTF-16 text ends within a character`, { hint: SAVE });
 }
 
 /** What Windows-1252 has at 0x80 to 0x9f; at the five that are blank it has nothing. */
@@ -91,7 +91,7 @@ function windows1252(bytes: Buffer, file: string): DecodedText {
   return { text, notes: [note] };
 }
 
-const SAVE = "save it as UTF-8 (Excel: “CSV UTF-8”; iconv -f CP1251 -t UTF-8 of Cyrillic text)";
+const SAVE = "save it as UTF-8 (Excel: “CSV UTF-8”; iconv -f CP1251 -t UTF-8 for Cyrillic text)";
 
 function refused(file: string, bytes: Buffer, where: RegExp | number, what: string): UsageError {
   const raw = bytes.toString("latin1");

@@ -41,7 +41,7 @@ export function decodeBmp(bytes: Uint8Array, where: string, maxPixels: number): 
   checkPixels(width, height, where, maxPixels, bytes.length);
   if (compression === RLE8 || compression === RLE4) {
     if (bits !== (compression === RLE8 ? 8 : 4)) {
-      throw damaged(where, `${bits} bits a pixel cannot be run-length encoded`);
+      throw damaged(where, `${bits} bits per pixel cannot be run-length encoded`);
     }
     return coloured(header, runs(bytes, header, where));
   }
@@ -60,7 +60,7 @@ function readHeader(bytes: Uint8Array, where: string): Header {
   if (size === 0 || 14 + size > bytes.length) throw damaged(where, "the file is cut short");
   const isCore = size === 12;
   if (!isCore && ![40, 52, 56, 64, 108, 124].includes(size)) {
-    throw damaged(where, `a BMP header of ${size} bytes is not known`);
+    throw damaged(where, `unknown BMP header of ${size} bytes`);
   }
   const width = isCore ? view.getUint16(18, true) : view.getInt32(18, true);
   const rows = isCore ? view.getUint16(20, true) : view.getInt32(22, true);
@@ -68,10 +68,10 @@ function readHeader(bytes: Uint8Array, where: string): Header {
   const compression = isCore ? RAW : view.getUint32(30, true);
   const height = Math.abs(rows);
   if (width <= 0 || height === 0) throw damaged(where, `its size is ${width} × ${rows}`);
-  if (![1, 4, 8, 16, 24, 32].includes(bits)) throw damaged(where, `it has ${bits} bits a pixel`);
+  if (![1, 4, 8, 16, 24, 32].includes(bits)) throw damaged(where, `it has ${bits} bits per pixel`);
   if (![RAW, RLE8, RLE4, BITFIELDS].includes(compression)) {
     const what = compressions[compression] ?? `number ${compression}`;
-    throw damaged(where, `its compression (${what}) is not read`);
+    throw damaged(where, `its compression (${what}) is not supported`);
   }
   const masksAt = 14 + 40;
   const ownMasks = compression === BITFIELDS && size === 40 ? 12 : 0;
@@ -108,7 +108,8 @@ function masksOf(
   if (compression !== BITFIELDS) {
     return bits === 16 ? [0x7c00, 0x3e0, 0x1f, 0] : [0xff0000, 0xff00, 0xff, 0];
   }
-  if (bits !== 16 && bits !== 32 && bits !== 24) throw damaged(where, "masks for a palette");
+  if (bits !== 16 && bits !== 32 && bits !== 24)
+    throw damaged(where, "it has both a palette and colour masks");
   if (at + 12 > view.byteLength) throw damaged(where, "the file is cut short");
   const mask = (i: number) => view.getUint32(at + 4 * i, true);
   const masks = [mask(0), mask(1), mask(2), size >= 56 ? mask(3) : 0] as const;
@@ -116,7 +117,7 @@ function masksOf(
   for (const value of masks) {
     const bitsOfMask = value.toString(2).replace(/0+$/, "");
     if (bitsOfMask.includes("0") || bitsOfMask.length > 16)
-      throw damaged(where, "its masks are torn");
+      throw damaged(where, "its colour masks are not contiguous");
   }
   return masks;
 }
@@ -163,18 +164,19 @@ function runs(bytes: Uint8Array, header: Header, where: string): Uint8Array {
       to = Math.ceil(to / width) * width;
       x = 0;
     } else if (code === 1) {
-      throw damaged(where, "its pixels end before the picture does");
+      throw damaged(where, "its pixel data end too early");
     } else if (code === 2) {
       if (at + 2 > bytes.length) throw damaged(where, "the file is cut short");
       const [right, up] = [bytes[at]!, bytes[at + 1]!];
       to += right + up * width;
       x += right;
-      if (x > width || to > total) throw damaged(where, "its pixels lead out of the picture");
+      if (x > width || to > total)
+        throw damaged(where, "its pixel data run past the edge of the image");
       at += 2;
     } else {
       const length = isNibbles ? (code + 1) >> 1 : code;
       if (at + length > bytes.length) throw damaged(where, "the file is cut short");
-      if (x + code > width) throw damaged(where, "its pixels lead out of the picture");
+      if (x + code > width) throw damaged(where, "its pixel data run past the edge of the image");
       for (let i = 0; i < code; i++) {
         const byte = bytes[at + (isNibbles ? i >> 1 : i)]!;
         put(isNibbles ? (i % 2 === 0 ? byte >> 4 : byte & 15) : byte);

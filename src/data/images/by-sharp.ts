@@ -107,7 +107,7 @@ function refuseOddSamples({ bits, kind }: TiffHeader, where: string): void {
   };
   throw new DamagedFileError(
     `${where}: cannot be decoded: a TIFF with ${what[kind]}samples of ${bits} bits`,
-    { hint: "save it with 8 or 16 bits a sample" },
+    { hint: "save it with 8 or 16 bits per sample" },
   );
 }
 

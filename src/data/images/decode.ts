@@ -94,7 +94,7 @@ function formatOf(bytes: Uint8Array, where: string): ImageFormat {
   if (found !== undefined && "format" in found) return found.format;
   const what = found === undefined ? "not an image" : found.refused;
   throw new DamagedFileError(`${where}: this is ${what}`, {
-    hint: `${READ} are read: convert the file, or remove it`,
+    hint: `supported formats: ${READ}; convert the file, or remove it`,
   });
 }
 

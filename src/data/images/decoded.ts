@@ -44,10 +44,10 @@ export function checkPixels(
   const hint = "a small file that claims to be so large may be meant to exhaust memory";
   if (count > most) {
     const limit = most.toLocaleString("en-US");
-    throw new ThawError(`${size} are more than the ${limit} that are decoded`, { hint });
+    throw new ThawError(`${size}; at most ${limit} are decoded`, { hint });
   }
   if (count > LARGE && count > bytes * MOST_PIXELS_A_BYTE) {
-    throw new ThawError(`${size} in a file of ${bytes} bytes are not decoded`, { hint });
+    throw new ThawError(`${size} in a file of ${bytes} bytes: too many to decode`, { hint });
   }
 }
 

@@ -115,13 +115,13 @@ function withoutRange(
   most: number,
 ): ThawError {
   const what = {
-    unsigned: `unsigned integers of ${bits} bits`,
-    signed: `signed integers of ${bits} bits`,
+    unsigned: `${bits}-bit unsigned integers`,
+    signed: `${bits}-bit signed integers`,
     float: "floating-point numbers",
   }[kind];
   const shown = (value: number) => Number(value.toPrecision(6));
   return new ThawError(
-    `${where}: its samples are ${what} (${shown(least)} to ${shown(most)}), and nothing says which are black and white`,
-    { hint: "give both as --pixel-range BLACK,WHITE, the same for all images" },
+    `${where}: its samples are ${what} (${shown(least)} to ${shown(most)}), and nothing says which values are black and white`,
+    { hint: "set them for all images with --pixel-range BLACK,WHITE" },
   );
 }

@@ -84,7 +84,7 @@ class Tokens {
     let digits = 0;
     for (; isDigit(this.#bytes[this.at]); this.at++) {
       value = value * 10 + this.#bytes[this.at]! - 0x30;
-      if (++digits > MOST_DIGITS) throw damaged(this.#where, "a number of too many digits");
+      if (++digits > MOST_DIGITS) throw damaged(this.#where, "a number has too many digits");
     }
     if (digits === 0) {
       const why = this.at >= this.#bytes.length ? "the file is cut short" : "a number is missing";
@@ -98,7 +98,8 @@ class Tokens {
     const result = new Uint16Array(count);
     for (let i = 0; i < count; i++) {
       const value = this.number();
-      if (value > white) throw damaged(this.#where, `a value of ${value}, and ${white} is white`);
+      if (value > white)
+        throw damaged(this.#where, `a value of ${value} is above the maximum, ${white}`);
       result[i] = value;
     }
     return result;

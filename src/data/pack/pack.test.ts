@@ -154,7 +154,7 @@ test("an image that was changed after packing is told by name", async () => {
   const located = await locateData({ data: out, cache });
   if (located.kind !== "files") throw new Error("an archive's images are in files");
   await writeFile(join(located.listing.root, "val", "bag", "00001.png"), "no picture");
-  await expect(reopen(out)).rejects.toThrow(/1 prepared images have changed: val\/bag\/00001.png/);
+  await expect(reopen(out)).rejects.toThrow(/1 prepared image changed: val\/bag\/00001.png/);
 });
 
 describe("a target that cannot be", () => {
@@ -243,7 +243,7 @@ describe("a target that cannot be", () => {
     const out = join(disk, "a.zip");
     const error = await packSplits(large, { out, seed: 1 }).catch((thrown) => thrown);
     expect(error.message).toMatch(/a\.zip: the disk is full \(\d+ bytes free\)/);
-    expect(error.hint).toBe("make room, or choose another --out; nothing is left of it");
+    expect(error.hint).toBe("free some space, or choose another --out; no partial archive remains");
     expect(readdirSync(disk)).toEqual(["filler"]);
     free();
     await packSplits(large, { out, seed: 1 });

@@ -98,7 +98,7 @@ export async function packSplits(data: DatasetSplits, options: PackOptions): Pro
   } catch (cause) {
     throw explained(out, cause, {
       elsewhere: "choose another folder with --out",
-      ifFull: "make room, or choose another --out; nothing is left of it",
+      ifFull: "free some space, or choose another --out; no partial archive remains",
     });
   }
   return { out, images: total, bytes, sha256: hash.digest("hex"), classes: countsOf(places) };

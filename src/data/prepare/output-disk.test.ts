@@ -40,7 +40,7 @@ describe.skipIf(why !== undefined)("the output's disk", () => {
     const free = fillDisk(disk, 16_384);
     const { message, hint } = await refusal(out);
     expect(message).toMatch(/disk\/full.*: the disk is full \(\d+ bytes free\)/);
-    expect(hint).toMatch(/make room and run it again: it goes on from there/);
+    expect(hint).toMatch(/free some space and run it again: it continues where it stopped/);
     free();
     const { manifest, copied } = await prepare(out);
     const elsewhere = await prepare(join(root, "elsewhere"));

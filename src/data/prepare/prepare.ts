@@ -64,8 +64,8 @@ export async function prepareImages(listing: Listing, options: PrepareOptions): 
   const out = resolve(options.out);
   const split = options.split ?? (listing.hasSplits ? undefined : defaultSplit);
   if (split === undefined && !listing.files.some((file) => file.split === "train")) {
-    throw new UsageError(`${listing.name}: none of its images is of the split train`, {
-      hint: "give --split 70/15/15 to draw the splits anew",
+    throw new UsageError(`${listing.name}: none of its images are in the train split`, {
+      hint: "use --split 70/15/15 to draw new splits",
     });
   }
   const key = keyOf(listing, { ...options, split });

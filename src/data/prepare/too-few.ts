@@ -28,12 +28,12 @@ export function tooFewUsable(
   const kept =
     classes.length === 0
       ? `none of ${verdicts.length} files can be used`
-      : `only images of one class, ${classes.join()}, can be used, and there is nothing to tell apart`;
+      : `only images of one class, ${classes.join()}, can be used; at least two classes are needed`;
   const least = Math.min(...small.map((size) => Math.min(...size)));
   return new UsageError(`${name}: ${kept}${why === "" ? "" : `: ${why}`}`, {
     hint:
       small.length > 0
-        ? `--min-size ${least} takes all images that can be read`
+        ? `--min-size ${least} accepts all images that can be read`
         : "see the reasons with `thaw data info`",
   });
 }

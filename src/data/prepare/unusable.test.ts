@@ -48,7 +48,7 @@ test("an unfinished folder is refused wherever it is met, with the latest comman
       (error: ThawError) => `${error.message.slice(root.length)} → ${error.hint}`,
     );
   const said =
-    "/out: `thaw data prepare` has not finished here: images are missing → go on with `thaw data prepare second`";
+    "/out: `thaw data prepare` has not finished here: images are missing → continue with `thaw data prepare second`";
   expect(await open(out())).toBe(said);
   // From inside and from outside.
   for (const inner of ["train", "train/cat"]) expect(await open(join(out(), inner))).toBe(said);
@@ -78,19 +78,17 @@ test("where no two classes have usable images, the images' sizes are said", asyn
   };
   expect(await refusal({ minSize: 100 })).toEqual([
     "in: none of 40 files can be used: 40 images are smaller than --min-size 100 (70 × 66 pixels)",
-    "--min-size 66 takes all images that can be read",
+    "--min-size 66 accepts all images that can be read",
   ]);
   for (let i = 0; i < 20; i++) writeFileSync(join(root, "in/dog", `${i}.png`), "no image");
   await writeTiny(join(root, "in/dog/0.png"), { width: 20, height: 40, seed: 900 });
   await writeTiny(join(root, "in/dog/1.png"), { width: 31, height: 50, seed: 901 });
   expect(await refusal({ minSize: 64 })).toEqual([
-    "in: only images of one class, cat, can be used, and there is nothing to tell apart: 2 images are smaller than --min-size 64 (20 × 40 to 31 × 50 pixels), 18 files cannot be read as images",
-    "--min-size 20 takes all images that can be read",
+    "in: only images of one class, cat, can be used; at least two classes are needed: 2 images are smaller than --min-size 64 (20 × 40 to 31 × 50 pixels), 18 files cannot be read as images",
+    "--min-size 20 accepts all images that can be read",
   ]);
   rmSync(join(root, "in/dog"), { recursive: true });
-  expect((await refusal())[0]).toBe(
-    "in: all images are of one class, cat: there is nothing to tell apart",
-  );
+  expect((await refusal())[0]).toBe("in: all images belong to one class, cat");
 });
 
 test("by default the images of 28 and of 8 pixels are kept", async () => {

@@ -91,7 +91,7 @@ async function contentOf(path: string): Promise<Uint8Array> {
     // A pipe or a device could be waited for for ever.
     const found = await stat(path);
     if (found.isDirectory()) throw new Error("it is a folder whose entries cannot be read");
-    if (!found.isFile()) throw new Error("it is no regular file");
+    if (!found.isFile()) throw new Error("it is not a regular file");
     return await readFile(path);
   } catch (cause) {
     const why =

@@ -47,7 +47,7 @@ export async function readStandardInput(
   const bytes = Buffer.concat(parts);
   if (hasAnother(bytes)) {
     onNote?.(
-      "standard input has more than one image: the first one is looked at; name files for several",
+      "standard input has more than one image: only the first is used; for several, name their files",
     );
   }
   return { name: "-", bytes };
@@ -71,12 +71,9 @@ function refuseBinary(head: Buffer): void {
   if (isText) return;
   const found = sniffFormat(head);
   const what = found !== undefined && "refused" in found ? `${found.refused} data` : "binary data";
-  throw new UsageError(
-    `standard input is ${what}: neither names of files nor an image that can be read`,
-    {
-      hint: "give one image, as in `thaw predict runs/x - < a.jpg`, or names, one a line (find -print, not -print0)",
-    },
-  );
+  throw new UsageError(`standard input is ${what}: neither file names nor a readable image`, {
+    hint: "give one image, as in `thaw predict runs/x - < a.jpg`, or file names, one per line (find -print, not -print0)",
+  });
 }
 
 async function* rest(

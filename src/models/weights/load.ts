@@ -132,8 +132,8 @@ function refuseUnusable(
   const unusable = firstUnusable(values);
   if (unusable === undefined) return;
   const { name, what } = unusable;
-  throw new ThawError(`${from}: ${name} has ${what}, which nothing can be computed with`, {
-    hint: "the file is damaged, or comes from a training that diverged: take other weights, or an earlier checkpoint",
+  throw new ThawError(`${from}: ${name} has ${what} and cannot be used`, {
+    hint: "the file is damaged, or comes from a run that diverged: use other weights, or an earlier checkpoint",
   });
 }
 

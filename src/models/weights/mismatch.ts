@@ -88,7 +88,7 @@ export function checkFramework(model: Classifier, { from, model: name, file }: K
   const titles = { pytorch: "PyTorch's", tensorflow: "TensorFlow's" } as const;
   const other = framework === "tensorflow" ? `tf_${name}` : name?.replace(/^tf_/, "");
   throw new ThawError(
-    `${from ?? "the weights"}: of a network with ${titles[framework]} padding and batch norms; ${name ?? "the model"} has ${titles[model.framework]}, with which they would compute something else`,
+    `${from ?? "the weights"}: trained with ${titles[framework]} padding and batch norms; ${name ?? "the model"} has ${titles[model.framework]}, which would give other outputs`,
     { hint: name === undefined ? "load them into that network" : `use --model ${other}` },
   );
 }

@@ -112,9 +112,9 @@ function ambiguous(placed: readonly Placed<unknown>[], from: string): ThawError 
   const [first, ...others] = placed.map(({ prefix }) => prefix || "no prefix");
   const prefix = placed.find((one) => one.prefix !== "")!.prefix;
   return new ThawError(
-    `${from}: the network is found ${1 + others.length} times in it, under ${[first, ...others].join(" and ")}`,
+    `${from}: it contains the network ${1 + others.length} times, under ${[first, ...others].join(" and ")}`,
     {
-      hint: `Which one is meant? Save it alone: torch.save({k: v for k, v in state_dict.items() if k.startswith(${JSON.stringify(prefix)})}, …).`,
+      hint: `Save only the one you want: torch.save({k: v for k, v in state_dict.items() if k.startswith(${JSON.stringify(prefix)})}, …).`,
     },
   );
 }

@@ -53,8 +53,8 @@ function otherLayout(tensors: ReadonlyMap<string, TensorData>, path: string) {
   if (second !== undefined) {
     const places = found.map(({ prefix }) => prefix || "no prefix").join(" and ");
     throw new ThawError(
-      `${path}: ${found.length} networks of ${first.importer.format} are in it, under ${places}`,
-      { hint: "Save the one that is meant alone." },
+      `${path}: it contains ${found.length} networks of ${first.importer.format}, under ${places}`,
+      { hint: "Save only the one you want." },
     );
   }
   const { importer, prefix } = first;

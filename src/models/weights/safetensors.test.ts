@@ -137,7 +137,7 @@ describe("reading", () => {
     ],
   ])("refuses a key that stands twice: %s", (header, key) => {
     expect(() => parseSafetensors(file(header, new Uint8Array(1)))).toThrow(
-      `"${key}" stands twice in its header`,
+      `"${key}" appears twice in its header`,
     );
   });
 

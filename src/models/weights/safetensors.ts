@@ -210,7 +210,7 @@ function parseJson(json: Uint8Array, name: string): Record<string, unknown> {
   }
   if (!isObject(root)) throw damaged(name, "its header is not a JSON object");
   const twice = duplicateKey(text);
-  if (twice !== undefined) throw damaged(name, `${inWords(twice)} stands twice in its header`);
+  if (twice !== undefined) throw damaged(name, `${inWords(twice)} appears twice in its header`);
   return root;
 }
 

@@ -110,7 +110,7 @@ describe("several networks in a file", () => {
   ])("of the same kind, under %j and %j, are refused with both names", (first, second) => {
     const both = new Map([...under(first), ...under(second, zeros(net))]);
     expect(() => load(both)).toThrow(
-      `file: the network is found 2 times in it, under ${first || "no prefix"} and ${second}`,
+      `file: it contains the network 2 times, under ${first || "no prefix"} and ${second}`,
     );
   });
 
@@ -127,7 +127,7 @@ describe("several networks in a file", () => {
       names.map((name) => [prefix + name, small] as const),
     );
     expect(() => readWeights(saved("twice.pt", new Map(both)))).toThrow(
-      "2 networks of efficientnet-pytorch are in it, under a. and b.",
+      "it contains 2 networks of efficientnet-pytorch, under a. and b.",
     );
   });
 });

@@ -58,12 +58,12 @@ function incomplete({ name, summary: { leftOut, unusable } }: Finished): string[
     const { train, val, test } = leftOut;
     const parts = list([`${train} training`, `${val} validation`, `${test} test`]);
     notes.push(
-      `${name} went on without ${parts} images, which were missing or had changed: its split.json names them.`,
+      `${name} continued without ${parts} images that were missing or had changed: its split.json lists them.`,
     );
   }
   if (unusable !== undefined) {
     notes.push(
-      `${name} left out ${countOf(unusable)} that could not be decoded: its environment.json says which.`,
+      `${name} left out ${countOf(unusable)} that could not be decoded; see its environment.json.`,
     );
   }
   return notes;

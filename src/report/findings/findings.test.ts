@@ -76,10 +76,10 @@ describe("findings", () => {
     const less = resnet({ summary: { leftOut: { train: 5, val: 0, test: 1 }, unusable: 1 } });
     const said = findings(all(less));
     expect(said).toContain(
-      "resnet went on without 5 training, 0 validation and 1 test images, which were missing or had changed: its split.json names them.",
+      "resnet continued without 5 training, 0 validation and 1 test images that were missing or had changed: its split.json lists them.",
     );
     expect(said).toContain(
-      "resnet left out 1 image that could not be decoded: its environment.json says which.",
+      "resnet left out 1 image that could not be decoded; see its environment.json.",
     );
     expect(findings(all(cnn())).join()).not.toContain("without");
   });

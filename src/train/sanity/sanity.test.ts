@@ -70,7 +70,7 @@ describe("a run that is in order passes", () => {
     const lone = await find({ model: "mobilenetv3_small_100", batchSize: 16 }, odd);
     expect(lone).toMatchObject({
       status: "passed",
-      detail: expect.stringContaining("joins the batch"),
+      detail: expect.stringContaining("is added to the batch"),
     });
   });
 

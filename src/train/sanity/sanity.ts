@@ -76,7 +76,7 @@ function checkBatchNorms(
     return passed("batch norms", "a batch of one image gives them more than one value per channel");
   }
   if (batchSize > 1) {
-    return passed("batch norms", "an epoch's last image, alone, joins the batch before it");
+    return passed("batch norms", "the last image of an epoch is added to the batch before it");
   }
   const what = `batches of one image give ${listed(norms)} one value per channel, which has no variance`;
   return failed("batch norms", what, norms, LONE_HINT);

@@ -49,8 +49,8 @@ export const prepare: CliCommand = {
         const listing = chooseClasses(found.listing, options.classes);
         const isDrawn = options.split !== undefined || !listing.hasSplits;
         if (!isDrawn && command.getOptionValueSource("seed") === "cli") {
-          throw new UsageError(`--seed: ${source} has its own splits, and nothing is drawn`, {
-            hint: "leave it out, or give --split to draw the splits anew",
+          throw new UsageError(`--seed: ${source} has its own splits, so nothing is drawn`, {
+            hint: "leave it out, or use --split to draw new splits",
           });
         }
         await ensureNative();

@@ -23,11 +23,11 @@ export const preview: CliCommand = {
       .option("--out <file>", "the sheet, a PNG; default <name>-preview.png")
       .option(
         "--images <n>",
-        "rows: images, of every class in turn",
+        "rows: number of images, taken from each class in turn",
         wholeNumber("--images", 1, 200),
         8,
       )
-      .option("--draws <n>", "columns: epochs, one a draw", wholeNumber("--draws", 1, 100), 7)
+      .option("--draws <n>", "columns: number of epochs to show", wholeNumber("--draws", 1, 100), 7)
       .option("--epoch <n>", "the first of them", wholeNumber("--epoch", 1), 1);
     addConfigFlags(command, flags());
     command.action(async (source: string, options: Options) => {

@@ -94,12 +94,12 @@ test("what is missing is as usual", async () => {
 });
 
 test.each([
-  ["{", /is not understood and passed over/],
-  [{ pretrained_cfg: { mean: "grey" } }, /is not understood and passed over: .*mean/],
+  ["{", /is not understood and is ignored/],
+  [{ pretrained_cfg: { mean: "grey" } }, /is not understood and is ignored: .*mean/],
   [{ pretrained_cfg: { input_size: [3, -1, 1e9] } }, /is not understood/],
   [{ num_classes: 3, label_names: ["a", "b"] }, /do not fit its number of classes/],
   [{ id2label: { 0: "a", 7: "b" } }, /do not fit its number of classes/],
-  [{ pretrained_cfg: { interpolation: "lanczos" } }, /lanczos is not one of Thaw's/],
+  [{ pretrained_cfg: { interpolation: "lanczos" } }, /lanczos is not supported/],
 ])("%j becomes a note", async (config, note) => {
   const { notes, classes } = await read({ config });
   expect(notes).toHaveLength(1);

@@ -121,7 +121,7 @@ async function readJson<T>(
     throw new Error(z.prettifyError(read.error).replace(/\s+/g, " "));
   } catch (error) {
     const reason = (error as Error).message.slice(0, MAX_REASON);
-    notes.push(`${path} is not understood and passed over: ${reason}`);
+    notes.push(`${path} is not understood and is ignored: ${reason}`);
     return undefined;
   }
 }
@@ -164,7 +164,7 @@ function pair(size: ProcessorConfig["size"]): readonly [number, number] | undefi
 
 function kernelOf(name: string, notes: string[]): Preprocessing["interpolation"] {
   if (name === "bilinear" || name === "bicubic") return name;
-  notes.push(`interpolation ${name.slice(0, 80)} is not one of Thaw's: bicubic in its place`);
+  notes.push(`interpolation ${name.slice(0, 80)} is not supported: bicubic is used instead`);
   return "bicubic";
 }
 

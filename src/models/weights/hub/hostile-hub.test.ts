@@ -67,7 +67,7 @@ describe("a hub that", () => {
     };
     const error = await failure(fetchBlob(300));
     expect(error.message).toMatch(
-      /less than 1024 bytes a second came for 0.3 s after \d+ of 300000/,
+      /less than 1024 bytes a second arrived for 0.3 s after \d+ of 300000/,
     );
     expect(error.hint).toContain("goes on where it was");
     expect(waits).toBe(2);

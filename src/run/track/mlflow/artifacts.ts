@@ -9,13 +9,13 @@ export function artifactAddress(server: string, uri: string, name: string): URL 
   const found = /^mlflow-artifacts:(?:\/\/([^/]*)(?:\/|$)|(?=\/[^/]|\/$))\/*(.*)$/s.exec(uri);
   const [, host = "", root = ""] = found ?? [];
   if (found === null || !isServer(host, new URL(server))) {
-    const what = found === null ? "which does not go through it" : "which is another server";
+    const what = found === null ? "outside the server" : "on another server";
     throw new MlflowRefusal(`the server keeps artifacts at ${shown(uri)}, ${what}`, "NO_PROXY");
   }
   const segments = root.split("/").filter((segment) => segment !== "");
   if (segments.length === 0 || segments.some(isUnsafe)) {
     throw new MlflowRefusal(
-      `the server names ${shown(uri)} as the place of artifacts, which is not taken: it may lie outside of them`,
+      `the server gives ${shown(uri)} as the artifact location, which is refused: it may be outside the server's artifacts`,
       "BAD_ARTIFACT_URI",
     );
   }

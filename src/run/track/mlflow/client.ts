@@ -140,7 +140,7 @@ export class MlflowClient {
     const parsed = schema.safeParse(text === "" ? {} : jsonOf(text));
     if (parsed.success) return parsed.data;
     throw new ThawError(
-      `${method} ${path.replace(/\?.*/, "")}: this is no answer of an MLflow server`,
+      `${method} ${path.replace(/\?.*/, "")}: this is not a response of an MLflow server`,
     );
   }
 

@@ -110,19 +110,27 @@ describe("a server", () => {
         const timer = setInterval(() => response.write("a"), 20);
         response.on("close", () => clearInterval(timer));
       },
-      /does not answer in time/,
+      /no response in time/,
     ],
-    ["of something else", (_, response) => response.end("<html>"), /no answer of an MLflow server/],
-    ["whose answer lacks the id", (_, response) => response.end("{}"), /no answer of an MLflow/],
+    [
+      "of something else",
+      (_, response) => response.end("<html>"),
+      /not a response of an MLflow server/,
+    ],
+    [
+      "whose answer lacks the id",
+      (_, response) => response.end("{}"),
+      /not a response of an MLflow/,
+    ],
     [
       "whose id is no text",
       (_, response) => response.end('{"experiment":{"experiment_id":{"toString":1}}}'),
-      /no answer of an MLflow server/,
+      /not a response of an MLflow server/,
     ],
     [
       "whose answer is nested deeply",
       (_, response) => response.end(`${"[".repeat(400_000)}${"]".repeat(400_000)}`),
-      /no answer of an MLflow server/,
+      /not a response of an MLflow server/,
     ],
     [
       "whose error is nested deeply",

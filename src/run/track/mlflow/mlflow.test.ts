@@ -106,7 +106,7 @@ describe("a server that is no help", () => {
   it.each([
     ["is down", () => server.close(), /ECONNREFUSED/],
     ["fails", () => Object.assign(mlflow, { broken: 503 }), /503/],
-    ["does not answer", () => Object.assign(mlflow, { silent: true }), /does not answer in time/],
+    ["does not answer", () => Object.assign(mlflow, { silent: true }), /no response in time/],
     ["refuses", () => Object.assign(mlflow, { broken: 403 }), /403/],
   ])(
     "%s: it is said once, the run ends in time, and later everything is sent",
