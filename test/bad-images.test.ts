@@ -60,7 +60,7 @@ describe("a photograph that is cut in half", () => {
   test("is left out where that is asked for: said, recorded, and the same in evaluation", () => {
     const args = ["train", ...network, ...all, "--epochs", "1", "--name", "without"];
     const { code, stderr } = thaw([...args, "--on-bad-image", "skip"], env);
-    expect([code, stderr]).toEqual([0, expect.stringContaining("are left out (1 ")]);
+    expect([code, stderr]).toEqual([0, expect.stringContaining("is left out (1 ")]);
     expect(stderr).toContain("left out: 1 image that could not be used");
     const dir = join(folder, "cli/without");
     const run = openRun(dir);

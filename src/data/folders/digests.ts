@@ -76,10 +76,13 @@ function stateOf(file: string): string {
 
 function unreadable(file: string, cause: Error): ThawError {
   const isGone = (cause as NodeJS.ErrnoException).code === "ENOENT";
-  return new ThawError(`${file}: cannot be read: ${isGone ? "it no longer exists" : cause.message}`, {
-    hint: "open the data again: its images have changed since",
-    cause,
-  });
+  return new ThawError(
+    `${file}: cannot be read: ${isGone ? "it no longer exists" : cause.message}`,
+    {
+      hint: "open the data again: its images have changed since",
+      cause,
+    },
+  );
 }
 
 /** One file of digests for each folder of data: that of the first image's class. */
