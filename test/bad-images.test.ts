@@ -108,7 +108,7 @@ describe("a photograph that is cut while training goes on", () => {
     expect(run.summary).toMatchObject({ status: "failed", reason: error.message });
     const { checkpoint } = newestVerified(join(run.dir, "checkpoints"));
     expect(checkpoint!.step).toBeGreaterThan(0);
-    expect(error.hint).toContain(`step ${checkpoint!.step} is kept`);
+    expect(error.hint).toContain(`checkpoint of step ${checkpoint!.step} was saved`);
 
     rmSync(own, { recursive: true });
     cpSync(photos, own, { recursive: true, preserveTimestamps: true });

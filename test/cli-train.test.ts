@@ -201,7 +201,7 @@ describe("thaw evaluate", () => {
   test("--fail-under above them: exit code 3, and the result is printed all the same", () => {
     const { code, stdout, stderr } = evaluate("--fail-under", "1");
     expect(stdout).toContain("accuracy");
-    expect(stderr).toContain("below the 100.00 % asked for");
+    expect(stderr).toContain("below the required 100.00 %");
     expect(code).toBe(3);
   });
 

@@ -106,7 +106,7 @@ describe.skipIf(typeof failing === "string")("a process killed while it writes",
     });
     expect([killed.code, temporaries(out).length]).toEqual([null, 1]);
     const { code, stderr } = run(["report", "--out", out]);
-    expect(stderr).toContain("are drawn: reliability.png, misclassified.png");
+    expect(stderr).toContain("were drawn: reliability.png, misclassified.png");
     expect([code, missing(), temporaries(out)]).toEqual([0, [], []]);
     expect(statSync(join(dir, "curves.png")).mtimeMs).toBe(before);
   });
@@ -122,7 +122,7 @@ describe.skipIf(typeof failing === "string")("a process killed while it writes",
     writeFileSync(file, JSON.stringify({ base, matrix: { seed: [base["seed"]] } }));
     const { code, stderr } = run(["compare", file, "--out", out]);
     expect(stderr).toMatch(/\[1\/1\] a: is finished/);
-    expect(stderr).toContain("are drawn: curves.png");
+    expect(stderr).toContain("were drawn: curves.png");
     expect([code, existsSync(join(dir, "curves.svg"))]).toEqual([0, true]);
   });
 
