@@ -163,7 +163,7 @@ test("--checkpoint last: the newest checkpoint's weights, of the moving average 
   await expect(judge([member("averaged")], { checkpoint: "last" })).rejects.toThrow(
     "has no checkpoint of its last epoch",
   );
-});
+}, 180_000);
 
 describe("what does not belong together is refused, and the difference named", () => {
   const pair = (test: Partial<MemorySplits["test"]>) =>

@@ -21,11 +21,11 @@ test("memory data of one class are refused before there is a run", async () => {
   const alike = { ...data, train: one(data.train), val: one(data.val), test: one(data.test) };
   const common = { data: "memory", out, name: "one" };
   const trainings = [
-    train(parseConfig({ ...common, model: "simple_cnn", epochs: 1 }), alike),
-    trainClassical(parseClassicalConfig({ ...common, model: "logreg" }), alike),
+    () => train(parseConfig({ ...common, model: "simple_cnn", epochs: 1 }), alike),
+    () => trainClassical(parseClassicalConfig({ ...common, model: "logreg" }), alike),
   ];
   for (const training of trainings) {
-    const error = await training.catch((thrown: unknown) => thrown);
+    const error = await training().catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(UsageError);
     expect((error as UsageError).message).toBe("sample: all images belong to one class, coat");
   }

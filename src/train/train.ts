@@ -46,7 +46,6 @@ export async function train(
   const started = performance.now();
   throwIfStopped(options.signal);
   refuseEmpty(data);
-  requireTwoClasses(data.train, data.name);
   checkTracking(asked, process.env);
   const open = () => (options.openWeights ?? openStartWeights)(asked);
   // A run that is resumed has its numbers in a checkpoint, and what its network sees in its config.
@@ -66,6 +65,7 @@ export async function train(
     startFrom(weights, config, data, session, options);
   }
   refuseLabels(data);
+  requireTwoClasses(data.train, data.name);
   const origin = {
     // Of what was asked for: the record's config has what the network sees beside it.
     configDigest: digestOf(asked),
