@@ -287,7 +287,7 @@ describe("a file that is nested without end", () => {
 
   it("one of two megabytes by its size", () => {
     const path = file("large.yaml", `data: ${"x".repeat(2_000_000)}`);
-    expect(refusal(() => loadConfig(path))).toContain("more than the 1048576 bytes");
+    expect(refusal(() => loadConfig(path))).toContain("may have at most 1048576 bytes");
   });
 
   it.each(["strategy", "opt", "sched", "model", "lr", "augment", "weights", "classes"])(
