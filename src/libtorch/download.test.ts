@@ -30,7 +30,7 @@ afterEach(async () => {
 });
 
 test.each([
-  ["/drip", /broke off after \d+ bytes \(less than 1024 bytes a second came/],
+  ["/drip", /broke off after \d+ bytes \(less than 1024 bytes a second arrived/],
   ["/endless", /more than the 1000000 bytes allowed for libtorch/],
   ["/announced", /more than the 1000000 bytes/],
   ["/nowhere", /redirects to http:\/\/\[bad, which is not an http/],

@@ -151,7 +151,7 @@ describe("paths", () => {
     ]);
     expect(listing.notes).toContain("images were found by their names in train_images/");
     expect(refusal("image_id,label\na1,0\nb.2,1\n")).toContain(
-      "line 2: a1 could be test_images/a1.jpg, train_images/a1.jpg → give paths with folder",
+      "line 2: a1 matches several files: test_images/a1.jpg, train_images/a1.jpg → give paths with folder",
     );
     expect(pairs("image_id,label\na1,0\n", { imageFolder: "test_images" })).toEqual([
       "test_images/a1.jpg: 0",
@@ -160,7 +160,7 @@ describe("paths", () => {
 
   test("a stem of two images is refused, a whole name is not", () => {
     images("x/1.jpg", "x/1.png");
-    expect(refusal("id,label\n1,cat\n")).toContain("line 2: 1 could be x/1.jpg, x/1.png");
+    expect(refusal("id,label\n1,cat\n")).toContain("line 2: 1 matches several files: x/1.jpg, x/1.png");
     expect(pairs("id,label\n1.jpg,cat\n")).toEqual(["x/1.jpg: cat"]);
   });
 

@@ -54,8 +54,8 @@ test.each([
 test("a field of 20 MB ends the reading, open quote or not", () => {
   const long = "x".repeat(20 * 2 ** 20);
   for (const text of [`a,b\n1,${long}\n`, `a,b\n1,"${long}"\n`, `a,b\n1,"${'""'.repeat(1e5)}"\n`]) {
-    expect(() => loose(text)).toThrow("t: line 2: a field has more than 65536 letters");
-    expect(() => parseCsv(text, "t")).toThrow("t: line 2: a field has more than 65536 letters");
+    expect(() => loose(text)).toThrow("t: line 2: a field has more than 65536 characters");
+    expect(() => parseCsv(text, "t")).toThrow("t: line 2: a field has more than 65536 characters");
   }
   expect(() => loose(`${",".repeat(200_000)}\n`)).toThrow("line 1: has more than 100000 fields");
 });
