@@ -160,7 +160,9 @@ describe("paths", () => {
 
   test("a stem of two images is refused, a whole name is not", () => {
     images("x/1.jpg", "x/1.png");
-    expect(refusal("id,label\n1,cat\n")).toContain("line 2: 1 matches several files: x/1.jpg, x/1.png");
+    expect(refusal("id,label\n1,cat\n")).toContain(
+      "line 2: 1 matches several files: x/1.jpg, x/1.png",
+    );
     expect(pairs("id,label\n1.jpg,cat\n")).toEqual(["x/1.jpg: cat"]);
   });
 
