@@ -13,7 +13,7 @@ export interface RunDataFlags extends Pick<WeightsFlags, "mirror"> {
 
 export const skipMissingHelp =
   "leave out images of the run that are missing or have changed; the result reports them";
-export const movedDataHelp = "new location of the run's data; default the original one";
+const movedDataHelp = "new location of the run's data; default the original one";
 
 export function addRunDataFlags(command: Command): Command {
   return command.option("--data <name>", movedDataHelp).option("--skip-missing", skipMissingHelp);

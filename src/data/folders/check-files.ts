@@ -38,7 +38,7 @@ export interface Checked {
 }
 
 /** More than that is no accident: `skip` refuses it. */
-export const MOST_UNUSABLE = 0.1;
+const MOST_UNUSABLE = 0.1;
 const MOST_SHOWN = 10;
 /** Fewer are looked at before anybody asks how far it is. */
 const WORTH_TELLING = 1_000;

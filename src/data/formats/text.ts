@@ -33,7 +33,7 @@ export function decodeText(bytes: Buffer, file: string): DecodedText {
 }
 
 /** The number of the line, from 1, that a place in a text is in. */
-export function lineAt(text: string, at: number): number {
+function lineAt(text: string, at: number): number {
   return (text.slice(0, at).match(/\r\n|\r|\n/g)?.length ?? 0) + 1;
 }
 
