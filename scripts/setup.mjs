@@ -29,7 +29,8 @@ installPackages();
 build();
 linkCommand();
 const force = process.argv.includes("--force") ? ["--force"] : [];
-const engine = run(process.execPath, [at("dist/cli/main.js"), "setup", "--json", ...force], "pipe");
+const command = [at("dist/cli/main.js"), "setup", "--yes", "--json", ...force];
+const engine = run(process.execPath, command, "pipe");
 // Its own message stands above.
 if (engine.status !== 0) process.exit(engine.status ?? 1);
 const { libtorch } = JSON.parse(engine.stdout);

@@ -18,6 +18,7 @@ export interface FakeHostOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly platform?: NodeJS.Platform;
   readonly isRoot?: boolean;
+  readonly mayInstall?: Host["mayInstall"];
   /** Answers a program; undefined: there is no such program. */
   readonly run?: (
     command: string,
@@ -40,6 +41,7 @@ export function fakeMachine(): FakeMachine {
       home: join(root, "home"),
       root,
       isRoot: options.isRoot ?? false,
+      mayInstall: options.mayInstall ?? (async () => undefined),
       run: async (command, args, runOptions) => {
         calls.push([command, ...args]);
         const answer = await options.run?.(command, args, runOptions);

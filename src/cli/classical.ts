@@ -2,7 +2,6 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ExitCode, UsageError } from "../errors.ts";
 import { evaluateClassicalRun, folderBeside } from "../evaluate/index.ts";
-import { ensureNative } from "../libtorch/index.ts";
 import { chooseCompute } from "../models/index.ts";
 import { duration } from "../report/format.ts";
 import { drawRun } from "../report/index.ts";
@@ -22,6 +21,7 @@ import type { Summary } from "../run/summary.ts";
 import { checkTracking } from "../run/track/open.ts";
 import { type ClassicalOptions, trainClassical } from "../train/index.ts";
 import { openConfiguredData } from "./dataset.ts";
+import { ensureEngine } from "./engine.ts";
 import { Interrupt } from "./interrupt.ts";
 import { printJson, say } from "./output.ts";
 import { note, percent } from "./progress.ts";
@@ -101,7 +101,7 @@ export async function trainClassically(options: Options): Promise<void> {
   const config = loadClassicalConfig(file, overrides);
   refuseUnusedClassical(config);
   checkTracking(config, process.env);
-  await ensureNative();
+  await ensureEngine();
   const data = await openConfiguredData(config, mirror);
   using interrupt = new Interrupt("stopping; a classical model has no checkpoint");
   const { run, summary } = await trainClassical(config, data, {
@@ -168,7 +168,7 @@ export async function judgeClassicalRun(
 ): Promise<{ result: TestResult; report: () => string; told: object }> {
   const overrides = precision === undefined ? {} : { precision };
   const config = loadClassicalConfig(join(dir, "config.json"), overrides);
-  await ensureNative();
+  await ensureEngine();
   const data = await openDataOfRun(dir, { ...flags, ...(mirror && { mirror }) }, ["test"]);
   const places = weightsPlaces({ ...(mirror && { mirror }), ...(offline && { offline }) });
   using interrupt = new Interrupt("stopping");

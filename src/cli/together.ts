@@ -2,7 +2,6 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { nearest, UsageError } from "../errors.ts";
 import { evaluateTogether, type Member } from "../evaluate/index.ts";
-import { ensureNative } from "../libtorch/index.ts";
 import { chooseCompute } from "../models/index.ts";
 import { drawRun } from "../report/index.ts";
 import { loadConfig } from "../run/config-load.ts";
@@ -19,6 +18,7 @@ import { readRun } from "../run/read.ts";
 import { findRun } from "../run/record.ts";
 import type { TestResult } from "../run/results.ts";
 import { isClassicalRun } from "./classical.ts";
+import { ensureEngine } from "./engine.ts";
 import { Interrupt } from "./interrupt.ts";
 import { say } from "./output.ts";
 import { note, percent } from "./progress.ts";
@@ -46,7 +46,7 @@ export async function judgeTogether(
   if (twice !== undefined) throw new UsageError(`${twice}: named twice`);
   const given = precision === undefined ? {} : { precision };
   const configs = dirs.map((dir) => loadConfig(join(dir, "config.json"), given));
-  await ensureNative();
+  await ensureEngine();
   const members: Member[] = [];
   for (const [i, dir] of dirs.entries()) {
     const config = configs[i]!;

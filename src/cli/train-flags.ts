@@ -1,7 +1,6 @@
 import type { Command } from "commander";
 import type { DatasetSplits } from "../data/imageset.ts";
 import { UsageError } from "../errors.ts";
-import { ensureNative } from "../libtorch/index.ts";
 import { parseModelName } from "../models/index.ts";
 import type { TrainConfig } from "../run/config.ts";
 import { overridesFromFlags } from "../run/config-flags.ts";
@@ -11,6 +10,7 @@ import { openStartWeights } from "../train/index.ts";
 import { asksForClassical, trainFlags } from "./classical.ts";
 import { addConfigFlags } from "./config-flags.ts";
 import { openConfiguredData } from "./dataset.ts";
+import { ensureEngine } from "./engine.ts";
 import { announce, mirrorHelp, offlineHelp, type WeightsFlags, weightsPlaces } from "./weights.ts";
 
 export interface ConfiguredOptions extends Record<string, unknown>, WeightsFlags {
@@ -51,7 +51,7 @@ export async function openConfigured(options: ConfiguredOptions): Promise<{
   const config = loadConfig(options.config, overridesFromFlags(options));
   parseModelName(config.model);
   const weights = await weightsOpener(options)(config);
-  await ensureNative();
+  await ensureEngine();
   const data = await openConfiguredData(config, options.mirror);
   return { config, data, openWeights: async () => weights };
 }

@@ -18,12 +18,17 @@ export async function aptCandidate(host: Host, name: string): Promise<string | u
   return version === "(none)" ? undefined : version;
 }
 
-/** Installs packages; undefined when done, else why not. Package lists are fetched when absent or stale. */
+/**
+ * Installs packages if that is possible and allowed; undefined when done, else why not. Package lists
+ * are fetched when absent or stale.
+ */
 export async function aptInstall(
   host: Host,
   packages: readonly string[],
   log: Log,
 ): Promise<string | undefined> {
+  const why = (await whyNoApt(host)) ?? (await host.mayInstall(packages));
+  if (why !== undefined) return why;
   log(`apt-get install ${packages.join(" ")}`);
   // A package that libtorch-dev merely recommends is not needed to compile or run.
   const args = ["install", "-y", "--no-install-recommends", ...packages];

@@ -6,16 +6,18 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statfsSync,
   writeFileSync,
 } from "node:fs";
 import { createRequire } from "node:module";
-import { availableParallelism } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { ThawError } from "../errors.ts";
+import { isDiskFailure, writeError } from "../platform/system-error.ts";
 import { removeAbandoned, temporaryPath } from "../platform/temporary.ts";
 import type { Host, Log, RunResult } from "./host.ts";
 import type { LibtorchBuild } from "./inspect.ts";
-import { openblasOpenmpDir, turbojpegRoot } from "./locate.ts";
+import { describeBuild, openblasOpenmpDir, turbojpegRoot } from "./locate.ts";
 import { withLock } from "./lock.ts";
 
 /** A compiled addon in the cache. */
@@ -39,10 +41,23 @@ export interface CompileOptions {
 }
 
 const NODE_API = 8;
+const elsewhere = "choose another cache folder with THAW_HOME";
+
+/** The addon does not compile against a libtorch: another one may do. */
+export class CompileFailure extends ThawError {
+  /** The compiler's first error, in one line. */
+  readonly reason: string;
+
+  constructor(message: string, options: { hint: string; reason: string }) {
+    super(message, options);
+    this.reason = options.reason;
+  }
+}
 
 /**
  * The addon for this libtorch: from the cache, else compiled and put there atomically.
- * @throws ThawError with the compiler's errors and the place of the whole log.
+ * @throws CompileFailure with the compiler's errors and the place of the whole log.
+ * @throws ThawError where the fault is not this libtorch's: no CMake, no space on the disk.
  */
 export async function compileAddon(options: CompileOptions): Promise<Addon> {
   const settings = cmakeSettings(options);
@@ -95,6 +110,7 @@ function cmakeSettings(options: CompileOptions): Record<string, string> {
     CMAKE_BUILD_TYPE: "Release",
     THAW_INCLUDE_DIRS: libtorch.includeDirs.join(";"),
     THAW_LIB_DIR: libtorch.libDir,
+    THAW_CXX_STANDARD: String(libtorch.cxxStandard),
     THAW_CXX11_ABI: { cxx11: "1", "pre-cxx11": "0", "libc++": "", msvc: "" }[libtorch.abi],
     THAW_CUDA: options.cuda ? "ON" : "OFF",
     THAW_TURBOJPEG_ROOT: turbojpegRoot(host) ?? "",
@@ -141,30 +157,36 @@ async function build(
   const folder = dirname(addon.file);
   removeAbandoned(dirname(folder));
   const buildDir = temporaryPath(folder);
-  mkdirSync(buildDir, { recursive: true });
   options.log(`compiling the addon against libtorch ${options.libtorch.version} (about a minute)`);
   try {
+    mkdirSync(buildDir, { recursive: true });
     const configure = ["-S", options.nativeDir, "-B", buildDir];
     if (!process.env["CMAKE_GENERATOR"] && (await usesNinja(options.host))) {
       configure.push("-G", "Ninja");
     }
     for (const [name, value] of Object.entries(settings)) configure.push(`-D${name}=${value}`);
-    const jobs = String(availableParallelism());
+    const compiler = options.host.env["CXX"];
+    const jobs = options.host.env["CMAKE_BUILD_PARALLEL_LEVEL"] ?? String(availableParallelism());
     const steps = [configure, ["--build", buildDir, "--config", "Release", "--parallel", jobs]];
     let output = "";
     for (const args of steps) {
-      const result = await options.host.run("cmake", args, { timeoutMs: 1_800_000 });
+      const result = await options.host.run("cmake", args, {
+        timeoutMs: 1_800_000,
+        ...(compiler && { env: { CXX: compiler } }),
+      });
       output += `$ cmake ${args.join(" ")}\n${result.stdout}${result.stderr}\n`;
-      if (result.code !== 0) throw compileError(result, output, `${folder}.log`);
+      if (result.code !== 0) throw compileError(options, result, output, `${folder}.log`);
     }
     const made = ["thaw.node", "Release/thaw.node"]
       .map((name) => join(buildDir, name))
       .find((file) => existsSync(file));
-    if (made === undefined) throw compileError(undefined, output, `${folder}.log`);
+    if (made === undefined) throw compileError(options, undefined, output, `${folder}.log`);
     // Another process with the same key may have been first only if it broke the lock: its file is as good.
     mkdirSync(folder, { recursive: true });
     renameSync(made, addon.file);
     options.log(`compiled in ${((Date.now() - started) / 1000).toFixed(0)} s`);
+  } catch (error) {
+    throw isDiskFailure(error) ? writeError(folder, error, { elsewhere }) : error;
   } finally {
     rmSync(buildDir, { recursive: true, force: true });
   }
@@ -176,13 +198,67 @@ async function usesNinja(host: Host): Promise<boolean> {
   return !(await host.run("ninja", ["--version"])).missing;
 }
 
-function compileError(result: RunResult | undefined, output: string, logFile: string): ThawError {
-  writeFileSync(logFile, output);
+function compileError(
+  options: CompileOptions,
+  result: RunResult | undefined,
+  output: string,
+  logFile: string,
+): ThawError {
   if (result?.missing) return new ThawError("there is no cmake", { hint: "install CMake" });
+  const said = /No space left on device|Disk quota exceeded/.exec(output)?.[0];
+  const full = [dirname(logFile), tmpdir()].find(isFull);
+  if (said !== undefined || full !== undefined) {
+    const place = full ?? dirname(logFile);
+    return new ThawError(`the addon did not compile: ${place}: no space left on the device`, {
+      hint: `free some space there, or ${elsewhere}`,
+    });
+  }
+  const libtorch = describeBuild(options.libtorch);
   const why = result?.timedOut ? "took longer than 30 minutes" : "did not compile";
-  return new ThawError(`the addon ${why}:\n${interestingLines(output)}`, {
-    hint: `the whole log is in ${logFile}`,
-  });
+  const reason = result?.timedOut ? why : firstError(output);
+  writeFileSync(logFile, output);
+  const advice = compileAdvice(options, output);
+  return new CompileFailure(
+    `the addon ${why} against libtorch ${libtorch}:\n${interestingLines(output)}`,
+    { hint: `${advice === undefined ? "" : `${advice}; `}the whole log is in ${logFile}`, reason },
+  );
+}
+
+/** Less than any object file needs; CMake does not always say that a write failed. */
+function isFull(folder: string): boolean {
+  const { bavail, bsize } = statfsSync(folder);
+  return bavail * bsize < 1 << 20;
+}
+
+/** What to do about a compile error, where the log says it plainly. */
+function compileAdvice({ host, libtorch }: CompileOptions, output: string): string | undefined {
+  const standard = /C\+\+(\d\d) or later|requires the language dialect "?CXX(\d\d)/.exec(output);
+  if (standard) {
+    return `libtorch ${libtorch.version} needs a compiler for C++${standard[1] ?? standard[2]} (g++ 11, clang 14 or newer): install one and name it in CXX (CXX=g++-12 npx thaw setup)`;
+  }
+  const header = /fatal error: (\S+): No such file or directory/.exec(output)?.[1];
+  if (header !== undefined) {
+    return `${header} is missing: install this libtorch again, as a whole`;
+  }
+  if (/Killed|out of memory|cannot allocate memory/i.test(output)) {
+    return "the compiler was killed, most likely for lack of memory: set CMAKE_BUILD_PARALLEL_LEVEL=1 and try again";
+  }
+  if (/undefined reference|cannot find -l/.test(output)) {
+    return `the libraries in ${libtorch.libDir} do not belong to these headers, or were built with another compiler than ${host.env["CXX"] || defaultCompiler(host)}`;
+  }
+  return undefined;
+}
+
+/** The first line of a build log that is an error itself, not a consequence of one. */
+function firstError(output: string): string {
+  const lines = output.split("\n");
+  const at = lines.findIndex((line) =>
+    /(^|\s)(fatal )?error:|CMake Error|undefined reference|cannot find -l|Killed/.test(line),
+  );
+  if (at < 0) return lines.findLast((line) => line.trim() !== "")?.trim() ?? "no output";
+  const line = lines[at]!.trim();
+  // CMake says where on this line, and what on the next.
+  return /^CMake Error/.test(line) ? `${line} ${lines[at + 1]?.trim() ?? ""}`.trim() : line;
 }
 
 /** The lines of a build log that say what is wrong, with the source lines under them; else its end. */

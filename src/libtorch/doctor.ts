@@ -6,9 +6,9 @@ import { type CpuInfo, cpuInfo, cpuPrecision, type PrecisionChoice } from "./cpu
 import { cacheHome, packageRoot } from "./home.ts";
 import { type Host, thisHost } from "./host.ts";
 import type { CppAbi } from "./inspect.ts";
-import { type LocateStep, locateLibtorch } from "./locate.ts";
+import { asStep, candidates, describeBuild, type LocateStep } from "./locate.ts";
 import { probeAddon } from "./probe.ts";
-import { readStamp } from "./stamp.ts";
+import { readStamp, type Stamp } from "./stamp.ts";
 import { SETTINGS, threadEnvironment } from "./threads.ts";
 
 /** Something wrong: `fatal` if nothing can be computed because of it. */
@@ -69,8 +69,8 @@ export async function examine(
   const problems: Problem[] = [];
   const cpu = cpuInfo();
   const added = threadEnvironment(cpu, host.env);
-  const chain = await lookAgain(host, cache, problems);
   const stamp = readStamp(cache, nativeDir, host.env);
+  const chain = await lookAgain(host, cache, stamp, problems);
   let probe: DoctorReport["probe"] = null;
   if (stamp === undefined) {
     problems.push({
@@ -127,20 +127,47 @@ export function thawVersion(): string {
   return JSON.parse(readFileSync(join(packageRoot(), "package.json"), "utf8")).version;
 }
 
+/** The chain up to the libtorch in use, with the reason against each that was passed over for it. */
 async function lookAgain(
   host: Host,
   cache: string,
+  stamp: Stamp | undefined,
   problems: Problem[],
 ): Promise<readonly LocateStep[]> {
+  const steps: LocateStep[] = [];
+  let isUntried = false;
   try {
-    const { steps, libtorch } = await locateLibtorch(host, cache);
-    if (libtorch === undefined) {
+    for await (const candidate of candidates(host, cache)) {
+      if ("reason" in candidate) {
+        steps.push(asStep(candidate));
+        continue;
+      }
+      const { step, libtorch } = candidate;
+      const isUsed = stamp?.libtorch.libDir === libtorch.libDir;
+      if (stamp === undefined || isUsed) {
+        steps.push(asStep(candidate));
+        return steps;
+      }
+      const passedOver = stamp.passedOver.find(({ libDir }) => libDir === libtorch.libDir);
+      isUntried ||= passedOver === undefined;
+      const reason = passedOver?.reason ?? "not tried: it came after set-up";
+      steps.push({ step, found: false, outcome: `${describeBuild(libtorch)}: ${reason}` });
+    }
+    if (stamp === undefined) {
       problems.push({ what: "there is no libtorch", hint: "run `thaw setup`", fatal: true });
     }
     return steps;
   } catch (error) {
     problems.push(asProblem(error));
-    return [];
+    return steps;
+  } finally {
+    if (isUntried) {
+      problems.push({
+        what: "there is a libtorch that came after set-up and would be taken before the one in use",
+        hint: "run `thaw setup --force` to try it",
+        fatal: false,
+      });
+    }
   }
 }
 

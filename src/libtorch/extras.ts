@@ -1,9 +1,16 @@
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { aptInstall, whyNoApt } from "./apt.ts";
+import { aptInstall } from "./apt.ts";
 import { type Host, type Log, systemPath } from "./host.ts";
 
 const FASHION_MNIST = "/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz";
+
+const FASHION_MNIST_PACKAGES = ["dataset-fashion-mnist"];
+
+/** The packages that {@link installExtras} would install. */
+export function missingExtras(host: Host): readonly string[] {
+  return existsSync(systemPath(host, FASHION_MNIST)) ? [] : FASHION_MNIST_PACKAGES;
+}
 
 /**
  * Debian's package of Fashion-MNIST, so that the first training needs no other download. Nothing
@@ -16,9 +23,8 @@ export async function installExtras(
   force: boolean,
 ): Promise<void> {
   const tried = join(cache, "setup", "no-dataset-fashion-mnist");
-  if (existsSync(systemPath(host, FASHION_MNIST)) || (existsSync(tried) && !force)) return;
-  const failure =
-    (await whyNoApt(host)) ?? (await aptInstall(host, ["dataset-fashion-mnist"], log));
+  if (missingExtras(host).length === 0 || (existsSync(tried) && !force)) return;
+  const failure = await aptInstall(host, FASHION_MNIST_PACKAGES, log);
   if (failure === undefined) return;
   log(`Fashion-MNIST will be downloaded when it is first used (${failure})`);
   mkdirSync(join(cache, "setup"), { recursive: true });

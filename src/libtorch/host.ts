@@ -28,14 +28,20 @@ export interface Host {
   /** Put in front of the system's absolute paths; empty on a real machine. */
   readonly root: string;
   readonly isRoot: boolean;
+  /** Why these packages of the system must not be installed; undefined where they may be. */
+  mayInstall(packages: readonly string[]): Promise<string | undefined>;
   run(command: string, args: readonly string[], options?: RunOptions): Promise<RunResult>;
 }
 
 /** A line of progress for people. */
 export type Log = (line: string) => void;
 
-/** This machine and this process's environment. */
-export function thisHost(): Host {
+/**
+ * This machine and this process's environment. `THAW_NO_INSTALL` forbids every installation, whatever
+ * `mayInstall` says; without either, packages are installed where they are missing.
+ */
+export function thisHost(options: Partial<Pick<Host, "mayInstall">> = {}): Host {
+  const { mayInstall = async () => undefined } = options;
   return {
     platform: process.platform,
     arch: process.arch,
@@ -43,6 +49,8 @@ export function thisHost(): Host {
     home: homedir(),
     root: "",
     isRoot: process.getuid?.() === 0,
+    mayInstall: async (packages) =>
+      process.env["THAW_NO_INSTALL"] ? "THAW_NO_INSTALL is set" : mayInstall(packages),
     run: runProcess,
   };
 }

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync, readSync } from "node:fs";
 import { join } from "node:path";
 
 /** How std::string is mangled in the library: code compiled otherwise does not link. */
@@ -13,6 +13,8 @@ export interface LibtorchBuild {
   /** As in torch/version.h, such as `1.13.0` or `2.7.1`. */
   readonly version: string;
   readonly abi: CppAbi;
+  /** The C++ standard that its headers require, such as 17 or 20. */
+  readonly cxxStandard: number;
   /** Built with CUDA: whether a GPU can be used is known once it is loaded. */
   readonly cuda: boolean;
   /** The step of the chain that found it. */
@@ -27,6 +29,8 @@ interface Place {
   readonly includeDir: string;
   readonly libDir: string;
   readonly platform: NodeJS.Platform;
+  /** The processor's architecture, as `process.arch` names it. */
+  readonly arch: string;
   readonly source: string;
 }
 
@@ -34,6 +38,10 @@ interface Place {
 export function inspectLibtorch(place: Place): LibtorchBuild | string {
   const library = join(place.libDir, libraryFile("torch_cpu", place.platform));
   if (!existsSync(library)) return `no ${library}`;
+  const arch = libraryArch(library);
+  if (arch !== undefined && arch !== place.arch) {
+    return `${library} was built for ${arch}, and this process runs on ${place.arch}`;
+  }
   const versionFile = VERSION_HEADERS.map((name) => join(place.includeDir, name)).find((file) =>
     existsSync(file),
   );
@@ -49,12 +57,16 @@ export function inspectLibtorch(place: Place): LibtorchBuild | string {
   if (abi === undefined) {
     return `${join(place.libDir, libraryFile("c10", place.platform))} is missing or not libtorch's`;
   }
+  if (abi === "libc++" && place.platform === "linux") {
+    return `${version} at ${place.root} was built with libc++, and compilers on Linux use libstdc++: the two do not link`;
+  }
   return {
     root: place.root,
     includeDirs: [place.includeDir, join(place.includeDir, "torch/csrc/api/include")],
     libDir: place.libDir,
     version,
     abi,
+    cxxStandard: requiredStandard(place.includeDir),
     cuda: existsSync(join(place.libDir, libraryFile("torch_cuda", place.platform))),
     source: place.source,
   };
@@ -82,6 +94,46 @@ function readVersion(place: Place, header: string): string | undefined {
     if (parts.every((part) => part !== undefined)) return parts.join(".");
   }
   return undefined;
+}
+
+/** Headers that refuse an older standard, and say which one they want. */
+const STANDARD_HEADERS = ["torch/csrc/api/include/torch/all.h", "ATen/ATen.h"] as const;
+
+/** What `#error C++20 or later compatible compiler is required` asks for; our own sources need C++17. */
+function requiredStandard(includeDir: string): number {
+  const asked = STANDARD_HEADERS.map((name) => join(includeDir, name))
+    .filter((file) => existsSync(file))
+    .map((file) => /#error\s+C\+\+(\d\d) or later/.exec(readFileSync(file, "utf8"))?.[1]);
+  return Math.max(17, ...asked.map((standard) => Number(standard ?? 0)));
+}
+
+// e_machine of an ELF file and cputype of a 64-bit Mach-O file.
+const ELF_MACHINES: Readonly<Record<number, string>> = {
+  3: "ia32",
+  21: "ppc64",
+  22: "s390x",
+  40: "arm",
+  62: "x64",
+  183: "arm64",
+  243: "riscv64",
+  258: "loong64",
+};
+const MACHO_TYPES: Readonly<Record<number, string>> = { 16777223: "x64", 16777228: "arm64" };
+
+/** What a library was compiled for, as `process.arch` names it; undefined where its header does not say. */
+function libraryArch(file: string): string | undefined {
+  const head = Buffer.alloc(20);
+  const descriptor = openSync(file, "r");
+  try {
+    if (readSync(descriptor, head) < head.length) return undefined;
+  } finally {
+    closeSync(descriptor);
+  }
+  if (head.readUInt32BE(0) === 0x7f454c46) {
+    const isBigEndian = head[5] === 2;
+    return ELF_MACHINES[isBigEndian ? head.readUInt16BE(18) : head.readUInt16LE(18)];
+  }
+  return head.readUInt32LE(0) === 0xfeedfacf ? MACHO_TYPES[head.readUInt32LE(4)] : undefined;
 }
 
 /**

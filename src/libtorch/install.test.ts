@@ -12,7 +12,10 @@ import {
 } from "../../test/fake-machine.ts";
 import { makeZip, type ZipFileEntry } from "../../test/zip.ts";
 import { ThawError } from "../errors.ts";
-import { ensureBuildTools, locateOrInstall } from "./install.ts";
+import { CompileFailure } from "./compile.ts";
+import { ensureBuildTools } from "./install.ts";
+import { ProbeFailure } from "./probe.ts";
+import { findUsable } from "./search.ts";
 
 const ARCHIVE: readonly ZipFileEntry[] = [
   { name: "libtorch/build-version", content: "2.7.1+cpu\n" },
@@ -56,8 +59,14 @@ afterEach(async () => {
 });
 
 const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
-const install = (env: Record<string, string>, options: FakeHostOptions = {}) =>
-  locateOrInstall(machine.host({ ...options, env }), machine.cache, () => {});
+/** Lines of the log; what is found counts as usable. */
+let lines: string[] = [];
+const install = (env: Record<string, string>, options: FakeHostOptions = {}) => {
+  lines = [];
+  const host = machine.host({ ...options, env });
+  const log = (line: string) => lines.push(line);
+  return findUsable({ host, cache: machine.cache, log }, async () => "usable");
+};
 const url = () => ({ THAW_LIBTORCH_URL: `${base}/libtorch-2.7.1.zip` });
 const failureOf = async (promise: Promise<unknown>): Promise<ThawError> => {
   const failure = await promise.then(
@@ -74,7 +83,7 @@ test("no libtorch and no way to get one: every step tried, and what to do", asyn
   );
   const steps = failure.message.split("\n").map((line) => line.split(":")[0]);
   expect(steps).toEqual([
-    "there is no libtorch and no way to get one; tried in order",
+    "there is no libtorch that can be used and no way to get one; tried in order",
     "  - THAW_LIBTORCH",
     "  - LIBTORCH",
     "  - Thaw's cache",
@@ -89,13 +98,13 @@ test("no libtorch and no way to get one: every step tried, and what to do", asyn
 });
 
 test("a good archive is unpacked into the cache and found there", async () => {
-  const { libtorch, steps } = await install({ ...url(), THAW_LIBTORCH_SHA256: sha256(body) });
+  const { libtorch, result } = await install({ ...url(), THAW_LIBTORCH_SHA256: sha256(body) });
   expect(libtorch).toMatchObject({
     version: "2.7.1+cpu",
     root: join(machine.cache, "libtorch/2.7.1"),
     abi: "cxx11",
   });
-  expect(steps.at(-1)).toMatchObject({ step: "download of the official build", found: true });
+  expect(result).toBe("usable");
   expect(readdirSync(join(machine.cache, "libtorch"))).toEqual(["2.7.1"]);
 });
 
@@ -175,7 +184,7 @@ test.each([
 ])("Ubuntu whose libtorch-dev is %s: the official build is taken", async (candidate, reason) => {
   machine.write("usr/bin/apt-get");
   machine.write("var/lib/apt/lists/x_Packages");
-  const { libtorch, steps } = await install(
+  const { libtorch } = await install(
     { ...url(), THAW_LIBTORCH_SHA256: sha256(body) },
     {
       isRoot: true,
@@ -183,8 +192,98 @@ test.each([
     },
   );
   expect(libtorch?.source).toBe("Thaw's cache");
-  expect(steps.at(-2)?.outcome).toContain(reason);
+  expect(lines.join("\n")).toContain(`apt-get install libtorch-dev: ${reason}`);
   expect(machine.calls.some((call) => call.includes("install"))).toBe(false);
+});
+
+test("nothing is installed or downloaded without permission", async () => {
+  machine.write("usr/bin/apt-get");
+  machine.write("var/lib/apt/lists/x_Packages");
+  const asked: string[] = [];
+  const failure = await failureOf(
+    install(
+      { ...url(), THAW_LIBTORCH_SHA256: sha256(body) },
+      {
+        isRoot: true,
+        run: () => ({ stdout: "Candidate: 1.13.1\n" }),
+        mayInstall: async (packages) => {
+          asked.push(packages.join(" "));
+          return "not agreed to";
+        },
+      },
+    ),
+  );
+  expect(asked).toEqual([
+    "libtorch-dev libopenblas0-openmp",
+    "PyTorch's official libtorch (a download)",
+  ]);
+  expect(failure.message.match(/not agreed to/g)).toHaveLength(2);
+  expect(machine.calls.some((call) => call.includes("install"))).toBe(false);
+  expect(existsSync(join(machine.cache, "libtorch"))).toBe(false);
+});
+
+/** A libtorch that fails as one does whose trial process crashes. */
+const crash = () =>
+  new ProbeFailure("libtorch cannot be loaded", {
+    reason: "a trial process was killed by SIGSEGV",
+    hint: "use another",
+    missingLibrary: undefined,
+  });
+
+test("one that cannot be used is passed over with its reason, and the next is taken", async () => {
+  fakeLibtorch(machine, "cache/libtorch/2.15.0", { version: "2.15.0" });
+  fakeLibtorch(machine, "cache/libtorch/2.8.0", { version: "2.8.0" });
+  fakeLibtorch(machine, "env/lib/python3.12/site-packages/torch", { version: "2.12.0" });
+  fakeLibtorch(machine, "usr", { version: "1.13.0" });
+  const found = await findUsable(
+    {
+      host: machine.host({ env: { VIRTUAL_ENV: join(machine.root, "env") } }),
+      cache: machine.cache,
+      log: () => {},
+    },
+    async ({ version }) => {
+      if (version === "2.15.0") throw crash();
+      if (version === "2.8.0") {
+        throw new CompileFailure("did not compile", { reason: "x.h: error: no", hint: "try g++" });
+      }
+      return version;
+    },
+  );
+  expect(found.result).toBe("2.12.0");
+  expect(found.passedOver.map(({ step, reason }) => [step, reason])).toEqual([
+    ["Thaw's cache", "a trial process was killed by SIGSEGV (use another)"],
+    ["Thaw's cache", "does not compile: x.h: error: no (try g++)"],
+  ]);
+});
+
+test("what no other libtorch would mend, and what fails of an explicit choice, is an error", async () => {
+  fakeLibtorch(machine, "cache/libtorch/2.15.0", { version: "2.15.0" });
+  const chosen = fakeLibtorch(machine, "chosen", { version: "2.12.0" });
+  const find = (env: Record<string, string>, error: Error) =>
+    failureOf(
+      findUsable({ host: machine.host({ env }), cache: machine.cache, log: () => {} }, async () => {
+        throw error;
+      }),
+    );
+  const full = new ThawError("the disk is full");
+  expect(await find({}, full)).toBe(full);
+  const crashed = crash();
+  expect(await find({ THAW_LIBTORCH: chosen }, crashed)).toBe(crashed);
+});
+
+test("where every candidate fails, each is named with its reason, once", async () => {
+  fakeLibtorch(machine, "cache/libtorch/2.15.0", { version: "2.15.0" });
+  fakeLibtorch(machine, "usr", { version: "1.13.0" });
+  const failure = await failureOf(
+    findUsable({ host: machine.host(), cache: machine.cache, log: () => {} }, async () => {
+      throw crash();
+    }),
+  );
+  expect(
+    failure.message.match(/2\.15\.0 at .*: a trial process was killed by SIGSEGV/g),
+  ).toHaveLength(1);
+  expect(failure.message).toMatch(/- system: 1\.13\.0 at .*SIGSEGV/);
+  expect(failure.message).toContain("apt-get install libtorch-dev: not Debian");
 });
 
 test("missing build tools are installed by apt, or named", async () => {

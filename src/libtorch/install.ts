@@ -7,50 +7,34 @@ import { defaultCompiler } from "./compile.ts";
 import { downloadVerified } from "./download.ts";
 import type { Host, Log } from "./host.ts";
 import { compareVersions, OLDEST_LIBTORCH } from "./inspect.ts";
-import { type Located, type LocateStep, locateLibtorch } from "./locate.ts";
+import type { LocateStep } from "./locate.ts";
 import { officialBuild } from "./official.ts";
 import { unzip } from "./unzip.ts";
 
 // The CPU build of 2.7.1 unpacks to about 1 GB in 10,000 files.
 const LIMITS = { totalBytes: 12e9, entries: 50_000 } as const;
 
-/**
- * libtorch from the chain; if there is none, installed by apt or downloaded, then looked for again.
- * @throws ThawError that lists every step tried and what a person can do.
- */
-export async function locateOrInstall(host: Host, cache: string, log: Log): Promise<Located> {
-  const first = await locateLibtorch(host, cache);
-  if (first.libtorch !== undefined) return first;
-  log("no libtorch on this machine: installing one");
-  const steps = [...first.steps];
-  for (const [step, install] of [
-    ["apt-get install libtorch-dev", installByApt],
-    ["download of the official build", installOfficial],
-  ] as const) {
-    const failure = await install(host, cache, log);
-    if (failure !== undefined) {
-      steps.push({ step, found: false, outcome: failure });
-      continue;
-    }
-    const again = await locateLibtorch(host, cache);
-    if (again.libtorch !== undefined) {
-      steps.push({ step, found: true, outcome: again.steps.at(-1)?.outcome ?? "" });
-      return { libtorch: again.libtorch, steps };
-    }
-    const usable = again.steps.map((tried) => `${tried.step}: ${tried.outcome}`).join("; ");
-    steps.push({
-      step,
-      found: false,
-      outcome: `done, but still nothing that can be used: ${usable}`,
-    });
-  }
-  throw noLibtorch(steps);
+/** A way to get libtorch onto a machine that has none; where it is then found is the chain's business. */
+export interface Installer {
+  readonly step: string;
+  /** undefined when done, else why not. */
+  install(host: Host, cache: string, log: Log): Promise<string | undefined>;
 }
 
-function noLibtorch(steps: readonly LocateStep[]): ThawError {
+/** Tried in this order. */
+export const INSTALLERS: readonly Installer[] = [
+  { step: "apt-get install libtorch-dev", install: installByApt },
+  { step: "download of the official build", install: installOfficial },
+];
+
+/** Debian's libtorch and a BLAS that shares its threads. */
+export const LIBTORCH_PACKAGES = ["libtorch-dev", "libopenblas0-openmp"];
+
+/** The error of a machine where every step has failed. */
+export function noLibtorch(steps: readonly LocateStep[]): ThawError {
   const lines = steps.map(({ step, outcome }) => `  - ${step}: ${outcome}`);
   return new ThawError(
-    `there is no libtorch and no way to get one; tried in order:\n${lines.join("\n")}`,
+    `there is no libtorch that can be used and no way to get one; tried in order:\n${lines.join("\n")}`,
     {
       hint: "any of these is enough: `apt-get install libtorch-dev` (Debian, Ubuntu); `pip install torch` in a virtual environment that is active; an unpacked libtorch from pytorch.org with THAW_LIBTORCH set to its folder",
     },
@@ -65,10 +49,12 @@ async function installByApt(host: Host, _cache: string, log: Log): Promise<strin
   if (compareVersions(candidate, OLDEST_LIBTORCH) < 0) {
     return `apt's libtorch-dev is ${candidate}, older than ${OLDEST_LIBTORCH}`;
   }
-  return aptInstall(host, ["libtorch-dev", "libopenblas0-openmp"], log);
+  return aptInstall(host, LIBTORCH_PACKAGES, log);
 }
 
 async function installOfficial(host: Host, cache: string, log: Log): Promise<string | undefined> {
+  const why = await host.mayInstall(["PyTorch's official libtorch (a download)"]);
+  if (why !== undefined) return why;
   const official = officialBuild(host);
   if (official === undefined) return `PyTorch has no archive for ${host.platform}-${host.arch}`;
   const { url, version, sha256 } = official;
@@ -103,11 +89,8 @@ async function installOfficial(host: Host, cache: string, log: Log): Promise<str
   }
 }
 
-/**
- * CMake, a C++ compiler and make, installed by apt where they are missing and that is possible.
- * @throws ThawError naming what is missing and how to get it.
- */
-export async function ensureBuildTools(host: Host, log: Log): Promise<void> {
+/** The packages of CMake, a C++ compiler and make, as far as they are missing. */
+export async function missingBuildTools(host: Host): Promise<readonly string[]> {
   const missing: string[] = [];
   const has = async (command: string) => !(await host.run(command, ["--version"])).missing;
   if (!(await has("cmake"))) missing.push("cmake");
@@ -117,9 +100,17 @@ export async function ensureBuildTools(host: Host, log: Log): Promise<void> {
     if (!(await has(compiler))) missing.push("g++");
     if (!(await has("make")) && !(await has("ninja"))) missing.push("make");
   }
+  return missing;
+}
+
+/**
+ * CMake, a C++ compiler and make, installed by apt where they are missing and that is possible.
+ * @throws ThawError naming what is missing and how to get it.
+ */
+export async function ensureBuildTools(host: Host, log: Log): Promise<void> {
+  const missing = await missingBuildTools(host);
   if (missing.length === 0) return;
-  const why = await whyNoApt(host);
-  const failure = why ?? (await aptInstall(host, missing, log));
+  const failure = await aptInstall(host, missing, log);
   if (failure === undefined) return;
   throw new ThawError(
     `to compile the addon, ${missing.join(" and ")} must be installed (${failure})`,

@@ -11,6 +11,15 @@ beforeEach(() => {
 });
 afterEach(() => machine.remove());
 
+/** The begin of a 64-bit little-endian ELF file for a machine by its number. */
+function elfHeader(machineNumber: number): Uint8Array {
+  const header = Buffer.alloc(64);
+  header.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]);
+  header.writeUInt16LE(3, 16);
+  header.writeUInt16LE(machineNumber, 18);
+  return header;
+}
+
 const locate = (options: Parameters<FakeMachine["host"]>[0] = {}) =>
   locateLibtorch(machine.host(options), machine.cache);
 
@@ -47,6 +56,7 @@ test("Debian's layout: the multiarch folder of the system", async () => {
     libDir: join(machine.root, "usr/lib/x86_64-linux-gnu"),
     version: "1.13.0",
     abi: "cxx11",
+    cxxStandard: 17,
     cuda: false,
     source: "system",
   });
@@ -80,6 +90,29 @@ test.each([
     () => fakeLibtorch(machine, "old", { version: "1.8.1" }),
     /1\.8\.1 .* older than 1\.13/,
   ],
+  [
+    "a file",
+    () => machine.write("lib/libtorch_cpu.so"),
+    /libtorch_cpu\.so is a file, not a folder/,
+  ],
+  [
+    "a library of another architecture",
+    () => {
+      const root = fakeLibtorch(machine, "arm");
+      machine.write("arm/lib/libtorch_cpu.so", elfHeader(183));
+      return root;
+    },
+    /libtorch_cpu\.so was built for arm64, and this process runs on x64/,
+  ],
+  [
+    "a library built with libc++",
+    () => {
+      const root = fakeLibtorch(machine, "clang");
+      machine.write("clang/lib/libc10.so", "_ZN3c105ErrorC2ENS_14SourceLocationENSt3__1");
+      return root;
+    },
+    /was built with libc\+\+/,
+  ],
 ])("an explicit choice that fails is an error: %s", async (_, place, reason) => {
   fakeLibtorch(machine, "usr");
   const folder = place();
@@ -88,6 +121,26 @@ test.each([
   expect(failure.message).toContain(`THAW_LIBTORCH=${folder}`);
   expect(failure.message).toMatch(reason);
   expect(failure.hint).toContain("include/ and lib/");
+});
+
+test.each([
+  ["torch/csrc/api/include/torch/all.h", "C++17", 17],
+  ["torch/csrc/api/include/torch/all.h", "C++20", 20],
+  ["ATen/ATen.h", "C++23", 23],
+])("the C++ standard is what %s asks for: %s", async (header, asked, standard) => {
+  const root = fakeLibtorch(machine, "torch");
+  machine.write(
+    `torch/include/${header}`,
+    `#if __cplusplus < 1\n#error ${asked} or later compatible compiler is required to use PyTorch.\n#endif\n`,
+  );
+  const { libtorch } = await locate({ env: { THAW_LIBTORCH: root } });
+  expect(libtorch?.cxxStandard).toBe(standard);
+});
+
+test("a library of this architecture is taken", async () => {
+  fakeLibtorch(machine, "usr");
+  machine.write("usr/lib/libtorch_cpu.so", elfHeader(62));
+  expect((await locate()).libtorch?.source).toBe("system");
 });
 
 test("the cache's newest version wins", async () => {

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, realpathSync } from "node:fs";
+import { existsSync, readdirSync, realpathSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { ThawError } from "../errors.ts";
 import { type Host, systemPath } from "./host.ts";
@@ -17,36 +17,68 @@ export interface Located {
   readonly steps: readonly LocateStep[];
 }
 
+/** A place that was looked at: the libtorch there, or why it has none that can be used. */
+export type Candidate =
+  | { readonly step: string; readonly explicit: boolean; readonly libtorch: LibtorchBuild }
+  | { readonly step: string; readonly explicit: boolean; readonly reason: string };
+
 /**
  * Looks for libtorch: THAW_LIBTORCH, LIBTORCH, Thaw's cache, torch of the active environment, torch
- * of python3, the system. The first that can be used wins; every step is recorded.
+ * of python3, the system. Places are looked at only as far as the caller iterates.
  * @throws ThawError if an explicit choice cannot be used: falling through would hide the mistake.
+ */
+export async function* candidates(host: Host, cache: string): AsyncGenerator<Candidate> {
+  for (const { step, explicit = false, look } of CHAIN) {
+    for (const found of await look(host, cache)) {
+      if (typeof found !== "string") {
+        yield { step, explicit, libtorch: found };
+        continue;
+      }
+      if (explicit && host.env[step]) throw refusedChoice(host, step, found);
+      yield { step, explicit, reason: found };
+    }
+  }
+}
+
+/** The error of a variable that names a libtorch which cannot be used. */
+export function refusedChoice(host: Host, step: string, reason: string): ThawError {
+  return new ThawError(`${step}=${host.env[step]} has no libtorch that can be used: ${reason}`, {
+    hint: `point ${step} at a folder that holds include/ and lib/ (an unpacked libtorch, or torch in a Python's site-packages), or unset it`,
+  });
+}
+
+/**
+ * The first libtorch that looks as if it can be used, and what was looked at before it. Whether it
+ * compiles and loads is not tried.
+ * @throws ThawError as {@link candidates}
  */
 export async function locateLibtorch(host: Host, cache: string): Promise<Located> {
   const steps: LocateStep[] = [];
-  for (const link of CHAIN) {
-    const result = await link.look(host, cache);
-    if (typeof result !== "string") {
-      steps.push({ step: link.step, found: true, outcome: `${result.version} at ${result.root}` });
-      return { libtorch: result, steps };
-    }
-    steps.push({ step: link.step, found: false, outcome: result });
-    if (link.explicit && host.env[link.step]) {
-      throw new ThawError(
-        `${link.step}=${host.env[link.step]} has no libtorch that can be used: ${result}`,
-        {
-          hint: `point ${link.step} at a folder that holds include/ and lib/ (an unpacked libtorch, or torch in a Python's site-packages), or unset it`,
-        },
-      );
-    }
+  for await (const candidate of candidates(host, cache)) {
+    steps.push(asStep(candidate));
+    if ("libtorch" in candidate) return { libtorch: candidate.libtorch, steps };
   }
   return { libtorch: undefined, steps };
 }
 
+export function asStep(candidate: Candidate): LocateStep {
+  const { step } = candidate;
+  if ("reason" in candidate) return { step, found: false, outcome: candidate.reason };
+  return { step, found: true, outcome: describeBuild(candidate.libtorch) };
+}
+
+/** Version and place, for people. */
+export function describeBuild({ version, root }: LibtorchBuild): string {
+  return `${version} at ${root}`;
+}
+
+/** What a link of the chain finds: each libtorch, or the reason against it. Never empty. */
+type Found = readonly (LibtorchBuild | string)[];
+
 interface Link {
   readonly step: string;
   readonly explicit?: true;
-  look(host: Host, cache: string): Promise<LibtorchBuild | string> | LibtorchBuild | string;
+  look(host: Host, cache: string): Promise<Found> | Found;
 }
 
 const CHAIN: readonly Link[] = [
@@ -58,35 +90,34 @@ const CHAIN: readonly Link[] = [
   { step: "system", look: fromSystem },
 ];
 
-function fromVariable(host: Host, name: string): LibtorchBuild | string {
+function fromVariable(host: Host, name: string): Found {
   const folder = host.env[name];
-  return folder ? inspectPrefix(host, folder, name) : "not set";
+  return [folder ? inspectPrefix(host, folder, name) : "not set"];
 }
 
 /** Newest first, so that a later `thaw setup` of a newer version is what counts. */
-function fromCache(host: Host, cache: string): LibtorchBuild | string {
+function fromCache(host: Host, cache: string): Found {
   const folder = join(cache, "libtorch");
   const versions = list(folder)
     .filter((name) => /^\d/.test(name))
     .sort((a, b) => compareVersions(b, a));
-  return firstUsable(
-    versions.map((name) => () => inspectPrefix(host, join(folder, name), "Thaw's cache")),
+  return orElse(
+    versions.map((name) => inspectPrefix(host, join(folder, name), "Thaw's cache")),
     `nothing in ${folder}`,
   );
 }
 
-function fromActiveEnvironment(host: Host): LibtorchBuild | string {
-  const places = ["VIRTUAL_ENV", "CONDA_PREFIX"].flatMap((name) => {
-    const prefix = host.env[name];
-    return prefix ? sitePackages(host, prefix).map((site) => join(site, "torch")) : [];
-  });
-  if (!host.env["VIRTUAL_ENV"] && !host.env["CONDA_PREFIX"]) {
-    return "none is active (VIRTUAL_ENV and CONDA_PREFIX are not set)";
+function fromActiveEnvironment(host: Host): Found {
+  const prefixes = ["VIRTUAL_ENV", "CONDA_PREFIX"].flatMap((name) => host.env[name] || []);
+  if (prefixes.length === 0) {
+    return ["none is active (VIRTUAL_ENV and CONDA_PREFIX are not set)"];
   }
-  return firstUsable(
-    places
-      .filter((place) => existsSync(place))
-      .map((place) => () => inspectPrefix(host, place, "active Python environment")),
+  const places = prefixes
+    .flatMap((prefix) => sitePackages(host, prefix))
+    .map((site) => join(site, "torch"))
+    .filter((place) => existsSync(place));
+  return orElse(
+    places.map((place) => inspectPrefix(host, place, "active Python environment")),
     "the active environment has no torch",
   );
 }
@@ -108,19 +139,19 @@ const FIND_TORCH = [
   "print(spec.submodule_search_locations[0] if spec and spec.origin else '')",
 ].join("\n");
 
-async function fromPython(host: Host): Promise<LibtorchBuild | string> {
+async function fromPython(host: Host): Promise<Found> {
   const python = host.platform === "win32" ? "python" : "python3";
   const result = await host.run(python, ["-c", FIND_TORCH], { timeoutMs: 10_000 });
-  if (result.missing) return `no ${python} on the PATH`;
-  if (result.timedOut) return `${python} gave no answer within 10 s`;
-  if (result.code !== 0) return `${python} failed: ${lastLine(result.stderr)}`;
+  if (result.missing) return [`no ${python} on the PATH`];
+  if (result.timedOut) return [`${python} gave no answer within 10 s`];
+  if (result.code !== 0) return [`${python} failed: ${lastLine(result.stderr)}`];
   const folder = result.stdout.trim();
-  if (folder === "") return `${python} has no torch`;
+  if (folder === "") return [`${python} has no torch`];
   const library = join(folder, "lib", libraryFile("torch_cpu", host.platform));
   if (!existsSync(library) || isSystemLibrary(host, library)) {
-    return `torch at ${folder} is the distribution's: its libraries are the system's (next step)`;
+    return [`torch at ${folder} is the distribution's: its libraries are the system's (next step)`];
   }
-  return inspectPrefix(host, folder, python);
+  return [inspectPrefix(host, folder, python)];
 }
 
 function isSystemLibrary(host: Host, library: string): boolean {
@@ -128,21 +159,22 @@ function isSystemLibrary(host: Host, library: string): boolean {
   return systemLibDirs(host).includes(folder);
 }
 
-function fromSystem(host: Host): LibtorchBuild | string {
-  if (host.platform === "win32") return "Windows has no place for system libraries";
+function fromSystem(host: Host): Found {
+  if (host.platform === "win32") return ["Windows has no place for system libraries"];
   const prefixes =
     host.platform === "darwin"
       ? ["/opt/homebrew/opt/pytorch", "/opt/homebrew", "/usr/local"]
       : ["/usr", "/usr/local"];
-  return firstUsable(
-    prefixes.map((prefix) => () => inspectPrefix(host, systemPath(host, prefix), "system")),
-    "nothing",
-  );
+  const found = prefixes.map((prefix) => inspectPrefix(host, systemPath(host, prefix), "system"));
+  const usable = found.filter((result) => typeof result !== "string");
+  return usable.length > 0 ? usable : [found.join("; ")];
 }
 
 /** A folder with include/ and lib/, lib64/ or a multiarch lib/; or one that holds such a folder. */
 function inspectPrefix(host: Host, prefix: string, source: string): LibtorchBuild | string {
-  if (!existsSync(prefix)) return `${prefix} does not exist`;
+  const place = statSync(prefix, { throwIfNoEntry: false });
+  if (place === undefined) return `${prefix} does not exist`;
+  if (!place.isDirectory()) return `${prefix} is a file, not a folder`;
   const roots = [prefix, join(prefix, "libtorch"), join(prefix, "torch")].filter((root) =>
     existsSync(join(root, "include")),
   );
@@ -157,6 +189,7 @@ function inspectPrefix(host: Host, prefix: string, source: string): LibtorchBuil
         includeDir: join(root, "include"),
         libDir,
         platform: host.platform,
+        arch: host.arch,
         source,
       });
       if (typeof build !== "string") return build;
@@ -203,17 +236,8 @@ export function turbojpegRoot(host: Host): string | undefined {
     .find((prefix) => existsSync(join(prefix, "include", "turbojpeg.h")));
 }
 
-function firstUsable(
-  attempts: readonly (() => LibtorchBuild | string)[],
-  otherwise: string,
-): LibtorchBuild | string {
-  const reasons: string[] = [];
-  for (const attempt of attempts) {
-    const result = attempt();
-    if (typeof result !== "string") return result;
-    reasons.push(result);
-  }
-  return reasons.length > 0 ? reasons.join("; ") : otherwise;
+function orElse(found: Found, otherwise: string): Found {
+  return found.length > 0 ? found : [otherwise];
 }
 
 function list(folder: string): string[] {

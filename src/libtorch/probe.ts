@@ -13,9 +13,15 @@ export interface ProbeReport {
 export class ProbeFailure extends ThawError {
   /** The shared library that the loader did not find, if that was it. */
   readonly missingLibrary: string | undefined;
+  /** How the process ended, in one line. */
+  readonly reason: string;
 
-  constructor(message: string, options: { hint: string; missingLibrary: string | undefined }) {
+  constructor(
+    message: string,
+    options: { hint: string; reason: string; missingLibrary: string | undefined },
+  ) {
     super(message, options);
+    this.reason = options.reason;
     this.missingLibrary = options.missingLibrary;
   }
 
@@ -62,14 +68,38 @@ export async function probeAddon(
     ...(options.env && { env: options.env }),
   });
   const line = result.stdout.split("\n").find((text) => text.startsWith(MARK));
-  if (result.code === 0 && line !== undefined) return JSON.parse(line.slice(MARK.length));
+  if (result.code === 0 && line !== undefined) {
+    const report: ProbeReport = JSON.parse(line.slice(MARK.length));
+    if (/\bBUILD_TYPE=Debug\b/.test(String(report.version["config"]))) {
+      throw debugBuild(options.libtorch);
+    }
+    return report;
+  }
   const end = howItEnded(result, timeoutMs);
   const tail = result.stderr.trim().split("\n").slice(-12).join("\n");
   const missingLibrary = /(\S+): cannot open shared object file/.exec(result.stderr)?.[1];
   throw new ProbeFailure(
-    `libtorch${options.libtorch ? ` ${options.libtorch}` : ""} cannot be loaded: a trial process ${end}${tail && `\n${tail}`}`,
-    { hint: advice(result, missingLibrary), missingLibrary },
+    `${named(options.libtorch)} cannot be loaded: a trial process ${end}${tail && `\n${tail}`}`,
+    {
+      hint: advice(result, missingLibrary),
+      reason: `a trial process ${end}${tail && `: ${tail.split("\n").at(-1)!.trim()}`}`,
+      missingLibrary,
+    },
   );
+}
+
+function named(libtorch: string | undefined): string {
+  return libtorch === undefined ? "libtorch" : `libtorch ${libtorch}`;
+}
+
+/** Its objects have members that those of the addon, compiled with NDEBUG, lack. */
+function debugBuild(libtorch: string | undefined): ProbeFailure {
+  const reason = "is a debug build, whose objects are laid out otherwise";
+  return new ProbeFailure(`${named(libtorch)} ${reason}`, {
+    hint: "use a release build",
+    reason,
+    missingLibrary: undefined,
+  });
 }
 
 function howItEnded(result: RunResult, timeoutMs: number): string {

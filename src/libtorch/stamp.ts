@@ -16,6 +16,17 @@ export interface Stamp {
   /** The library files as they were when the probe succeeded. */
   readonly files: readonly FileMark[];
   readonly probe: ProbeReport;
+  /** What was found before `libtorch` and could not be used. */
+  readonly passedOver: readonly PassedOver[];
+}
+
+/** A libtorch that was found, but does not compile or load here. */
+export interface PassedOver {
+  /** The step of the chain that found it. */
+  readonly step: string;
+  readonly libDir: string;
+  /** One line: what failed, and what to do about it. */
+  readonly reason: string;
 }
 
 interface FileMark {

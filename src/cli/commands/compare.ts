@@ -1,6 +1,5 @@
 import { relative } from "node:path";
 import { ExitCode, ThawError, UsageError } from "../../errors.ts";
-import { ensureNative } from "../../libtorch/index.ts";
 import { printableLine } from "../../platform/printable.ts";
 import { asBegun, type RecipeOutcome, runRecipe } from "../../recipe/index.ts";
 import { describeProfile, drawRun } from "../../report/index.ts";
@@ -10,6 +9,7 @@ import { openStartWeights } from "../../train/index.ts";
 import { describeFit } from "../classical.ts";
 import type { CliCommand } from "../command.ts";
 import { openConfiguredData } from "../dataset.ts";
+import { ensureEngine } from "../engine.ts";
 import { Interrupt } from "../interrupt.ts";
 import { nameList } from "../name-list.ts";
 import { colors, indented, printJson, printText, say } from "../output.ts";
@@ -52,7 +52,7 @@ export const compare: CliCommand = {
       .action(async (file: string, options: Options) => {
         const matrix = loadMatrix(file, options);
         if (options.dryRun) return listMembers(matrix, options);
-        await ensureNative();
+        await ensureEngine();
         tell(await run(matrix, options), file, options);
       });
   },

@@ -9,7 +9,6 @@ import {
   firstOf,
   folderBeside,
 } from "../../evaluate/index.ts";
-import { ensureNative } from "../../libtorch/index.ts";
 import { chooseCompute, parseModelName } from "../../models/index.ts";
 import { pretrainedReference } from "../../models/weights/hub/index.ts";
 import { drawRun } from "../../report/index.ts";
@@ -23,6 +22,7 @@ import { openWeights } from "../../run/weights.ts";
 import { isClassicalRun, judgeClassicalRun } from "../classical.ts";
 import type { CliCommand } from "../command.ts";
 import { addConfigFlags, csvFlags } from "../config-flags.ts";
+import { ensureEngine } from "../engine.ts";
 import { refuseUnused } from "../flag-rules.ts";
 import { Interrupt } from "../interrupt.ts";
 import { openForWeights } from "../labelled.ts";
@@ -188,7 +188,7 @@ async function judgeRun(name: string, options: Options): Promise<TestResult> {
   refuseWithoutNetwork(dir);
   const precision = options.precision === undefined ? {} : { precision: options.precision };
   const config = loadConfig(join(dir, "config.json"), precision);
-  await ensureNative();
+  await ensureEngine();
   const data = await openDataOfRun(dir, options, ["test"]);
   const compute = chooseCompute(config);
   using interrupt = new Interrupt("stopping; the run is unchanged");
@@ -217,7 +217,7 @@ async function judgeWeights(options: Options): Promise<TestResult> {
   const reference = options.pretrained ? pretrainedReference(model!) : options.weights!;
   const weights = await openWeights(reference, { out, checkpoint, ...weightsPlaces(options) });
   announce(weights);
-  await ensureNative();
+  await ensureEngine();
   const { device, precision } = trainConfigSchema.shape;
   const { onBadImage, pixelRange = weights.input?.pixelRange } = options;
   const data = await openForWeights({

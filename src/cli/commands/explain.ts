@@ -2,11 +2,11 @@ import { mkdirSync } from "node:fs";
 import { basename } from "node:path";
 import { UsageError } from "../../errors.ts";
 import { explainRun, folderBeside } from "../../evaluate/index.ts";
-import { ensureNative } from "../../libtorch/index.ts";
 import { writeExplanations } from "../../report/index.ts";
 import { findRun } from "../../run/record.ts";
 import { isClassicalRun } from "../classical.ts";
 import type { CliCommand } from "../command.ts";
+import { ensureEngine } from "../engine.ts";
 import { Interrupt } from "../interrupt.ts";
 import { printJson, say } from "../output.ts";
 import { addRunDataFlags, openDataOfRun, type RunDataFlags } from "../run-data.ts";
@@ -35,7 +35,7 @@ export const explain: CliCommand = {
             hint: "explain a network's run",
           });
         }
-        await ensureNative();
+        await ensureEngine();
         const data = await openDataOfRun(dir, options, ["test"]);
         using interrupt = new Interrupt("stopping");
         const { signal } = interrupt;

@@ -1,9 +1,9 @@
 import { UsageError } from "../../errors.ts";
 import { type ExportReport, exportRun } from "../../export/index.ts";
-import { ensureNative } from "../../libtorch/index.ts";
 import { findRun } from "../../run/record.ts";
 import { readSplit } from "../../run/split-file.ts";
 import type { CliCommand } from "../command.ts";
+import { ensureEngine } from "../engine.ts";
 import { refuseUnused } from "../flag-rules.ts";
 import { Interrupt } from "../interrupt.ts";
 import { printJson, say } from "../output.ts";
@@ -84,7 +84,7 @@ export const exportCommand: CliCommand = {
           skipMissing: __,
           ...rest
         } = options;
-        await ensureNative();
+        await ensureEngine();
         const needs = int8 ? undefined : ([comparedSplit(dir)] as const);
         const data = await openDataOfRun(dir, options, needs);
         using interrupt = new Interrupt("stopping; nothing is exported");

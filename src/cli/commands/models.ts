@@ -1,5 +1,4 @@
 import Table from "cli-table3";
-import { ensureNative } from "../../libtorch/index.ts";
 import {
   createModel,
   type ModelSpec,
@@ -11,6 +10,7 @@ import {
 } from "../../models/index.ts";
 import { Generator } from "../../tensor/index.ts";
 import type { CliCommand } from "../command.ts";
+import { ensureEngine } from "../engine.ts";
 import { printJson, printText } from "../output.ts";
 import { registerSubcommands } from "../subcommands.ts";
 
@@ -47,7 +47,7 @@ const info: CliCommand = {
       .option("--json", "print it as JSON")
       .action(async (name: string, options: InfoOptions) => {
         const model = parseModelName(name);
-        await ensureNative();
+        await ensureEngine();
         const facts = describe(model, options.classes);
         if (options.json) printJson(facts);
         else printText(`${present(facts)}\n`);

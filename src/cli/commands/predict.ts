@@ -14,10 +14,10 @@ import {
   predictFiles,
   restoreExport,
 } from "../../export/index.ts";
-import { ensureNative } from "../../libtorch/index.ts";
 import { printable, printableJson, printableLine } from "../../platform/printable.ts";
 import { findRun } from "../../run/record.ts";
 import type { CliCommand } from "../command.ts";
+import { ensureEngine } from "../engine.ts";
 import { refuseUnused } from "../flag-rules.ts";
 import { say } from "../output.ts";
 import { note, percent } from "../progress.ts";
@@ -73,7 +73,7 @@ async function openModel(name: string, options: Options): Promise<Predictor> {
   const file = exportedFile(name);
   const dir = file === undefined ? findRun(name, options.out) : "";
   // Pixels are normalised by the engine in both cases.
-  await ensureNative();
+  await ensureEngine();
   if (file !== undefined) return openFile(file);
   return ofSubject(await openSubject(dir, { out: options.out, ...weightsPlaces(options) }));
 }

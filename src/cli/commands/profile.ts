@@ -1,6 +1,5 @@
 import { join } from "node:path";
 import { ExitCode, UsageError } from "../../errors.ts";
-import { ensureNative } from "../../libtorch/index.ts";
 import { type ModelName, parseModelName } from "../../models/index.ts";
 import { type InputSize, profileModels } from "../../profile/index.ts";
 import { describeProfile, writeProfileReport } from "../../report/index.ts";
@@ -10,6 +9,7 @@ import { setThreads } from "../../tensor/index.ts";
 import { trainStep } from "../../train/index.ts";
 import type { CliCommand } from "../command.ts";
 import { openConfiguredData } from "../dataset.ts";
+import { ensureEngine } from "../engine.ts";
 import { refuseUnused } from "../flag-rules.ts";
 import { Interrupt } from "../interrupt.ts";
 import { printJson, printText, say } from "../output.ts";
@@ -110,7 +110,7 @@ async function run(options: Options): Promise<void> {
     throw new UsageError("--data and --input: images are read or drawn, not both");
   }
   const { precision, device } = compute(options);
-  await ensureNative();
+  await ensureEngine();
   if (options.threads !== undefined) setThreads(options.threads);
   const images =
     name === undefined

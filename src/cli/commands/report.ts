@@ -1,8 +1,8 @@
 import { relative } from "node:path";
-import { ensureNative } from "../../libtorch/index.ts";
 import { printableLine } from "../../platform/printable.ts";
 import { compareRuns } from "../../report/index.ts";
 import type { CliCommand } from "../command.ts";
+import { ensureEngine } from "../engine.ts";
 import { printJson, printText, say } from "../output.ts";
 import { note } from "../progress.ts";
 import { openDataOfRun } from "../run-data.ts";
@@ -38,7 +38,7 @@ export const report: CliCommand = {
       .option("--json", "print files and findings as JSON")
       .action(async (runs: string[], { json, profile = [], ...options }: Options) => {
         const openData = async (_: unknown, dir: string) => {
-          await ensureNative();
+          await ensureEngine();
           return openDataOfRun(dir, {}, ["test"]);
         };
         const complete = { openData, onNote: note };

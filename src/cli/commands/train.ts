@@ -1,6 +1,5 @@
 import { join } from "node:path";
 import { ExitCode, UsageError } from "../../errors.ts";
-import { ensureNative } from "../../libtorch/index.ts";
 import { parseModelName } from "../../models/index.ts";
 import { TrainingProfile } from "../../profile/index.ts";
 import { completePictures, drawRun, writeProfileReport } from "../../report/index.ts";
@@ -17,6 +16,7 @@ import { asksForClassical, trainClassically, trainFlags, unusableLine } from "..
 import type { CliCommand } from "../command.ts";
 import { addConfigFlags } from "../config-flags.ts";
 import { openConfiguredData } from "../dataset.ts";
+import { ensureEngine } from "../engine.ts";
 import { refuseUnused } from "../flag-rules.ts";
 import { Interrupt } from "../interrupt.ts";
 import { printJson, say } from "../output.ts";
@@ -77,7 +77,7 @@ export const train: CliCommand = {
       checkTracking(config, process.env);
       const openWeights = weightsOpener(options);
       const weights = options.resume === undefined ? await openWeights(config) : undefined;
-      await ensureNative();
+      await ensureEngine();
       const data =
         options.resume === undefined
           ? await openConfiguredData(config, options.mirror)

@@ -19,13 +19,13 @@ export const info: CliCommand = {
       .option("--sheet <file>", "the contact sheet, a PNG; default <name>-sheet.png")
       .option("--no-sheet", "no contact sheet")
       .action(async (source: string, options: Options) => {
-        const { ensureNative } = await import("../../../libtorch/index.ts");
+        const { ensureEngine } = await import("../../engine.ts");
         const { locateData } = await import("../../../data/datasets/index.ts");
         const { chooseSource } = await import("../../../data/info/choose.ts");
         const { surveySource } = await import("../../../data/info/survey.ts");
         const { examineSurvey } = await import("../../../data/info/report.ts");
         const found = chooseSource(await locateData(locationOf(source, options)), options.classes);
-        await ensureNative();
+        await ensureEngine();
         const progress = counter("read");
         const survey = await surveySource(found, progress.draw);
         progress.clear();

@@ -33,9 +33,9 @@ export const pack: CliCommand = {
         ...{ data: source, classes, model: "simple_cnn" },
       });
       const { checkPackTarget, packSplits } = await import("../../../data/pack/pack.ts");
-      const { ensureNative } = await import("../../../libtorch/index.ts");
+      const { ensureEngine } = await import("../../engine.ts");
       checkPackTarget({ out, overwrite });
-      await ensureNative();
+      await ensureEngine();
       const data = await openConfiguredData(config, mirror);
       for (const text of data.notes) note(text);
       const progress = counter("packed");

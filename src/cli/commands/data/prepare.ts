@@ -35,7 +35,7 @@ export const prepare: CliCommand = {
       )
       .option("--overwrite", "replace what was prepared there in another way")
       .action(async (source: string, options: Options) => {
-        const { ensureNative } = await import("../../../libtorch/index.ts");
+        const { ensureEngine } = await import("../../engine.ts");
         const { locateData } = await import("../../../data/datasets/index.ts");
         const { chooseClasses } = await import("../../../data/folders/choose-classes.ts");
         const { prepareCommand } = await import("../../../data/prepare/command.ts");
@@ -53,7 +53,7 @@ export const prepare: CliCommand = {
             hint: "leave it out, or use --split to draw new splits",
           });
         }
-        await ensureNative();
+        await ensureEngine();
         const progress = counter("checked");
         const prepared = await prepareImages(listing, {
           ...options,

@@ -39,13 +39,13 @@ export const preview: CliCommand = {
         // A config has one; photographs are brought to its size unless --img-size is given.
         model: "resnet18",
       });
-      const { ensureNative } = await import("../../../libtorch/index.ts");
+      const { ensureEngine } = await import("../../engine.ts");
       const { previewAugmentation } = await import("../../../data/preview.ts");
       const { augmentationSheet } = await import("../../../report/augmentation-sheet.ts");
       const { writeDurably } = await import("../../../platform/durable.ts");
       const { trainingFit, trainingInput, withInput } = await import("../../../train/input.ts");
       const { evaluationFit } = await import("../../../run/input.ts");
-      await ensureNative();
+      await ensureEngine();
       const data = await openConfiguredData(given, mirror);
       const config = withInput(given, undefined, data);
       const input = trainingInput(config, data);
