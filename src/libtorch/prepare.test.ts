@@ -296,7 +296,9 @@ describe("from libtorch to a stamp", { timeout: 120_000 }, () => {
     machine.write("native/addon.cc", "#include <napi.h>\nint broken = nonsense;\n");
     const failure = await failureOf(prepareNative(options()));
     expect(failure).toBeInstanceOf(ThawError);
-    expect(failure.message).toMatch(/did not compile against libtorch 2\.7\.1 at [\s\S]*nonsense.? was not declared/);
+    expect(failure.message).toMatch(
+      /did not compile against libtorch 2\.7\.1 at [\s\S]*nonsense.? was not declared/,
+    );
     const log = /log is in (.*)$/.exec(failure.hint)?.[1];
     expect(statSync(log!).size).toBeGreaterThan(0);
   });

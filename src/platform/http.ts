@@ -6,6 +6,7 @@ import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import { ThawError } from "../errors.ts";
+import { proxyFor } from "./proxy.ts";
 
 export const MAX_REDIRECTS = 5;
 
@@ -38,35 +39,59 @@ export interface RequestOptions {
   readonly limits?: SomeLimits | undefined;
 }
 
+/** A proxy's own answer: to a request, or to one for a tunnel. */
+interface ProxyAnswer {
+  readonly statusCode?: number | undefined;
+  readonly statusText?: string;
+  readonly statusMessage?: string | undefined;
+}
+
 /** No server could be reached, or it stopped talking; the cause has the system's code. */
 export class NoAnswerError extends ThawError {}
 
 /**
- * One request, whatever its status: redirects are the caller's. The body has to be read or destroyed, and reading it
+ * One request, whatever its status: redirects are the caller's. It goes through the proxy that the environment sets. The body has to be read or destroyed, and reading it
  * fails where the server exceeds its limits.
  *
  * Not by `fetch`: that undoes a `Content-Encoding: x-gzip` which some servers put on every .gz file, and the bytes would
  * no longer have the archive's checksum. Nor does it bound how slowly a body comes.
  * @throws NoAnswerError
+ * @throws ThawError where a proxy's variable holds no address.
  */
-export function requestOnce(address: URL, options: RequestOptions = {}): Promise<IncomingMessage> {
+export async function requestOnce(
+  address: URL,
+  options: RequestOptions = {},
+): Promise<IncomingMessage> {
   const { method = "GET", headers, body } = options;
   const limits = { ...usualLimits, ...definedOf(options.limits ?? {}) };
   const send = address.protocol === "https:" ? httpsRequest : httpRequest;
+  const proxy = proxyFor(address);
   return new Promise((resolve, reject) => {
     const fail = (cause: Error): void =>
       reject(
-        new NoAnswerError(`${shownAddress(address)}: ${reasonOf(cause)}`, {
-          hint: "check the network, or use a mirror",
-          cause,
-        }),
+        new NoAnswerError(
+          `${shownAddress(address)}: ${reasonOf(cause)}${proxy ? `, through ${proxy.shown}` : ""}`,
+          {
+            hint: proxy
+              ? `check the proxy; NO_PROXY=${address.hostname} goes round it`
+              : "check the network, or use a mirror",
+            cause,
+          },
+        ),
       );
     let request: ClientRequest;
+    const refuse = ({ statusCode, statusText, statusMessage }: ProxyAnswer): void => {
+      const said = `HTTP ${statusCode} ${statusText ?? statusMessage ?? ""}`.trim();
+      const advice = statusCode === 407 ? " (user:password@ before its host)" : "";
+      fail(new Error(`the proxy refused: ${said}${advice}`));
+      request.destroy();
+    };
     try {
       request = send(address, {
         method,
         headers: { "user-agent": "thaw", "accept-encoding": "identity", ...headers },
         timeout: limits.stallMs,
+        agent: proxy?.agent,
       });
     } catch (cause) {
       // A header or an address with characters that HTTP does not carry.
@@ -74,7 +99,15 @@ export function requestOnce(address: URL, options: RequestOptions = {}): Promise
       return;
     }
     request.on("error", fail);
-    request.on("response", resolve);
+    request.on("response", (response) => {
+      if (proxy === undefined || response.statusCode !== 407) resolve(response);
+      else refuse(response);
+    });
+    // A tunnel that the proxy does not open: its answer would be taken for the server's.
+    request.on("proxyConnect", (answer: ProxyAnswer) => {
+      // Of a request that needs no tunnel it is the socket.
+      if (answer.statusCode !== undefined && answer.statusCode !== 200) refuse(answer);
+    });
     watch(request, limits);
     if (typeof body !== "function") {
       request.end(body);
