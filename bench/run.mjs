@@ -41,7 +41,8 @@ function chosenFigures(bench, { figure: wanted, oursOnly, peerOnly }) {
       throw new BenchError(`${bench.name} has no figure "${name}". It has: ${names}`);
     }
   }
-  const isOurs = (side) => side !== undefined && bench.sides[side].runtime === "node";
+  const isOurs = (side) =>
+    side !== undefined && [side].flat().every((key) => bench.sides[key].runtime === "node");
   return bench.figures
     .filter((figure) => wanted === undefined || wanted.includes(figure.name))
     .map((figure) => {
@@ -107,6 +108,7 @@ async function main() {
     peerOnly: values["peer-only"],
   });
   const sides = sidesOf(figures).map((key) => bench.sides[key]);
+  bench.prepare?.(sides);
   const peerEnv = await prepareSides(sides, log);
   if (loadavg()[0] > 0.5) {
     log(

@@ -73,6 +73,10 @@ describe("a photograph that is cut in half", () => {
     expect(evaluated.code).toBe(0);
     expect(evaluated.stderr).toBe("");
     expect(JSON.parse(evaluated.stdout).accuracy).toBe(run.summary!.test!.accuracy);
+    const everywhere = ["evaluate", "--weights", dir, "--data", spoiled, "--json"];
+    expect(thaw(everywhere, env).code).toBe(1);
+    const all = thaw([...everywhere, "--on-bad-image", "skip"], env);
+    expect(JSON.parse(all.stdout)).toMatchObject({ n: 23, unusable: 1 });
   });
 
   test("ends a comparison before its first member is trained", () => {

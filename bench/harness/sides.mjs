@@ -21,6 +21,7 @@ export const python = process.env["THAW_BENCH_PYTHON"] || "/usr/bin/python3";
  * @property {readonly string[]} [args]
  * @property {readonly string[]} [quickArgs] appended under --quick; the last of a repeated flag wins
  * @property {number} [rounds] at most so many rounds, for what takes minutes
+ * @property {Readonly<Record<string, string>>} [env] added to the environment
  * @property {boolean} [wallOnly] the script prints no JSON: only `wallSeconds` is of interest
  */
 
@@ -89,11 +90,10 @@ export async function measure(side, { quick, peerEnv }) {
   const program = side.runtime === "python" ? python : process.execPath;
   const args = [join(repository, side.script), ...(side.args ?? [])];
   if (quick) args.push(...(side.quickArgs ?? []));
-  const { code, stdout, stderr, seconds } = await run(
-    program,
-    args,
-    side.runtime === "python" ? peerEnv : {},
-  );
+  const { code, stdout, stderr, seconds } = await run(program, args, {
+    ...(side.runtime === "python" ? peerEnv : {}),
+    ...side.env,
+  });
   if (code !== 0) {
     throw new BenchError(`${[program, ...args].join(" ")} failed (${code}):\n${stderr.trim()}`);
   }

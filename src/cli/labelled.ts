@@ -32,10 +32,11 @@ export interface LabelledChoice extends CsvOptions {
  * The images that weights are evaluated on: every labelled image of a folder, archive or CSV, the test images of a
  * built-in data set, or the split that is asked for. How many of them a run of these weights has learnt from is said.
  */
-export async function openForWeights(
-  choice: LabelledChoice,
-): Promise<
-  Pick<LabelledImages, "name" | "set"> & { readonly split: string; readonly what: string }
+export async function openForWeights(choice: LabelledChoice): Promise<
+  Pick<LabelledImages, "name" | "set" | "unusable"> & {
+    readonly split: string;
+    readonly what: string;
+  }
 > {
   const { data, mirror, out, reference } = choice;
   const isBuiltin = builtinDatasetNames.includes(data);
@@ -73,7 +74,8 @@ async function drawn(choice: LabelledChoice, split: SplitName, dir: string | und
   const { data, mirror, onBadImage, pixelRange } = choice;
   const own = dir === undefined ? undefined : await ofRun(dir, data, split, mirror);
   if (own !== undefined) {
-    return { name: own.name, set: own[split], split, what: `the ${split} images of the run` };
+    const what = `the ${split} images of the run`;
+    return { name: own.name, set: own[split], split, what, ...unusableIn(own, split) };
   }
   const splits = await openConfiguredData(
     {
@@ -87,7 +89,17 @@ async function drawn(choice: LabelledChoice, split: SplitName, dir: string | und
   for (const text of splits.notes) note(text);
   const ids = imageIds(await recordSplit(splits, cacheHome()), split);
   tellSeen(dir, choice.out, ids ?? [], `${split} images`);
-  return { name: splits.name, set: splits[split], split, what: split };
+  const what = split;
+  return { name: splits.name, set: splits[split], split, what, ...unusableIn(splits, split) };
+}
+
+/** Those of a split that were left out because they could not be decoded. */
+function unusableIn(
+  { unusable = [] }: DatasetSplits,
+  split: SplitName,
+): Pick<LabelledImages, "unusable"> {
+  const own = unusable.filter((image) => image.split === split);
+  return own.length > 0 ? { unusable: own } : {};
 }
 
 /** Undefined where these are not the images of the run. Some of them missing in the run's own place is an error. */

@@ -5,11 +5,13 @@ import { settleAmx } from "./amx.ts";
 import { cpuInfo } from "./cpu.ts";
 import { cacheHome, packageRoot } from "./home.ts";
 import type { AmxState, Native } from "./native.ts";
+import type { MeasuredKernels } from "./probe.ts";
 import { readStamp } from "./stamp.ts";
 import { applyThreadEnvironment } from "./threads.ts";
 
 let loaded: Native | undefined;
 let amx: AmxState = "absent";
+let kernels: MeasuredKernels = {};
 
 /**
  * The addon, loaded on the first call. Set-up must have been done: nothing is compiled, downloaded or
@@ -49,6 +51,7 @@ function load(): Native {
   }
   const native = addon.exports as Native;
   amx = settleAmx(native);
+  kernels = stamp.probe.kernels;
   return native;
 }
 
@@ -60,6 +63,12 @@ function addonFile(current: string): string {
 }
 
 const LOADED = "THAW_ADDON_LOADED";
+
+/** What set-up measured of kernels that both the addon and libtorch have; loads the addon. */
+export function measuredKernels(): MeasuredKernels {
+  loadNative();
+  return kernels;
+}
 
 /** What became of the CPU's AMX; loads the addon. In a worker nothing is settled: the main thread did. */
 export function amxState(): AmxState {

@@ -1,12 +1,26 @@
 import { ThawError } from "../errors.ts";
 import { type RunResult, runProcess } from "./host.ts";
 
+/** Milliseconds of the same work by the addon's own kernel and by libtorch's. */
+export interface KernelTimes {
+  readonly thaw: number;
+  readonly libtorch: number;
+}
+
+/** Kernels of which libtorch has its own in some versions: which is faster depends on version and CPU. */
+export interface MeasuredKernels {
+  /** Self-attention in bf16, forward and backward, and forward alone. */
+  readonly attention?: { readonly training: KernelTimes; readonly inference: KernelTimes };
+}
+
 /** What a child process that loaded the addon saw. */
 export interface ProbeReport {
   /** The addon's own `version()`. */
   readonly version: Readonly<Record<string, unknown>>;
   /** Loaded libraries that decide about speed: BLAS, OpenMP, oneDNN, libtorch. Linux only. */
   readonly mapped: readonly string[];
+  /** Measured once, at set-up. */
+  readonly kernels: MeasuredKernels;
 }
 
 /** The trial process did not end well. */
@@ -37,21 +51,59 @@ const CHILD = `
 const fs = require("node:fs"), path = require("node:path");
 const addon = { exports: {} };
 process.dlopen(addon, process.argv[1]);
-const version = addon.exports.version();
-if (process.env.THAW_AMX !== "off" && addon.exports.prepareAmx) {
+const n = addon.exports;
+const version = n.version();
+const call = (name, ...values) => n.call(n.resolve(name), ...values);
+const BF16 = "bfloat16";
+if (process.env.THAW_AMX !== "off" && n.prepareAmx) {
   // A convolution that takes AMX where there is any: where that crashes, it must crash here.
-  const n = addon.exports;
   version.amx = n.prepareAmx();
-  const ones = (shape) => n.call(n.resolve("aten::ones"), shape, "bfloat16");
-  n.call(n.resolve("aten::conv2d"), ones([2, 64, 8, 8]), ones([64, 64, 3, 3]), null, 1, 1);
+  const ones = (shape) => call("aten::ones", shape, BF16);
+  call("aten::conv2d", ones([2, 64, 8, 8]), ones([64, 64, 3, 3]), null, 1, 1);
 }
+
+// ViT-Tiny's attention at 224 px: small enough that a slow CPU is done in a second.
+const FUSED = "aten::scaled_dot_product_attention", OWN = "thaw::self_attention";
+const [batch, tokens, heads, width] = [4, 197, 3, 64];
+const ways = {
+  thaw: (qkv) => call(OWN, qkv, heads),
+  libtorch: (qkv) => {
+    const apart = call("aten::permute", call("aten::view", qkv, [batch, tokens, 3, heads, width]), [2, 0, 3, 1, 4]);
+    const [q, k, v] = call("aten::unbind.int", call("aten::contiguous", apart));
+    return call("aten::reshape", call("aten::transpose.int", call(FUSED, q, k, v), 1, 2), [batch, tokens, heads * width]);
+  },
+};
+function time(way, learns) {
+  const qkv = call("aten::randn", [batch, tokens, 3 * heads * width], BF16);
+  n.setRequiresGrad(qkv, learns);
+  const started = process.hrtime.bigint();
+  const y = way(qkv);
+  if (learns) n.backward([y], [call("aten::ones_like", y)], false, false, []);
+  return Number(process.hrtime.bigint() - started) / 1e6;
+}
+function compare(learns) {
+  const best = { thaw: Infinity, libtorch: Infinity };
+  for (let round = 0; round < 8; round++) {
+    for (const way of Object.keys(ways)) {
+      const took = time(ways[way], learns);
+      // The first rounds are slower: memory, primitives.
+      if (round >= 2) best[way] = Math.min(best[way], took);
+    }
+  }
+  return best;
+}
+const kernels = {};
+if (n.hasOperator && n.hasOperator(FUSED) && n.hasOperator(OWN)) {
+  kernels.attention = { training: compare(true), inference: compare(false) };
+}
+
 let mapped = [];
 try {
   const files = fs.readFileSync("/proc/self/maps", "utf8").split("\\n").map((l) => l.slice(l.indexOf("/")));
   mapped = [...new Set(files)].filter((f) => /^\\/.*\\/lib[^/]*\\.so/.test(f) &&
     /^lib(open)?(blas|lapack|gomp|omp|iomp|mkl|dnnl|torch|turbojpeg|c10)/.test(path.basename(f)));
 } catch {}
-fs.writeSync(1, "\\n${MARK}" + JSON.stringify({ version, mapped }) + "\\n");
+fs.writeSync(1, "\\n${MARK}" + JSON.stringify({ version, mapped, kernels }) + "\\n");
 `;
 
 /**

@@ -1,3 +1,4 @@
+import { measuredKernels } from "../libtorch/load.ts";
 import { engine, hasOperator, Operator } from "../tensor/engine.ts";
 import { ops, scope, Tensor } from "../tensor/index.ts";
 import { isBFloat16OnCpu } from "./bfloat16.ts";
@@ -7,14 +8,21 @@ const fused = new Operator("aten::scaled_dot_product_attention");
 
 /**
  * softmax(q·kᵀ/√d)·v of queries, keys and values that one linear layer gave side by side, [N, tokens, 3·heads·d] →
- * [N, tokens, heads·d]. In bf16 on the CPU one operator, unless libtorch has its own. (Vaswani et al. 2017, §3.2.2)
+ * [N, tokens, heads·d]. In bf16 on the CPU one operator of the addon's, unless libtorch's own was measured to be faster
+ * here. (Vaswani et al. 2017, §3.2.2)
  */
 export function selfAttention(qkv: Tensor, heads: number): Tensor {
-  if (!hasOperator(fused.name) && isBFloat16OnCpu(qkv)) return ops.selfAttention(qkv, heads);
+  if (isBFloat16OnCpu(qkv) && isOwnFaster(qkv.requiresGrad)) return ops.selfAttention(qkv, heads);
   return scope(() => {
     const [q, k, v] = splitHeads(qkv, 3, heads) as [Tensor, Tensor, Tensor];
     return joinHeads(attention(q, k, v));
   });
+}
+
+/** By what set-up measured; where the two are close, ours, so that measuring again changes nothing. */
+function isOwnFaster(learns: boolean): boolean {
+  const measured = measuredKernels().attention?.[learns ? "training" : "inference"];
+  return measured === undefined || measured.thaw <= 1.1 * measured.libtorch;
 }
 
 /** [N, tokens, parts·width] → each part as [N, heads, tokens, width of a head]. */

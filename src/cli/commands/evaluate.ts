@@ -243,8 +243,8 @@ async function judgeWeights(options: Options): Promise<TestResult> {
       ...{ places: { out, ...weightsPlaces(options) }, asked: options, onNote: note, signal },
     });
     say(`  ${weights.model} of ${answer.features} on ${data.name}, ${data.what}`);
-    const told = { weights: weights.path, model: weights.model, data: data.name };
-    const document = { ...told, split: data.split, ...answer.result };
+    const told = { weights: weights.path, model: weights.model, ...dataTold(data) };
+    const document = { ...told, ...answer.result };
     print(options, document, () => answer.report, answer.result);
     return answer.result;
   }
@@ -257,9 +257,14 @@ async function judgeWeights(options: Options): Promise<TestResult> {
   say(`  ${answer.model} on ${data.name}, ${data.what}; ${compute.precision} on ${compute.device}`);
   if (resizing !== undefined) say(`  images ${resizing}`);
   say(`  mean ${mean.join(", ")}, deviation ${std.join(", ")} (${from})`);
-  const told = { weights: weights.path, model: answer.model, data: data.name, split: data.split };
+  const told = { weights: weights.path, model: answer.model, ...dataTold(data) };
   print(options, { ...told, mean, std, ...answer.result }, () => answer.report, answer.result);
   return answer.result;
+}
+
+/** Which images these are, and how many of them are left out, for `--json`. */
+function dataTold({ name, split, unusable }: Awaited<ReturnType<typeof openForWeights>>): object {
+  return { data: name, split, ...(unusable && { unusable: unusable.length }) };
 }
 
 function print(

@@ -6,7 +6,7 @@ import { checkFiles } from "../folders/check-files.ts";
 import { loadSmall } from "../folders/decode-small.ts";
 import { contentDigests } from "../folders/digests.ts";
 import { fileSet, type Listing, type SplitName } from "../folders/listing.ts";
-import type { ImageSet, SplitSet } from "../imageset.ts";
+import type { ImageSet, SplitSet, Unusable } from "../imageset.ts";
 import { splitNames } from "../recorded.ts";
 import type { LoadedDataset } from "./load.ts";
 import { type DataLocation, locateData } from "./locate.ts";
@@ -21,6 +21,8 @@ export interface LabelledImages {
   readonly notes: readonly string[];
   /** [count], what tells each image from others, as `imageIds` tells those of a run. */
   readonly ids: readonly string[];
+  /** Left out because they could not be decoded; absent where there are none. */
+  readonly unusable?: readonly Unusable[];
 }
 
 export interface LabelledLocation
@@ -79,7 +81,10 @@ async function ofFiles(
     (await loadSmall([files], cache, (received, total) =>
       onProgress?.({ phase: "decode", file: name, received, total }),
     )) ?? [];
-  return { name, set: small ?? files, counts, notes: [...notes, ...checked.notes], ids: ids! };
+  return {
+    ...{ name, set: small ?? files, counts, notes: [...notes, ...checked.notes], ids: ids! },
+    ...(checked.unusable.length > 0 && { unusable: checked.unusable }),
+  };
 }
 
 function ofMemory(

@@ -1,0 +1,79 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { networks, quickArgs } from "./harness/networks.mjs";
+import { repository } from "./harness/sides.mjs";
+
+export const name = "engines";
+export const summary =
+  "ours on every libtorch that `npm run test:libtorch` has installed, against ours on the system's";
+
+const folder = join(repository, "build", "libtorch");
+const installed = existsSync(folder) ? readdirSync(folder) : [];
+/** Versions in order, each with its folder. */
+const engines = installed
+  .filter((version) => /^\d+\.\d+\.\d+$/.test(version))
+  .sort((a, b) => a.localeCompare(b, "en", { numeric: true }))
+  .flatMap((version) => {
+    const lib = join(folder, version, "lib");
+    const torch = existsSync(lib)
+      ? readdirSync(lib)
+          .map((python) => join(lib, python, "site-packages", "torch"))
+          .find((place) => existsSync(join(place, "lib")))
+      : undefined;
+    return torch === undefined ? [] : [[version, { THAW_LIBTORCH: torch }]];
+  });
+const SYSTEM = "system";
+
+export const notes =
+  engines.length > 0
+    ? []
+    : ["no other libtorch is installed: npm run test:libtorch -- 2.15.0 installs one"];
+
+const kinds = {
+  train: { script: "bench/ours/train-network.mjs", own: "trainArgs", quick: ["--steps", "1"] },
+  frozen: { script: "bench/ours/frozen-forward.mjs", own: "frozenArgs", quick: ["--passes", "1"] },
+};
+
+/** @type {Readonly<Record<string, import("./harness/sides.mjs").Side>>} */
+export const sides = Object.fromEntries(
+  [[SYSTEM, { THAW_LIBTORCH: "/usr" }], ...engines].flatMap(([version, env]) =>
+    Object.entries(networks).flatMap(([network, settings]) =>
+      Object.entries(kinds).map(([kind, { script, own, quick }]) => [
+        `${version} ${network}-${kind}`,
+        {
+          runtime: "node",
+          script,
+          env,
+          args: ["--model", settings.model, ...settings.args, ...settings[own]],
+          quickArgs: [...quickArgs, ...quick],
+        },
+      ]),
+    ),
+  ),
+);
+
+/** Compiles the addon for each engine before anything is measured. */
+export function prepare(usedSides) {
+  for (const torch of new Set(usedSides.map(({ env }) => env.THAW_LIBTORCH))) {
+    spawnSync(process.execPath, [join(repository, "dist/cli/main.js"), "setup", "--quiet"], {
+      env: { ...process.env, THAW_LIBTORCH: torch },
+      stdio: ["ignore", "inherit", "inherit"],
+    });
+  }
+}
+
+/** @type {readonly (import("./harness/figures.mjs").Figure & {summary: string})[]} */
+export const figures = engines.flatMap(([version]) =>
+  Object.keys(networks).flatMap((network) =>
+    Object.keys(kinds).map((kind) => ({
+      name: `${network}-${kind}-${version}`,
+      summary: `libtorch ${version} against the system's`,
+      ours: `${version} ${network}-${kind}`,
+      peer: `${SYSTEM} ${network}-${kind}`,
+      metric: "imagesPerSecond",
+      unit: "img/s",
+      goal: { of: "ratio", atLeast: 0.95 },
+    })),
+  ),
+);
