@@ -75,8 +75,8 @@ describe("a photograph that is cut in half", () => {
     expect(JSON.parse(evaluated.stdout).accuracy).toBe(run.summary!.test!.accuracy);
     const everywhere = ["evaluate", "--weights", dir, "--data", spoiled, "--json"];
     expect(thaw(everywhere, env).code).toBe(1);
-    const all = thaw([...everywhere, "--on-bad-image", "skip"], env);
-    expect(JSON.parse(all.stdout)).toMatchObject({ n: 23, unusable: 1 });
+    const skipping = thaw([...everywhere, "--on-bad-image", "skip"], env);
+    expect(JSON.parse(skipping.stdout)).toMatchObject({ n: 23, unusable: 1 });
   });
 
   test("ends a comparison before its first member is trained", () => {
