@@ -7,7 +7,8 @@ import { type RandomStream, seedStream } from "../src/data/random.ts";
 import { parseTemporary } from "../src/platform/temporary.ts";
 import { makeHome, startThaw } from "./support/thaw-process.ts";
 
-const KILLS = 50;
+/** `npm run campaign` kills more often. */
+const KILLS = process.env["THAW_CAMPAIGN"] === "1" ? 50 : 16;
 /** Chains of killed and resumed processes that run side by side, one on each of two cores. */
 const CHAINS = 2;
 const EPOCHS = 4;

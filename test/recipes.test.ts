@@ -23,6 +23,10 @@ const hasFashion = existsSync(fashionFile);
 if (!hasFashion)
   console.log(`skipped: recipes of Fashion-MNIST, because ${fashionFile} is missing`);
 
+/** The short forms of C, D and E take minutes: `npm run campaign` runs them. */
+const isCampaign = process.env["THAW_CAMPAIGN"] === "1";
+const short = "takes minutes: npm run campaign";
+
 let folder: string;
 let env: Record<string, string>;
 beforeAll(async () => {
@@ -218,7 +222,8 @@ test.skipIf(!hasFashion || weights === undefined)(
 
 test.skipIf(dogs === undefined || weights === undefined || lite0 === undefined)(
   "C: prepared photographs, three strategies, exports",
-  () => {
+  ({ skip }) => {
+    skip(!isCampaign, short);
     const c = quick("c-dogs");
     expectStandIn(c, "resnet50", "it starts from random weights instead");
     const [, , , second] = c.markdown.replaceAll("\\", "").split("\n");
@@ -252,7 +257,8 @@ test.skipIf(dogs === undefined || weights === undefined || lite0 === undefined)(
 
 test.skipIf(!hasFashion)(
   "D: networks and classical models",
-  () => {
+  ({ skip }) => {
+    skip(!isCampaign, short);
     const d = quick("d-deep-classical");
     expect(d.runs).toEqual(["resnet18-s42", "cnn-s42", "logreg-s42", "linear-svc-s42", "knn-s42"]);
     for (const run of d.runs) expect(d.accuracyOf(run)).toBeGreaterThan(0.75);
@@ -263,7 +269,8 @@ test.skipIf(!hasFashion)(
 
 test.skipIf(cifar === undefined || weights === undefined)(
   "E: five classes of CIFAR-10, tested on held-out training images",
-  () => {
+  ({ skip }) => {
+    skip(!isCampaign, short);
     const e = quick("e-cifar5");
     expectStandIn(e, "vit_tiny_patch16_224", "deit_tiny_patch16_224");
     expect(e.runs).toEqual(["simple-cnn-s42", "deit-tiny-head-s42"]);
