@@ -8,7 +8,7 @@ import { parseTemporary } from "../src/platform/temporary.ts";
 import { makeHome, startThaw } from "./support/thaw-process.ts";
 
 /** `npm run campaign` kills more often. */
-const KILLS = process.env["THAW_CAMPAIGN"] === "1" ? 50 : 16;
+const KILLS = process.env["THAW_CAMPAIGN"] === "1" ? 50 : 12;
 /** Chains of killed and resumed processes that run side by side, one on each of two cores. */
 const CHAINS = 2;
 const EPOCHS = 4;
