@@ -1509,6 +1509,12 @@ export function selfAttention(qkv: Tensor, heads: number | bigint): Tensor {
   return one(engine().call(selfAttentionOperator.index, qkv.handle, heads));
 }
 
+const depthwiseConv2dOperator = new Operator("thaw::depthwise_conv2d");
+/** `thaw::depthwise_conv2d(Tensor x, Tensor weight, Tensor? bias=None, int stride=1, int padding=0) -> Tensor` */
+export function depthwiseConv2d(x: Tensor, weight: Tensor, options: { bias?: Tensor | null | undefined; stride?: number | bigint | undefined; padding?: number | bigint | undefined } = {}): Tensor {
+  return one(engine().call(depthwiseConv2dOperator.index, x.handle, weight.handle, handleOf(options.bias), options.stride, options.padding));
+}
+
 // foreach
 
 const foreachAdd_ListOperator = new Operator("aten::_foreach_add_.List");
