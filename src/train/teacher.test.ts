@@ -160,6 +160,11 @@ describe("refused before anything is written", () => {
       { ...data, train: wide },
       "--teacher large: it takes images of 1×16×16, and these are 1×8×32",
     ],
+    [
+      "pixels read in another way",
+      { ...data, train: { ...data.train, pixelRange: [0, 4095] as const } },
+      "--teacher large: it was trained without --pixel-range, and these images are read with --pixel-range 0,4095",
+    ],
   ])("%s", async (_name, other, message) => {
     const training = train(config({ name: "none" }), other);
     await expect(training).rejects.toThrow(UsageError);

@@ -67,7 +67,7 @@ export class Teacher implements Disposable {
 
 /** Of the student what its teacher has to fit. */
 export interface Student
-  extends Pick<NetworkInput, "channels" | "height" | "width" | "mean" | "std"> {
+  extends Pick<NetworkInput, "channels" | "height" | "width" | "mean" | "std" | "pixelRange"> {
   readonly classes: readonly string[];
 }
 
@@ -124,6 +124,14 @@ function refuseMisfit(
     throw new UsageError(
       `--teacher ${teacher}: it takes images of ${sizeOf(input)}, and these are ${sizeOf(student)}`,
       { hint: "teach with a run on images of as many channels and the same proportions" },
+    );
+  }
+  if (String(input.pixelRange) !== String(student.pixelRange)) {
+    const range = ({ pixelRange }: Pick<Student, "pixelRange">): string =>
+      pixelRange === undefined ? "without --pixel-range" : `with --pixel-range ${pixelRange}`;
+    throw new UsageError(
+      `--teacher ${teacher}: it was trained ${range(input)}, and these images are read ${range(student)}`,
+      { hint: "teach with a run that reads pixels the same way" },
     );
   }
 }
