@@ -16,6 +16,8 @@ interface TorchFixtures {
   readonly schedules: SchedulesFixture;
   readonly functional: FunctionalFixture;
   readonly init: InitFixture;
+  /** Dropout where MKL draws it. */
+  readonly "dropout-mkl": DropoutFixture;
   readonly one_value: OneValueFixture;
 }
 
@@ -164,6 +166,11 @@ export interface InitFixture {
   readonly about: About;
   readonly seed: number;
   readonly cases: Readonly<Record<string, Readonly<Record<string, InitTensor>>>>;
+}
+
+export interface DropoutFixture {
+  readonly seed: number;
+  readonly cases: Readonly<Record<string, InitTensor>>;
 }
 
 export interface InitTensor {

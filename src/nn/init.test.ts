@@ -14,6 +14,7 @@ import {
 } from "./index.ts";
 
 const fixture = readTorchFixture("init");
+const byMkl = readTorchFixture("dropout-mkl");
 const sameRelease = version().libtorch.startsWith(fixture.about.torch.slice(0, 4));
 
 /** Near everywhere; bit for bit where the libtorch is the fixture's release and its kernels are known. */
@@ -114,7 +115,11 @@ describe("Dropout", () => {
   it.each([0.5, 0.1])("drops what PyTorch's drops at p = %d", (p) => {
     seeded((random) => {
       const y = new Dropout(p, { random }).forward(ops.ones([10_000]));
-      expectTensor(`dropout${p}`, y, fixture.cases[`dropout${p}`]!.values!);
+      const name = `dropout${p}`;
+      const drawn = createHash("sha256").update(y.toBytes()).digest("hex");
+      // PyPI's builds of 2.4 and before draw by MKL, and so do we on their libtorch.
+      if (version().mkl && drawn === byMkl.cases[name]!.sha256) return;
+      expectTensor(name, y, fixture.cases[name]!.values!);
     });
   });
 
