@@ -117,10 +117,11 @@ describe("thaw train --profile", () => {
       {
         ...{ model: "simple_cnn", input: [1, 28, 28], classes: 10 },
         batches: [{ batchSize: 16, steps: 4, warmup: 3 }],
-        // The epoch's last three steps without the first of them.
-        shares: { steps: 2, batchSize: 16 },
+        shares: { batchSize: 16 },
       },
     ]);
+    // The epoch's last three steps without those of the first fifth of a second, which is one or, on a busy machine, two.
+    expect([1, 2]).toContain(found.models[0]!.shares!.steps);
     expect(existsSync(join(out, "with", "trace.json"))).toBe(true);
   });
 
