@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { installedVersions, torchOf } from "../scripts/libtorch-versions.mjs";
 import { networks, quickArgs } from "./harness/networks.mjs";
 import { repository } from "./harness/sides.mjs";
 
@@ -8,21 +8,11 @@ export const name = "engines";
 export const summary =
   "ours on every libtorch that `npm run test:libtorch` has installed, against ours on the system's";
 
-const folder = join(repository, "build", "libtorch");
-const installed = existsSync(folder) ? readdirSync(folder) : [];
-/** Versions in order, each with its folder. */
-const engines = installed
-  .filter((version) => /^\d+\.\d+\.\d+$/.test(version))
-  .sort((a, b) => a.localeCompare(b, "en", { numeric: true }))
-  .flatMap((version) => {
-    const lib = join(folder, version, "lib");
-    const torch = existsSync(lib)
-      ? readdirSync(lib)
-          .map((python) => join(lib, python, "site-packages", "torch"))
-          .find((place) => existsSync(join(place, "lib")))
-      : undefined;
-    return torch === undefined ? [] : [[version, { THAW_LIBTORCH: torch }]];
-  });
+/** Versions in order, each with what chooses it. */
+const engines = installedVersions().map((version) => [
+  version,
+  { THAW_LIBTORCH: torchOf(version) },
+]);
 const SYSTEM = "system";
 
 export const notes =

@@ -27,8 +27,12 @@ async function loadBenches() {
 function list(benches) {
   for (const { name, summary, figures, notes = [] } of benches) {
     console.log(`${name}: ${summary}`);
-    const rows = figures.map((figure) => [`  ${figure.name}`, goalText(figure), figure.summary]);
-    console.log(`${table(rows)}\n`);
+    const rows = figures.map((figure) => [
+      `  ${figure.name}`,
+      goalText(figure),
+      figure.summary ?? "",
+    ]);
+    if (rows.length > 0) console.log(`${table(rows)}\n`);
     for (const note of notes) console.log(`  ${note}\n`);
   }
   console.log(usage);

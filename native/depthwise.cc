@@ -1,6 +1,6 @@
 // Depthwise convolutions of bfloat16 training on the CPU. Forward is libtorch's. Its backward pass
-// takes up to fifty times as long as forward, in some versions for strides, in others for large
-// kernels: here it passes over memory once.
+// takes many times as long as forward, in some versions for strides, in others for large kernels:
+// here it passes over memory once.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
@@ -10,6 +10,7 @@
 
 #include "compat.h"
 #include "depthwise_kernels.h"
+#include "half_tensors.h"
 #include "instruction_set.h"
 
 namespace thaw {
@@ -33,8 +34,6 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-uint16_t* Bits(const at::Tensor& tensor) { return static_cast<uint16_t*>(tensor.data_ptr()); }
-
 // Dense channels_last memory, as the kernels read it.
 at::Tensor Dense(const at::Tensor& x) {
   return x.to(at::kBFloat16).contiguous(at::MemoryFormat::ChannelsLast);
@@ -56,8 +55,7 @@ struct DepthwiseConv2d : torch::autograd::Function<DepthwiseConv2d> {
   }
 
   static variable_list backward(AutogradContext* context, variable_list gradients) {
-    TORCH_CHECK(!at::GradMode::is_enabled(), "thaw::depthwise_conv2d",
-                " has no second derivative in bfloat16: compute in float32");
+    RefuseSecondDerivative("thaw::depthwise_conv2d");
     const auto saved = context->get_saved_variables();
     const auto &x = saved[0], &weight = saved[1];
     const auto sizes = context->saved_data["sizes"].toIntVector();

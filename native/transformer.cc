@@ -11,6 +11,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "half_tensors.h"
 #include "instruction_set.h"
 #include "transformer_kernels.h"
 
@@ -24,8 +25,6 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-uint16_t* Bits(const at::Tensor& tensor) { return static_cast<uint16_t*>(tensor.data_ptr()); }
-
 float* Numbers(const at::Tensor& tensor) { return tensor.data_ptr<float>(); }
 
 bool Learns(const at::Tensor& x) { return at::GradMode::is_enabled() && x.requires_grad(); }
@@ -37,12 +36,6 @@ void ForEachPiece(const at::Tensor& x, const Body& body) {
   constexpr int64_t kGrain = 16384;
   at::parallel_for(0, x.numel(), kGrain,
                    [&](int64_t begin, int64_t end) { body(begin, end - begin); });
-}
-
-// The kernels' gradients would stand in no graph.
-void RefuseSecondDerivative(const char* operation) {
-  TORCH_CHECK(!at::GradMode::is_enabled(), operation,
-              " has no second derivative in bfloat16: compute in float32");
 }
 
 struct Gelu : torch::autograd::Function<Gelu> {

@@ -2,14 +2,14 @@
 // Each comes from PyPI's wheel into a virtual environment of its own, which is kept for the next time. Not for users:
 // Thaw itself needs neither PyPI nor Python.
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { home, isVersion, torchOf } from "./libtorch-versions.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const home = join(root, "build", "libtorch");
 const [versions, vitestArguments] = split(process.argv.slice(2), "--");
-if (versions.length === 0 || versions.some((version) => !/^\d+\.\d+\.\d+$/.test(version))) {
+if (versions.length === 0 || !versions.every(isVersion)) {
   console.error("usage: npm run test:libtorch -- 2.8.0 2.15.0 [-- vitest arguments]");
   process.exit(2);
 }
@@ -29,15 +29,6 @@ function testAgainst(version) {
   });
   process.stdout.write(stdout);
   return { ok: status === 0, outcome: stdout.trimEnd().split("\n").at(-1) };
-}
-
-/** torch's folder in the virtual environment of a version, if it is installed there. */
-function torchOf(version) {
-  const lib = join(home, version, "lib");
-  if (!existsSync(lib)) return undefined;
-  return readdirSync(lib)
-    .map((name) => join(lib, name, "site-packages", "torch"))
-    .find((folder) => existsSync(join(folder, "version.py")));
 }
 
 function install(version) {

@@ -3,6 +3,7 @@
  *
  * @typedef {object} Figure
  * @property {string} name
+ * @property {string} [summary] for the list of benches
  * @property {string} [ours] absent only when the peer alone is measured
  * @property {string | readonly string[]} [peer] of several the best counts
  * @property {string} metric

@@ -5,13 +5,10 @@ import contextlib
 import ctypes
 import json
 import os
-import pathlib
-import sys
 import time
 
 import torch
-
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "test" / "oracle"))
+import torchvision
 
 # Where a hypervisor hides AMX's tile palette, the harness names the library that answers for it (native/amx_palette.cc).
 if "THAW_BENCH_AMX" in os.environ:
@@ -19,12 +16,6 @@ if "THAW_BENCH_AMX" in os.environ:
 
 
 def create(name: str) -> torch.nn.Module:
-    if name == "simple_cnn":
-        from simple_cnn import SimpleCNN
-
-        return SimpleCNN(classes=10)
-    import torchvision
-
     if name == "vit_tiny_patch16_224":  # timm's sizes in torchvision's class
         return torchvision.models.VisionTransformer(
             image_size=224, patch_size=16, num_layers=12, num_heads=3, hidden_dim=192, mlp_dim=768
@@ -37,7 +28,6 @@ def main() -> None:
     parser.add_argument("--model", default="resnet50")
     parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
     parser.add_argument("--layout", choices=["nchw", "channels_last"], default="nchw")
-    parser.add_argument("--compile", action="store_true", help="torch.compile, in its default mode")
     parser.add_argument("--threads", type=int, default=2, help="Debian's PyTorch starts with 1 (default: 2)")
     parser.add_argument("--passes", type=int, default=6)
     parser.add_argument("--warmup", type=int, default=2)
@@ -52,8 +42,6 @@ def main() -> None:
     if args.layout == "channels_last":
         model = model.to(memory_format=torch.channels_last)
         images = images.to(memory_format=torch.channels_last)
-    if args.compile:
-        model = torch.compile(model)
     autocast = contextlib.nullcontext
     if args.precision == "bf16":
         autocast = lambda: torch.autocast("cpu", dtype=torch.bfloat16)  # noqa: E731

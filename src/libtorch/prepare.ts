@@ -35,9 +35,9 @@ export interface PrepareOptions {
  * @throws ThawError saying which step failed and what to do.
  */
 export async function prepareNative(options: PrepareOptions = {}): Promise<Stamp> {
-  const host =
-    options.host ??
-    thisHost(options.install === false ? { mayInstall: async () => "install: false" } : {});
+  const given = options.host ?? thisHost();
+  const host: Host =
+    options.install === false ? { ...given, mayInstall: async () => "install: false" } : given;
   const cache = options.cache ?? cacheHome(host.env, host.home);
   const nativeDir = options.nativeDir ?? join(packageRoot(), "native");
   const log = options.log ?? ((line) => process.stderr.write(`thaw: ${printable(line)}\n`));

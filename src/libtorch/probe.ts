@@ -62,7 +62,7 @@ if (process.env.THAW_AMX !== "off" && n.prepareAmx) {
   call("aten::conv2d", ones([2, 64, 8, 8]), ones([64, 64, 3, 3]), null, 1, 1);
 }
 
-// ViT-Tiny's attention at 224 px: small enough that a slow CPU is done in a second.
+// ViT-Tiny's attention at 224 px, of a few images.
 const FUSED = "aten::scaled_dot_product_attention", OWN = "thaw::self_attention";
 const [batch, tokens, heads, width] = [4, 197, 3, 64];
 const ways = {
